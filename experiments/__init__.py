@@ -1,0 +1,1 @@
+"""Runnable questions: one module each, run by `python -m experiments.main`."""

@@ -1,0 +1,1 @@
+"""Distil and compress neural networks in JAX."""

@@ -1,0 +1,26 @@
+"""What every test runs under: two simulated devices, no silent rank promotion."""
+
+import os
+import pathlib
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import jax
+import pytest
+
+CACHE = pathlib.Path(__file__).parent.parent / ".cache" / "jax"
+
+jax.config.update("jax_num_cpu_devices", 4)
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_compilation_cache_dir", str(CACHE))
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+
+
+@pytest.fixture
+def data_folder():
+    """The folder of real data, or a skip that says how to get one."""
+    folder = os.environ.get("JDISTILL_DATA")
+    if not folder or not pathlib.Path(folder).is_dir():
+        pytest.skip("set JDISTILL_DATA to the folder with the real data sets")
+    return pathlib.Path(folder)
