@@ -1,0 +1,77 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jdistill import ops
+
+BITS = (2, 3, 4, 5, 6, 7, 8)
+WEIGHT = np.random.default_rng(0).normal(size=(64, 32)).astype(np.float32)
+
+
+def reference(x, scale, bits):
+    limit = 2 ** (bits - 1) - 1
+    x, scale = np.float64(x), np.float64(scale)
+    return np.clip(np.round(x / scale), -limit, limit) * scale
+
+
+@pytest.mark.parametrize("bits", BITS)
+@pytest.mark.parametrize("axes", [None, (0,), (1,)])
+def test_values_equal_the_float64_equation(bits, axes):
+    scale = ops.absmax_scale(jnp.asarray(WEIGHT), axes=axes, bits=bits)
+    limit = 2 ** (bits - 1) - 1
+    wanted = np.abs(np.float64(WEIGHT)).max(axis=axes, keepdims=True) / limit
+    np.testing.assert_allclose(scale, wanted, rtol=1e-6)
+    found = ops.fake_quantize(jnp.asarray(WEIGHT), scale, bits=bits)
+    np.testing.assert_allclose(found, reference(WEIGHT, scale, bits), rtol=1e-6)
+
+
+@pytest.mark.parametrize("bits", BITS)
+def test_the_error_is_at_most_half_a_step(bits):
+    scale = ops.absmax_scale(jnp.asarray(WEIGHT), axes=(0,), bits=bits)
+    error = np.abs(ops.fake_quantize(jnp.asarray(WEIGHT), scale, bits=bits) - WEIGHT)
+    assert np.all(error <= np.asarray(scale) * 0.5 * (1 + 1e-5))
+
+
+def test_simulation_is_the_codes_times_the_scale_bit_for_bit_eager_and_compiled():
+    scale = ops.absmax_scale(jnp.asarray(WEIGHT), axes=(0,))
+    values = ops.dequantize(ops.quantize(jnp.asarray(WEIGHT), scale), scale)
+    for function in (ops.fake_quantize, jax.jit(ops.fake_quantize)):
+        assert np.array_equal(function(jnp.asarray(WEIGHT), scale), values)
+
+
+def test_quantising_twice_changes_nothing_more():
+    scale = ops.absmax_scale(jnp.asarray(WEIGHT), axes=(0,))
+    once = ops.fake_quantize(jnp.asarray(WEIGHT), scale)
+    assert np.array_equal(ops.fake_quantize(once, scale), once)
+    np.testing.assert_allclose(ops.absmax_scale(once, axes=(0,)), scale, rtol=2e-7)
+
+
+def test_zero_stays_zero_and_an_all_zero_channel_has_a_scale():
+    x = jnp.zeros((4, 2)).at[0, 0].set(3.0)
+    scale = ops.absmax_scale(x, axes=(0,))
+    assert scale[0, 1] == 1
+    assert np.array_equal(ops.fake_quantize(x, scale) == 0, x == 0)
+
+
+def test_the_gradient_is_one_inside_the_clip_range_and_zero_outside():
+    x = jnp.array([-200.0, -127.5, 0.3, 127.4, 128.0])
+    for mode in (jax.grad, jax.jacfwd):
+        slope = mode(lambda x: ops.fake_quantize(x, jnp.ones(1)).sum())(x)
+        assert np.array_equal(slope, [0, 1, 1, 1, 0])
+
+
+def test_no_gradient_reaches_the_scale():
+    slope = jax.grad(lambda s: ops.fake_quantize(jnp.ones(3), s).sum())(jnp.ones(1))
+    assert np.array_equal(slope, [0.0])
+
+
+def test_low_precision_keeps_its_type():
+    x = jnp.asarray(WEIGHT, jnp.bfloat16)
+    assert ops.fake_quantize(x, ops.absmax_scale(x)).dtype == jnp.bfloat16
+
+
+@pytest.mark.parametrize("bits", [1, 9])
+def test_bits_out_of_range_are_named(bits):
+    with pytest.raises(ValueError, match=f"bits must be 2 to 8, got {bits}"):
+        ops.fake_quantize(jnp.ones(3), jnp.ones(1), bits=bits)
