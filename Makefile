@@ -1,0 +1,63 @@
+# Everything from nothing: each target makes the environment it needs.
+PYTHON ?= $(firstword $(foreach v,3.11 3.12 3.13,$(shell python$(v) -c 'import sys; print(sys.executable)' 2>/dev/null)) python3)
+NEWEST ?= $(firstword $(foreach p,python3.13 $(wildcard $(HOME)/.pyenv/versions/3.13.*/bin/python),$(shell $(p) -c 'import sys; print(sys.executable)' 2>/dev/null)) python3.13)
+BIN = .venv/bin
+CACHE = JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.cache/jax JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0.3
+PIP = -m pip install --quiet --disable-pip-version-check
+
+.PHONY: demo test test-slow test-newest check lint types layers mutants bench constraints clean
+
+demo: .venv/ready  ## a teacher compressed into a small file, with a table and a report
+	$(CACHE) $(BIN)/python -m experiments.main --config=configs/stdlib_docs.py --workdir=demo
+
+test: .venv/ready-dev  ## all tests but the slow ones
+	$(BIN)/python -m pytest -q
+
+test-slow: .venv/ready-dev  ## the minutes-long ones
+	$(BIN)/python -m pytest -q -m slow
+
+test-newest: .venv-newest/ready  ## the same tests on the newest jax, Python 3.13
+	.venv-newest/bin/python -m pytest -q
+
+check: lint layers types test  ## what continuous integration runs
+
+lint: .venv/ready-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+layers: .venv/ready-dev
+	$(BIN)/lint-imports
+
+types: .venv/ready-dev
+	$(BIN)/pyright
+
+mutants: .venv/ready-dev  ## wrong one-line edits, each of which a test must notice
+	$(BIN)/python -m tests.mutants
+
+bench: .venv/ready-dev  ## benchmarks; PyTorch is needed for the comparisons
+	$(BIN)/python $(PIP) -c constraints.txt -e '.[bench]'
+	$(BIN)/python -m benchmarks.kd_step
+	$(BIN)/python -m benchmarks.overhead
+
+.venv/ready: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python $(PIP) -c constraints.txt -e .
+	touch $@
+
+.venv/ready-dev: .venv/ready
+	$(BIN)/python $(PIP) -c constraints.txt -e '.[dev]'
+	touch $@
+
+.venv-newest/ready: pyproject.toml
+	test -x .venv-newest/bin/python || $(NEWEST) -m venv .venv-newest
+	.venv-newest/bin/python $(PIP) --upgrade -e '.[dev]'
+	touch $@
+
+constraints:  ## pins what a fresh environment gets today
+	rm -rf .venv-pin && $(PYTHON) -m venv .venv-pin
+	.venv-pin/bin/python $(PIP) 'jax<0.11' -e '.[dev]'
+	.venv-pin/bin/python -m pip freeze --exclude-editable > constraints.txt
+	rm -rf .venv-pin
+
+clean:
+	rm -rf .venv .venv-newest .cache demo

@@ -1,0 +1,136 @@
+"""Many steps in one program: windows of steps over resident data, or a stream."""
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+
+from jdistill import data, ops, tree
+from jdistill.train import _mesh
+from jdistill.typing import Batch, Learner
+
+RESIDENT_BYTES = 2**30  # larger splits are streamed
+WINDOW_BYTES = 2**26  # what the gathered examples of one dispatch may take
+WINDOW_STEPS = 64
+
+
+class Dispatch(NamedTuple):
+    """`go(state, start, stop) -> (state, sums, bad)`; `explain(state, step) -> str`."""
+
+    go: Callable[..., Any]
+    explain: Callable[..., str]
+
+
+def with_mask(batch: Batch) -> dict[str, Any]:
+    batch = dict(batch)
+    batch.setdefault("mask", np.ones(len(batch["id"]), np.float32))
+    return batch
+
+
+def window_of(learner, split, state, frozen, order, periods: list[int]) -> int:
+    """The most steps a dispatch may hold: a divisor of every period."""
+    if split.arrays is None:
+        return 1
+    batch = jax.tree.map(jnp.asarray, with_mask(split.take(order(0))))
+    if jax.default_backend() == "cpu":
+        found = ops.list(learner.step, state, batch, frozen)
+        if any(op.kind == "conv_general_dilated" for op in found):
+            return 1
+    most = max(1, WINDOW_BYTES // max(1, tree.num_bytes(batch)))
+    common = math.gcd(*periods) or WINDOW_STEPS
+    most = min(most, common, WINDOW_STEPS)
+    return max(n for n in range(1, most + 1) if common % n == 0)
+
+
+def dispatcher(learner, split, order, window, mesh, frozen) -> Dispatch:
+    def explain(state, step):
+        batch = jax.tree.map(jnp.asarray, with_mask(split.take(order(step))))
+        return learner.explain(state._replace(step=jnp.int32(step)), batch, frozen)
+
+    if split.arrays is not None and tree.num_bytes(split.arrays) <= RESIDENT_BYTES:
+        arrays = _mesh.everywhere(_padded(with_mask(split.arrays)), mesh)
+        program = _resident(learner, window, mesh)
+
+        def go(state, start, stop):
+            first = start - start % window
+            indices = order.window(first, first + window)
+            return program(state, arrays, indices, start - first, stop - first, frozen)
+
+        return Dispatch(go, explain)
+
+    stream = _Stream(split, order)
+    program = _streamed(learner)
+
+    def go_streamed(state, start, stop):
+        batch = with_mask(stream.batch(start))
+        batch = batch if mesh is None else _mesh.from_host(batch, mesh)
+        return program(state, batch, frozen)
+
+    return Dispatch(go_streamed, explain)
+
+
+class _Stream:
+    """Batches in order with read-ahead, from whichever step is asked for first."""
+
+    def __init__(self, split, order):
+        self._open = lambda start: data.stream(split, order, start=start)
+        self._next, self._batches = -1, iter(())
+
+    def batch(self, step: int) -> Batch:
+        if step != self._next:
+            self._batches = self._open(step)
+        self._next = step + 1
+        return next(self._batches)
+
+
+def _padded(arrays: Batch, multiple: int = 1024) -> Batch:
+    # Folds of nearly one size then share one compiled program; no index reaches this.
+    def pad(x):
+        extra = -len(x) % multiple
+        return np.concatenate([x, np.zeros((extra, *x.shape[1:]), x.dtype)])
+
+    return jax.tree.map(pad, arrays)
+
+
+@functools.lru_cache(maxsize=64)
+def _resident(learner: Learner, window: int, mesh: Mesh | None):
+    def split(batch, axis):
+        return batch if mesh is None else _mesh.split_batch(batch, mesh, axis=axis)
+
+    def program(state, arrays, indices, start, stop, frozen):
+        flat = jax.tree.map(lambda x: x[indices.reshape(-1)], arrays)
+        flat = learner.teach(split(flat, 0), frozen)
+        batches = jax.tree.map(lambda x: x.reshape(window, -1, *x.shape[1:]), flat)
+        batches = split(batches, 1)
+
+        def one(slot, state):
+            return learner.step(state, jax.tree.map(lambda x: x[slot], batches), frozen)
+
+        if window == 1:
+            state, sums = one(0, state)
+            return state, sums, state.bad
+        shapes = jax.eval_shape(lambda state: one(0, state)[1], state)
+        zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+
+        def body(slot, carry):
+            state, metrics = one(slot, carry[0])
+            return state, jax.tree.map(jnp.add, carry[1], metrics)
+
+        state, sums = jax.lax.fori_loop(start, stop, body, (state, zeros))
+        return state, sums, state.bad
+
+    return jax.jit(program, donate_argnums=0)
+
+
+@functools.lru_cache(maxsize=64)
+def _streamed(learner: Learner):
+    def program(state, batch, frozen):
+        state, sums = learner.step(state, batch, frozen)
+        return state, sums, state.bad
+
+    return jax.jit(program, donate_argnums=0)

@@ -1,0 +1,138 @@
+"""The gradient of one step at the applied parameters, in one part or several."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jdistill.typing import (
+    Batch,
+    Compression,
+    Key,
+    Model,
+    Objective,
+    Outputs,
+    State,
+    Tree,
+)
+
+
+class Recipe(NamedTuple):
+    model: Model
+    objective: Objective
+    tx: optax.GradientTransformationExtraArgs
+    teacher: Model | None
+    compression: Compression
+    axis_name: str | None
+    micro_batches: int
+
+
+def teacher_outputs(batch: Batch) -> Outputs | None:
+    if "teacher_logits" not in batch:
+        return None
+    return Outputs(batch["teacher_logits"], batch.get("teacher_features", {}))
+
+
+def moving(params: Tree, learned: Tree, aux: Any) -> dict[str, Tree]:
+    trained = {name: a.trained for name, a in aux.items()}
+    return {"params": params, "learned": learned, "aux": trained}
+
+
+def with_trained(aux: Any, trained: Any) -> Any:
+    return {name: a._replace(trained=trained[name]) for name, a in aux.items()}
+
+
+def psum(recipe: Recipe, values: Tree) -> Tree:
+    if recipe.axis_name is None:
+        return values
+    return jax.lax.psum(values, recipe.axis_name)
+
+
+def pmean(recipe: Recipe, state: Tree) -> Tree:
+    if recipe.axis_name is None:
+        return state
+    return jax.lax.pmean(state, recipe.axis_name)
+
+
+def step_key(recipe: Recipe, state: State) -> Key:
+    key = jax.random.fold_in(state.key, state.step)
+    if recipe.axis_name is None:
+        return key
+    return jax.random.fold_in(key, jax.lax.axis_index(recipe.axis_name))
+
+
+class Forward(NamedTuple):
+    metrics: Any
+    model_state: Any
+    student: Outputs
+
+
+class Gradient(NamedTuple):
+    applied: Any
+    trained: Any
+    raw: Any
+
+
+def _gradient(
+    recipe: Recipe, state: State, applied: Tree, batch: Batch, counts: Any, key: Key
+) -> tuple[Gradient, Forward]:
+    model_key, loss_key = jax.random.split(key)
+
+    def loss(applied, trained, params):
+        student, model_state = recipe.model.apply(
+            applied, state.model_state, batch, train=True, key=model_key
+        )
+        value, metrics = recipe.objective.compute(
+            student,
+            teacher_outputs(batch),
+            batch,
+            params=params,
+            applied=applied,
+            aux=with_trained(state.aux, trained),
+            step=state.step,
+            key=loss_key,
+            counts=counts,
+        )
+        return value, Forward(metrics, model_state, student)
+
+    trained = {name: a.trained for name, a in state.aux.items()}
+    grads, forward = jax.grad(loss, argnums=(0, 1, 2), has_aux=True)(
+        applied, trained, state.params
+    )
+    return Gradient(*grads), forward
+
+
+def accumulate(recipe: Recipe, state: State, applied: Tree, batch: Batch, key: Key):
+    """The gradient of the whole batch, its metrics, and the model state after it."""
+    counts = psum(recipe, recipe.objective.count(batch))
+    parts = recipe.micro_batches
+    if parts == 1:
+        return _gradient(recipe, state, applied, batch, counts, key)
+    size = jax.tree.leaves(batch)[0].shape[0]
+    if size % parts:
+        raise ValueError(f"micro_batches={parts} does not divide a batch of {size}")
+    stacked = jax.tree.map(lambda x: x.reshape(parts, -1, *x.shape[1:]), batch)
+
+    def part(carry, inputs):
+        model_state, sums = carry
+        micro, key = inputs
+        grads, forward = _gradient(
+            recipe, state._replace(model_state=model_state), applied, micro, counts, key
+        )
+        sums = jax.tree.map(jnp.add, sums, (grads, forward.metrics))
+        return (forward.model_state, sums), forward.student
+
+    first = jax.tree.map(lambda x: x[0], stacked)
+    shapes = jax.eval_shape(
+        lambda: _gradient(recipe, state, applied, first, counts, key)
+    )
+    zeros = jax.tree.map(
+        lambda x: jnp.zeros(x.shape, x.dtype), (shapes[0], shapes[1].metrics)
+    )
+    keys = jax.random.split(key, parts)
+    (model_state, (grads, metrics)), student = jax.lax.scan(
+        part, (state.model_state, zeros), (stacked, keys)
+    )
+    student = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), student)
+    return grads, Forward(metrics, model_state, student)
