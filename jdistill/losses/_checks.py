@@ -1,0 +1,45 @@
+"""What losses refuse: shapes that differ, numbers out of range where they are known."""
+
+from typing import Any
+
+from jax.core import Tracer
+
+
+def known(value: Any) -> bool:
+    """Whether a number can be checked: not inside a trace.
+
+    Example:
+        >>> known(0.5)
+        True
+    """
+    return not isinstance(value, Tracer)
+
+
+def positive(name: str, value: Any) -> None:
+    """Refuses a known number that is not above 0.
+
+    Raises:
+        ValueError: it is 0, negative or not a number.
+
+    Example:
+        >>> positive("temperature", 4.0)
+    """
+    if known(value) and not value > 0:
+        raise ValueError(f"{name} must be above 0, got {value}")
+
+
+def same_shape(student: Any, teacher: Any) -> None:
+    """Refuses two arrays that only broadcasting would make fit.
+
+    Raises:
+        ValueError: their shapes differ.
+
+    Example:
+        >>> import numpy as np
+        >>> same_shape(np.ones(3), np.ones(3))
+    """
+    if student.shape != teacher.shape:
+        raise ValueError(
+            f"student has shape {student.shape}, teacher {teacher.shape}: they must "
+            "be equal"
+        )

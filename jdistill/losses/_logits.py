@@ -1,0 +1,91 @@
+"""Losses between logits: `loss(student, teacher)`, `[*batch, classes] -> [*batch]`.
+
+One rule for temperature: each loss here is multiplied by its square. The gradient of a
+softened loss falls with the square of the temperature, so with the factor its size
+hardly changes and weights found at one temperature serve at another.
+"""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jdistill.losses._checks import positive, same_shape
+from jdistill.typing import Number
+
+
+def kl(
+    student_logits: Float[Array, "*batch classes"],
+    teacher_logits: Float[Array, "*batch classes"],
+    *,
+    temperature: Number | int = 1.0,
+) -> Float[Array, "*batch"]:
+    r"""Kullback-Leibler divergence from teacher to student at a temperature.
+
+    .. math:: L = T^2 \sum_c p_c (\log p_c - \log q_c), \quad
+        p = softmax(z_t / T), \quad q = softmax(z_s / T)
+
+    Args:
+        student_logits: the student's logits z_s.
+        teacher_logits: the teacher's logits z_t.
+        temperature: T, above 0; the same for both.
+
+    Returns:
+        float32, in nats times T squared; 0 where both agree.
+
+    Raises:
+        ValueError: shapes differ, or the temperature is not above 0.
+
+    References:
+        Hinton, Vinyals, Dean, Distilling the knowledge in a neural network, 2015
+        (arXiv:1503.02531).
+
+    Example:
+        >>> kl(jnp.zeros((1, 2)), jnp.log(jnp.array([[0.75, 0.25]]))).round(4)
+        Array([0.1308], dtype=float32)
+    """
+    log_p, log_q = _softened(student_logits, teacher_logits, temperature)
+    return temperature**2 * jnp.sum(jnp.exp(log_p) * (log_p - log_q), axis=-1)
+
+
+def soft_cross_entropy(
+    student_logits: Float[Array, "*batch classes"],
+    teacher_logits: Float[Array, "*batch classes"],
+    *,
+    temperature: Number | int = 1.0,
+) -> Float[Array, "*batch"]:
+    r"""Cross entropy with the teacher's soft labels at a temperature.
+
+    .. math:: L_{SL} = -T^2 \sum_c p_c \log q_c, \quad
+        p = softmax(z_t / T), \quad q = softmax(z_s / T)
+
+    `kl` plus the teacher's entropy: the same gradient in the student.
+
+    Args:
+        student_logits: the student's logits z_s.
+        teacher_logits: the teacher's logits z_t.
+        temperature: T, above 0; the same for both.
+
+    Returns:
+        float32, in nats times T squared; least where both agree.
+
+    Raises:
+        ValueError: shapes differ, or the temperature is not above 0.
+
+    References:
+        Hinton, Vinyals, Dean, Distilling the knowledge in a neural network, 2015
+        (arXiv:1503.02531).
+
+    Example:
+        >>> soft_cross_entropy(jnp.zeros((1, 2)), jnp.array([[3.0, 1.0]])).round(4)
+        Array([0.6931], dtype=float32)
+    """
+    log_p, log_q = _softened(student_logits, teacher_logits, temperature)
+    return -(temperature**2) * jnp.sum(jnp.exp(log_p) * log_q, axis=-1)
+
+
+def _softened(student_logits, teacher_logits, temperature):
+    same_shape(student_logits, teacher_logits)
+    positive("temperature", temperature)
+    log_p = jax.nn.log_softmax(teacher_logits.astype(jnp.float32) / temperature)
+    log_q = jax.nn.log_softmax(student_logits.astype(jnp.float32) / temperature)
+    return log_p, log_q

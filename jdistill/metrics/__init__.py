@@ -1,0 +1,1 @@
+"""Figures over a whole data set, from sums that add over batches and devices."""

@@ -1,0 +1,153 @@
+"""Which examples and tokens of a batch count, and the one mean over them."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Shaped
+
+from jdistill.typing import Batch, Outputs
+
+PER = (None, "example", "token")
+
+
+def check_per(per: str | None) -> None:
+    """Refuses a word that is no way to count.
+
+    Raises:
+        ValueError: not None, 'example' or 'token'.
+
+    Example:
+        >>> check_per("token")
+    """
+    if per not in PER:
+        raise ValueError(f"per must be one of {PER}, got {per!r}")
+
+
+def weights_of(batch: Batch, *, per: str | None = None) -> Float[Array, "..."]:
+    """The weight of each example `[batch]` or token `[batch, steps]`, 0 for padding.
+
+    Examples weigh `mask`, tokens `mask * token_mask`; a mask that is not there is ones.
+
+    Args:
+        batch: arrays by name.
+        per: 'example', 'token', or None: tokens where the labels are a sequence, or
+            where there are no labels and the teacher's logits are.
+
+    Returns:
+        float32.
+
+    Raises:
+        ValueError: `per` is another word, or the tokens' number is nowhere to be seen.
+
+    Example:
+        >>> weights_of({"mask": jnp.array([1, 0]), "label": jnp.array([3, 0])})
+        Array([1., 0.], dtype=float32)
+    """
+    check_per(per)
+    size = jax.tree.leaves(batch)[0].shape[0]
+    examples = jnp.asarray(batch.get("mask", jnp.ones(size)), jnp.float32)
+    if (per or _per(batch)) == "example":
+        return examples
+    shape = _token_shape(batch)
+    tokens = jnp.asarray(batch.get("token_mask", jnp.ones(shape)), jnp.float32)
+    return tokens * examples[:, None]
+
+
+def _per(batch):
+    if "label" in batch:
+        return "token" if batch["label"].ndim > 1 else "example"
+    if "teacher_logits" in batch:
+        return "token" if batch["teacher_logits"].ndim > 2 else "example"
+    return "example"
+
+
+def _token_shape(batch):
+    for name in ("token_mask", "label", "teacher_logits"):
+        if name in batch and batch[name].ndim > 1:
+            return batch[name].shape[:2]
+    raise ValueError(
+        "to count tokens a batch needs 'token_mask', labels [batch, steps] or "
+        f"'teacher_logits'; there are {sorted(batch)}"
+    )
+
+
+def keep(array: Any, weights: Float[Array, "..."]) -> Array:
+    """The array with 0 where its example or token does not count.
+
+    A NaN in padding would otherwise reach the gradient: 0 * NaN is NaN.
+
+    Args:
+        array: of at least the rank of `weights`, whose axes come first.
+        weights: 0 for padding.
+
+    Returns:
+        An array of the same shape and type.
+
+    Raises:
+        ValueError: the first axes are not those of `weights`.
+
+    Example:
+        >>> keep(jnp.array([[1.0], [jnp.nan]]), jnp.array([1.0, 0.0])).tolist()
+        [[1.0], [0.0]]
+    """
+    array = jnp.asarray(array)
+    if array.shape[: weights.ndim] != weights.shape:
+        raise ValueError(_uncountable(array, weights))
+    counted = weights.reshape(weights.shape + (1,) * (array.ndim - weights.ndim)) != 0
+    return jnp.where(counted, array, jnp.zeros((), array.dtype))
+
+
+def weighted_mean(
+    values: Shaped[Array, "..."], weights: Shaped[Array, "..."]
+) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    r"""A mean as two numbers that add over batches and devices.
+
+    .. math:: s = \sum_i w_i v_i, \quad n = \sum_i w_i
+
+    A value of weight 0 is replaced before it is multiplied, so that neither it nor its
+    gradient reaches the sum, whatever it is.
+
+    Args:
+        values: one value for each example or token.
+        weights: the weight of each, of the same shape.
+
+    Returns:
+        The sum and the count, float32.
+
+    Raises:
+        ValueError: the shapes differ.
+
+    Example:
+        >>> weighted_mean(jnp.array([2.0, jnp.nan]), jnp.array([1.0, 0.0]))
+        (Array(2., dtype=float32), Array(1., dtype=float32))
+    """
+    if values.shape != weights.shape:
+        raise ValueError(_uncountable(values, weights))
+    weights = weights.astype(jnp.float32)
+    values = jnp.where(weights == 0, 0.0, values.astype(jnp.float32))
+    return jnp.sum(values * weights), jnp.sum(weights)
+
+
+def teacher_logits(teacher: Outputs | None, batch: Batch) -> Any:
+    """The teacher's logits: of its outputs, or those that came with the batch.
+
+    Raises:
+        ValueError: neither is there.
+
+    Example:
+        >>> teacher_logits(None, {"teacher_logits": jnp.ones((1, 2))}).shape
+        (1, 2)
+    """
+    if teacher is not None:
+        return teacher.logits
+    if "teacher_logits" in batch:
+        return jnp.asarray(batch["teacher_logits"])
+    raise ValueError("no teacher: give teacher=, or 'teacher_logits' in the batch")
+
+
+def _uncountable(array, weights):
+    return (
+        f"an array of shape {array.shape} is counted with weights of shape "
+        f"{weights.shape}; say per='example' or per='token'"
+    )

@@ -1,0 +1,75 @@
+"""The two objectives of plain distillation, each a few terms combined."""
+
+from jdistill import losses
+from jdistill.objective._combine import combine
+from jdistill.objective._terms import on_labels, on_logits
+from jdistill.typing import Number, Objective, Schedule, value_at
+
+
+def hinton(
+    *, temperature: Number | int | Schedule, alpha: Number | int | Schedule
+) -> Objective:
+    r"""Distillation as a weighted mean of soft and hard labels.
+
+    .. math:: L = \alpha T^2 KL(p \| q) + (1 - \alpha) L_{CE}
+
+    Args:
+        temperature: T, of the soft labels; a number or a schedule.
+        alpha: the weight of the soft labels, 0 to 1; a number or a schedule.
+
+    Returns:
+        An objective of the terms 'kd' and 'ce'.
+
+    References:
+        Hinton, Vinyals, Dean, Distilling the knowledge in a neural network, 2015
+        (arXiv:1503.02531).
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from jdistill.typing import Outputs
+        >>> logits = jnp.array([[0.0, 3.0]])
+        >>> batch = {"label": jnp.array([1]), "teacher_logits": logits}
+        >>> objective = hinton(temperature=4.0, alpha=0.9)
+        >>> loss, metrics = objective.compute(Outputs(logits), None, batch, params={},
+        ...     applied={}, aux={}, step=0, key=None)
+        >>> float(loss).__round__(5), sorted(metrics)
+        (0.00486, ['ce', 'kd', 'loss'])
+    """
+    return combine(
+        kd=on_logits(losses.kl, temperature=temperature) * alpha,
+        ce=on_labels(losses.cross_entropy) * (lambda step: 1 - value_at(alpha, step)),
+    )
+
+
+def distillation(
+    *, lam: Number | int | Schedule, temperature: Number | int | Schedule = 1.0
+) -> Objective:
+    r"""Distillation as hard labels plus a multiple of soft ones.
+
+    .. math:: L = L_{CE} + \lambda L_{SL}
+
+    Args:
+        lam: lambda, the weight of the soft labels; a number or a schedule.
+        temperature: T, of the soft labels; a number or a schedule.
+
+    Returns:
+        An objective of the terms 'ce' and 'sl'.
+
+    References:
+        Hinton, Vinyals, Dean, Distilling the knowledge in a neural network, 2015
+        (arXiv:1503.02531).
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from jdistill.typing import Outputs
+        >>> logits = jnp.array([[0.0, 0.0]])
+        >>> batch = {"label": jnp.array([1]), "teacher_logits": logits}
+        >>> loss, _ = distillation(lam=0.5).compute(Outputs(logits), None, batch,
+        ...     params={}, applied={}, aux={}, step=0, key=None)
+        >>> float(loss).__round__(4)  # one and a half times log 2
+        1.0397
+    """
+    return combine(
+        ce=on_labels(losses.cross_entropy),
+        sl=on_logits(losses.soft_cross_entropy, temperature=temperature) * lam,
+    )
