@@ -238,7 +238,7 @@ def _product(eqn, ins, scope):
         side=side,
         lead=(),
         times=scope.times,
-        avals=tuple(_shape(v.aval) for v in eqn.invars[:2]),
+        avals=(_shape(eqn.invars[0].aval), _shape(eqn.invars[1].aval)),
         out=_shape(eqn.outvars[0].aval),
         params=eqn.params,
     )
