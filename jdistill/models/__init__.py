@@ -1,0 +1,23 @@
+"""Networks, and what makes a network of any framework a `Model`."""
+
+from jdistill.models._encoder import encoder_classifier as encoder_classifier
+from jdistill.models._function import from_function as from_function
+from jdistill.models._lenet import lenet5 as lenet5
+from jdistill.models._lenet import lenet_300_100 as lenet_300_100
+from jdistill.models._linen import from_linen as from_linen
+from jdistill.models._mlp import mlp as mlp
+from jdistill.models._ngrams import ngram_classifier as ngram_classifier
+from jdistill.models._nnx import from_nnx as from_nnx
+from jdistill.models._resnet import resnet as resnet
+
+__all__ = [
+    "encoder_classifier",
+    "from_function",
+    "from_linen",
+    "from_nnx",
+    "lenet5",
+    "lenet_300_100",
+    "mlp",
+    "ngram_classifier",
+    "resnet",
+]

@@ -1,0 +1,81 @@
+"""What a network is called with: entries of the batch, and the mode."""
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from jdistill.typing import Batch
+
+TRAINS = ("train", "training", "is_training")
+RESTS = ("deterministic", "use_running_average")
+
+
+def entries(batch: Batch, names: Sequence[str]) -> list[Any]:
+    """The named entries of a batch.
+
+    Raises:
+        ValueError: the batch lacks one.
+
+    Example:
+        >>> entries({'inputs': 1, 'label': 2}, ['inputs'])
+        [1]
+    """
+    for name in names:
+        if name not in batch:
+            raise ValueError(
+                f"the model reads {name!r} from the batch, which has {sorted(batch)}"
+            )
+    return [batch[name] for name in names]
+
+
+def names(value: str | Sequence[str]) -> tuple[str, ...]:
+    """One name or several, as a tuple.
+
+    Example:
+        >>> names('inputs'), names(['a', 'b'])
+        (('inputs',), ('a', 'b'))
+    """
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def keywords(call: Callable[..., Any], *, after: int) -> Callable[..., dict[str, Any]]:
+    """Finds, once, which keywords a network takes and where their values come from.
+
+    The mode goes to `train` (`training`, `is_training`) and, negated, to
+    `deterministic` and `use_running_average`; `mask` gets the batch's `token_mask`,
+    `key` the random key, and any other parameter the entry of the batch of its name,
+    where there is one.
+
+    Args:
+        call: the network's function; its signature is read.
+        after: the number of leading parameters that are passed by position.
+
+    Returns:
+        `supply(batch, *, train, key=None) -> keywords`, which raises ValueError if a
+        parameter without a default gets no value.
+
+    Example:
+        >>> supply = keywords(lambda x, train, mask=None: x, after=1)
+        >>> supply({'inputs': 0}, train=True), supply({'token_mask': 1}, train=False)
+        ({'train': True}, {'train': False, 'mask': 1})
+    """
+    parameters = list(inspect.signature(call).parameters.values())[after:]
+    taken = [
+        p for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)
+    ]
+
+    def supply(batch: Batch, *, train: bool, key: Any = None) -> dict[str, Any]:
+        given = {**batch, **dict.fromkeys(TRAINS, train)}
+        given |= {**dict.fromkeys(RESTS, not train), "mask": batch.get("token_mask")}
+        given["key"] = key
+        found = {p.name: given[p.name] for p in taken if given.get(p.name) is not None}
+        for p in taken:
+            if p.default is p.empty and p.name not in found:
+                source = "token_mask" if p.name == "mask" else p.name
+                raise ValueError(
+                    f"the model needs {p.name!r}, and the batch has no {source!r}; "
+                    f"it has {sorted(batch)}"
+                )
+        return found
+
+    return supply

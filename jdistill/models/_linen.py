@@ -1,0 +1,151 @@
+"""Any flax.linen module as a `Model`."""
+
+import contextlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import flax.linen as nn
+import jax
+from flax.errors import InvalidRngError
+
+from jdistill.models._arguments import entries, keywords, names
+from jdistill.models._padding import keep_if_padding, real_positions
+from jdistill.models._taps import read_taps
+from jdistill.typing import Batch, Model, Outputs, Tree
+
+CAPTURED = "intermediates"
+
+
+def from_linen(
+    module: nn.Module,
+    *,
+    taps: str | Sequence[str] = (),
+    inputs: str | Sequence[str] = "inputs",
+) -> Model:
+    """A flax.linen module as a `Model`; the module is not changed.
+
+    The signature of `__call__` decides what it is called with besides the inputs: the
+    mode (`train`, `deterministic`...), `mask` or `token_mask` (the batch's
+    `token_mask`), and any other parameter that is named like an entry of the batch.
+    Collections other than `params` are the state; those that grow from call to call
+    (`sow`) are left out of it. In training the batch's `mask` reaches each BatchNorm,
+    so padding changes no statistics. All random streams come from `key`.
+
+    Args:
+        module: returns the logits, or `Outputs`.
+        taps: paths of submodules (`'Block_0/Conv_1'`) whose outputs become
+            `Outputs.features`; `'path/method'` taps another method than `__call__`,
+            `'path/name'` a value that the module sows, and `'path#1'` the second call.
+            Inside `nn.scan(variable_axes={..., 'intermediates': 0})` a tap is the
+            stack over the layers.
+        inputs: the entries of the batch that are passed by position.
+
+    Returns:
+        The model. Its `apply` raises ValueError for a batch without the inputs, for a
+        tap that does not exist and where a `key` is needed and not given.
+
+    Example:
+        >>> model = from_linen(nn.Sequential([nn.Dense(3), nn.relu, nn.Dense(2)]),
+        ...                    taps='layers_0')
+        >>> batch = {'inputs': jax.numpy.ones((5, 4))}
+        >>> params, state = model.init(jax.random.key(0), batch)
+        >>> outputs, state = model.apply(params, state, batch)
+        >>> outputs.logits.shape, outputs.features['layers_0'].shape
+        ((5, 2), (5, 3))
+    """
+    read, wanted = names(inputs), names(taps)
+    supply = keywords(type(module).__call__, after=1 + len(read))
+
+    def forward(variables, batch, *, train, key, capture):
+        with _masked_statistics(batch) if train else contextlib.nullcontext():
+            return module.apply(
+                variables,
+                *entries(batch, read),
+                rngs=None if key is None else {"params": key},
+                mutable=[*(set(variables) - {"params"}), CAPTURED],
+                capture_intermediates=capture,
+                **supply(batch, train=train),
+            )
+
+    def init(key: Any, batch: Batch) -> tuple[Tree, Tree]:
+        arguments = supply(batch, train=False)
+        variables = dict(module.init(key, *entries(batch, read), **arguments))
+        params = variables.pop("params", {})
+        return params, _without_sown(forward, params, variables, batch)
+
+    def apply(params, state, batch, *, train=False, key=None) -> tuple[Outputs, Tree]:
+        def run(capture):
+            variables = {"params": params, **state}
+            return forward(variables, batch, train=train, key=key, capture=capture)
+
+        try:
+            out, changed = run(_only(wanted))
+        except InvalidRngError as error:
+            raise ValueError(
+                f"the model draws random numbers here; pass key= to apply ({error})"
+            ) from error
+        out = out if isinstance(out, Outputs) else Outputs(out)
+        features = read_taps(
+            wanted,
+            _by_name(changed.get(CAPTURED, {})),
+            lambda: _by_name(jax.eval_shape(lambda: run(True)[1])[CAPTURED]),
+        )
+        new = {name: changed.get(name, state[name]) for name in state}
+        if train and state:
+            new = keep_if_padding(new, dict(state), batch)
+        return Outputs(out.logits, {**out.features, **features}), new
+
+    return Model(init, apply)
+
+
+def _without_sown(forward, params, state, batch: Batch) -> dict[str, Any]:
+    # A collection with a leaf more after each call would never settle as a state.
+    def after(params, state):
+        key = jax.random.key(0)
+        variables = {"params": params, **state}
+        return forward(variables, batch, train=False, key=key, capture=False)[1]
+
+    if not state:
+        return {}
+    changed = jax.eval_shape(after, params, state)
+    settled = jax.tree.structure
+    return {
+        name: value
+        for name, value in state.items()
+        if settled(changed.get(name, value)) == settled(value)
+    }
+
+
+def _masked_statistics(batch: Batch):
+    def give_mask(call, args, kwargs, context):
+        module = context.module
+        if isinstance(module, nn.BatchNorm) and context.method_name == "__call__":
+            at = "/".join(module.path)
+            if kwargs.get("mask") is None and args:
+                kwargs = {**kwargs, "mask": real_positions(args[0].shape, batch, at=at)}
+        return call(*args, **kwargs)
+
+    return nn.intercept_methods(give_mask)
+
+
+def _only(wanted: tuple[str, ...]) -> Callable[[nn.Module, str], bool] | bool:
+    chosen = {name.split("#")[0] for name in wanted}
+
+    def keep(module: nn.Module, method: str) -> bool:
+        path = "/".join(module.path)
+        return (method == "__call__" and path in chosen) or f"{path}/{method}" in chosen
+
+    return keep if wanted else False
+
+
+def _by_name(captured: Tree) -> dict[str, tuple[Any, ...]]:
+    """All calls' values by path, the method's name left out for `__call__`."""
+    leaves, _ = jax.tree_util.tree_flatten_with_path(
+        captured, is_leaf=lambda x: isinstance(x, tuple)
+    )
+    paths = ("/".join(key.key for key in keys) for keys, _ in leaves)
+    named = (
+        (p.removesuffix("/__call__"), value)
+        for p, (_, value) in zip(paths, leaves, strict=True)
+    )
+    return {p: value if isinstance(value, tuple) else (value,) for p, value in named}

@@ -1,0 +1,143 @@
+"""Any flax.nnx module as a `Model`."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from jdistill.models._arguments import entries, keywords, names
+from jdistill.models._padding import keep_if_padding, real_positions
+from jdistill.models._taps import read_taps
+from jdistill.typing import Batch, Model, Outputs, Tree
+
+
+def from_nnx(
+    factory: Callable[[nnx.Rngs], nnx.Module],
+    *,
+    taps: str | Sequence[str] = (),
+    inputs: str | Sequence[str] = "inputs",
+) -> Model:
+    """A flax.nnx module as a `Model`, from the function that builds it.
+
+    Parameters and state are `nnx.State`s of plain arrays: every `nnx.Param`, and all
+    other variables but those of random streams, which are made anew from `key` in each
+    call. The mode is set with `train()` and `eval()`, and passed to parameters named
+    `train`, `deterministic`... as in `from_linen`; so are masks. In training the
+    batch's `mask` reaches each BatchNorm.
+
+    Args:
+        factory: `factory(rngs) -> module`. The parameters of a module you have are
+            `nnx.state(module, nnx.Param)`.
+        taps: paths of submodules (`'blocks/0/linear'`) whose outputs become
+            `Outputs.features`; `'path/method'` and `'path#1'` as in `from_linen`.
+        inputs: the entries of the batch that are passed by position.
+
+    Returns:
+        The model. Its `apply` raises ValueError for a batch without the inputs, for a
+        tap that does not exist and where a `key` is needed and not given.
+
+    Example:
+        >>> model = from_nnx(lambda rngs: nnx.Linear(4, 2, rngs=rngs))
+        >>> batch = {'inputs': jnp.ones((5, 4))}
+        >>> params, state = model.init(jax.random.key(0), batch)
+        >>> model.apply(params, state, batch)[0].logits.shape
+        (5, 2)
+    """
+    read, wanted = names(inputs), names(taps)
+    shapes = nnx.eval_shape(lambda: factory(nnx.Rngs(0)))
+    graph, _, streams, _ = nnx.split(shapes, nnx.Param, nnx.RngState, ...)
+    streams = nnx.as_pure(streams)
+    supply = keywords(type(shapes).__call__, after=1 + len(read))
+
+    def init(key: Any, batch: Batch) -> tuple[Tree, Tree]:
+        entries(batch, read)
+        module = factory(nnx.Rngs(key))
+        params, _, state = nnx.state(module, nnx.Param, nnx.RngState, ...)
+        return nnx.as_pure(params), nnx.as_pure(state)
+
+    def apply(params, state, batch, *, train=False, key=None) -> tuple[Outputs, Tree]:
+        if train and key is None and jax.tree.leaves(streams):
+            raise ValueError(
+                "the model has random streams (dropout...); pass key= to apply"
+            )
+        module = nnx.merge(graph, params, _start(streams, key), state)
+        _set_mode(module, train)
+        if train:
+            _mask_statistics(module, batch)
+        arguments = supply(batch, train=train)
+        out, captured = _run(module, entries(batch, read), arguments, bool(wanted))
+        out = out if isinstance(out, Outputs) else Outputs(out)
+        features = read_taps(wanted, captured, lambda: captured)
+        new = nnx.as_pure(nnx.state(module, _is_state))
+        if train:
+            new = keep_if_padding(new, nnx.as_pure(state), batch)
+        return Outputs(out.logits, {**out.features, **features}), new
+
+    return Model(init, apply)
+
+
+class _BatchMask(nnx.Variable):
+    """An array that says which examples or tokens are real."""
+
+
+class _MaskedBatchNorm(nnx.BatchNorm):
+    def __call__(self, x, use_running_average=None, *, mask=None):
+        if mask is None:
+            batch = {name: self.masks[name][...] for name in self.masks}
+            mask = real_positions(x.shape, batch, at="BatchNorm")
+        return super().__call__(x, use_running_average, mask=mask)
+
+
+def _mask_statistics(module: nnx.Module, batch: Batch) -> None:
+    # The module was merged for this one call; its layers may change their class.
+    given = {n: batch[n] for n in ("mask", "token_mask") if batch.get(n) is not None}
+    for _, layer in nnx.iter_modules(module):
+        if type(layer) is nnx.BatchNorm and given:
+            layer.__class__ = _MaskedBatchNorm
+            layer.masks = nnx.Dict(
+                {n: _BatchMask(jnp.asarray(m)) for n, m in given.items()}
+            )
+
+
+def _is_state(path: Any, variable: Any) -> bool:
+    outside = (nnx.Param, nnx.RngState, nnx.Intermediate, _BatchMask)
+    return isinstance(variable, nnx.Variable) and not isinstance(variable, outside)
+
+
+def _start(streams: Tree, key: Any) -> Tree:
+    """Random streams at their beginning, each with a key of its own."""
+    leaves, form = jax.tree.flatten(streams)
+    key = jax.random.key(0) if key is None else key
+
+    def begin(n, leaf):
+        if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+            own = jax.random.fold_in(key, n)
+            return jax.random.split(own, leaf.shape) if leaf.shape else own
+        return jnp.zeros(leaf.shape, leaf.dtype)
+
+    return jax.tree.unflatten(form, [begin(n, leaf) for n, leaf in enumerate(leaves)])
+
+
+def _set_mode(module: nnx.Module, train: bool) -> None:
+    if train:
+        module.train()
+    else:
+        module.eval()
+
+
+def _run(module, args, arguments, capture: bool) -> tuple[Any, dict[str, tuple]]:
+    if not capture:
+        return module(*args, **arguments), {}
+    call = nnx.capture(module, nnx.Intermediate, method_outputs=nnx.Intermediate)
+    out, captured = call(*args, **arguments)
+    return out, _by_name(captured)
+
+
+def _by_name(captured: Tree) -> dict[str, tuple]:
+    calls: dict[str, tuple] = {}
+    for path, variable in nnx.to_flat_state(captured):
+        name = "/".join(map(str, path)).removesuffix("/__call__")
+        calls[name] = variable.get_value()
+    return calls
