@@ -1,0 +1,238 @@
+"""From texts to token ids: hashed n-grams, or byte-pair encoding."""
+
+import functools
+import hashlib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import tokenizers
+
+from jdistill.data._splits import in_memory
+from jdistill.typing import Batch, Split
+
+PAD = 0
+"""The id of padding, which no token has."""
+
+
+class Texts(NamedTuple):
+    """Labelled texts: `label[i]` is an index into `classes`."""
+
+    texts: tuple[str, ...]
+    label: np.ndarray
+    classes: tuple[str, ...]
+
+
+class Tokens(NamedTuple):
+    """A fitted preparation of texts.
+
+    * `prepare(texts) -> Batch`: `inputs` int32 and `token_mask` float32, both
+      `[batch, steps]`.
+    * `info`: `vocab`, the number of token ids with padding's, and the settings.
+    """
+
+    prepare: Callable[[Sequence[str]], Batch]
+    info: Mapping[str, Any]
+
+
+def tokenized(texts: Texts, tokens: Tokens, *, name: str) -> Split:
+    """A split of texts as tokens.
+
+    Args:
+        texts: the labelled texts.
+        tokens: the fitted preparation.
+        name: what messages call the split.
+
+    Returns:
+        A split in memory.
+
+    Raises:
+        ValueError: an example is not usable; the message names its id.
+
+    Example:
+        >>> texts = Texts(('one two', 'two'), np.array([0, 1]), ('a', 'b'))
+        >>> tokenized(texts, hashed_ngrams()(texts.texts), name='train').size
+        2
+    """
+    _refuse_empty(texts.texts, name)
+    batch = {**tokens.prepare(texts.texts), "label": texts.label}
+    return in_memory(batch, classes=texts.classes, name=name)
+
+
+def hashed_ngrams(
+    *,
+    num_buckets: int = 8192,
+    max_length: int = 256,
+    words: Sequence[int] = (1, 2),
+    chars: Sequence[int] = (),
+) -> Callable[[Sequence[str]], Tokens]:
+    r"""Token ids from hashes of n-grams, each n-gram of a text once.
+
+    .. math:: id = 1 + hash(ngram) \bmod (num\_buckets - 1)
+
+    Nothing is fitted, so any text can be prepared anywhere with the same ids. The
+    n-grams stand in the order of their first use, sizes interleaved, and a long text
+    loses its end.
+
+    Args:
+        num_buckets: number of token ids with padding's.
+        max_length: steps; more n-grams are cut off.
+        words: sizes of the n-grams of words.
+        chars: sizes of the n-grams of characters.
+
+    Returns:
+        `texts -> Tokens`; the texts are not looked at.
+
+    Raises:
+        ValueError: a size is not positive.
+
+    References:
+        Weinberger et al., Feature hashing for large scale multitask learning, ICML
+        2009 (arXiv:0902.2206); Joulin et al., Bag of tricks for efficient text
+        classification, EACL 2017 (arXiv:1607.01759).
+
+    Example:
+        >>> tokens = hashed_ngrams(num_buckets=100, max_length=4)(())
+        >>> tokens.prepare(['red fox'])['token_mask']
+        array([[1., 1., 1., 0.]], dtype=float32)
+    """
+    sizes = [*words, *chars]
+    if num_buckets < 2 or max_length < 1 or not sizes or min(sizes) < 1:
+        raise ValueError(
+            "hashed_ngrams needs num_buckets >= 2, max_length >= 1 and positive n-gram "
+            f"sizes, got {num_buckets}, {max_length}, words={words}, chars={chars}"
+        )
+
+    def ids(text: str) -> np.ndarray:
+        parts = [*_grams(_word_codes(text), words, salt=0)]
+        parts += [*_grams(_char_codes(text), chars, salt=1)]
+        start = np.concatenate([np.arange(len(p)) / max(len(p), 1) for p in parts])
+        codes = np.concatenate(parts)[np.argsort(start, kind="stable")]
+        buckets = codes % np.uint64(num_buckets - 1) + np.uint64(1)
+        _, first = np.unique(buckets, return_index=True)
+        return buckets[np.sort(first)].astype(np.int32)
+
+    def prepare(texts: Sequence[str]) -> Batch:
+        _refuse_empty(texts, "texts")
+        return _padded([ids(text) for text in texts], max_length)
+
+    info = {"prepare": "hashed_ngrams", "vocab": num_buckets, "steps": max_length}
+    return lambda texts: Tokens(
+        prepare, info | {"words": tuple(words), "chars": tuple(chars)}
+    )
+
+
+def bpe(
+    *, vocab_size: int = 4096, max_length: int = 128
+) -> Callable[[Sequence[str]], Tokens]:
+    """Token ids of a byte-level byte-pair encoding learned on the given texts.
+
+    Args:
+        vocab_size: number of token ids with padding's, more than the 256 bytes; fewer
+            come out where the texts are too short for so many.
+        max_length: steps; more tokens are cut off.
+
+    Returns:
+        `texts -> Tokens`; give it texts of the training part only.
+
+    Raises:
+        ValueError: a size is too small.
+
+    References:
+        Sennrich et al., Neural machine translation of rare words with subword units,
+        ACL 2016 (arXiv:1508.07909).
+
+    Example:
+        >>> tokens = bpe(vocab_size=300, max_length=6)(['red fox', 'red hen'])
+        >>> tokens.prepare(['red'])['inputs'].shape
+        (1, 6)
+    """
+    if vocab_size < 257 or max_length < 1:
+        raise ValueError(
+            "bpe needs vocab_size >= 257 (256 bytes and padding) and max_length >= 1, "
+            f"got {vocab_size} and {max_length}"
+        )
+
+    def fit(texts: Sequence[str]) -> Tokens:
+        tokenizer = _train(texts, vocab_size)
+
+        def prepare(texts: Sequence[str]) -> Batch:
+            _refuse_empty(texts, "texts")
+            encoded = tokenizer.encode_batch(list(texts))
+            return _padded([np.array(e.ids, np.int32) for e in encoded], max_length)
+
+        vocab = tokenizer.get_vocab_size()
+        return Tokens(prepare, {"prepare": "bpe", "vocab": vocab, "steps": max_length})
+
+    return fit
+
+
+def _train(texts, vocab_size):
+    """A lower-casing byte-level tokenizer trained on texts."""
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE())
+    tokenizer.normalizer = tokenizers.normalizers.Lowercase()
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel()
+    trainer = tokenizers.trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        special_tokens=["[PAD]"],
+        initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer
+
+
+def _padded(rows, max_length):
+    """Ids and their mask in arrays of one width."""
+    inputs = np.full((len(rows), max_length), PAD, np.int32)
+    mask = np.zeros((len(rows), max_length), np.float32)
+    for i, row in enumerate(rows):
+        length = min(len(row), max_length)
+        inputs[i, :length] = row[:length]
+        mask[i, :length] = 1
+    return {"inputs": inputs, "token_mask": mask}
+
+
+def _refuse_empty(texts, name):
+    for i, text in enumerate(texts):
+        if not re.search(r"\w", text):
+            raise ValueError(f"{name}, example {i}: the text has no word: {text!r}")
+
+
+def _grams(codes, sizes, *, salt):
+    """One 64-bit hash for each n-gram of each size."""
+    for size in sizes:
+        count = max(len(codes) - size + 1, 0)
+        mixed = np.full(count, 2 * size + salt, np.uint64)
+        for i in range(size):
+            mixed = _mix(mixed ^ codes[i : i + count])
+        yield mixed
+
+
+def _mix(x):
+    """A 64-bit permutation whose output bits depend on all input bits.
+
+    References:
+        Steele et al., Fast splittable pseudorandom number generators, OOPSLA 2014.
+    """
+    x = x + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+def _word_codes(text):
+    return np.array([_code(w) for w in re.findall(r"\w+", text.lower())], np.uint64)
+
+
+def _char_codes(text):
+    spaced = f" {' '.join(text.lower().split())} "
+    points = np.frombuffer(spaced.encode("utf-32-le", "replace"), "<u4")
+    return points.astype(np.uint64)
+
+
+@functools.lru_cache(maxsize=2**16)
+def _code(word):
+    raw = hashlib.blake2b(word.encode("utf-8", "replace"), digest_size=8).digest()
+    return int.from_bytes(raw, "little")
