@@ -1,0 +1,1 @@
+"""Rows -> tables and pages; latency; energy, estimated and measured."""
