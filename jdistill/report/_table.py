@@ -7,7 +7,7 @@ import rich.box
 import rich.table
 
 from jdistill.report import _format as form
-from jdistill.report._summary import Real, Row, Stage, find, summarize
+from jdistill.report._summary import BASELINES, Real, Row, Stage, find, summarize
 
 
 class Column(NamedTuple):
@@ -85,7 +85,12 @@ COLUMNS = (
         lambda s, _: form.short(_value(s, "latency_ms")),
         3,
     ),
-    Column("µJ", "energy of computing + of memory, estimated", _energy, 4),
+    Column(
+        "µJ est.",
+        "energy of one inference in microjoules: computing + memory, estimated",
+        _energy,
+        4,
+    ),
 )
 
 
@@ -161,24 +166,28 @@ def table(rows: Iterable[Row], *, width: int = 120) -> rich.table.Table:
         dropped.insert(0, worst.title)
         columns, lines = cells(stages, [c for c in columns if c is not worst])
     hidden = f"; too narrow for: {', '.join(dropped)}" if dropped else ""
+    first = next((s.name for s in stages if s.name in BASELINES), None)
     shown = rich.table.Table(
         caption=f"means over folds ± standard error{hidden}",
         caption_justify="left",
         box=rich.box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
     )
     for column in columns:
         left = column.title in ("stage", "realised")
         shown.add_column(
             column.title, justify="left" if left else "right", no_wrap=True
         )
-    for line in lines:
-        shown.add_row(*line)
+    for line, following in zip(lines, [*stages[1:], None], strict=True):
+        last = following is not None and following.name == first
+        shown.add_row(*line, end_section=last)
     return shown
 
 
 def _width(columns: Sequence[Column], lines: Sequence[Sequence[str]]) -> int:
     texts = [[column.title for column in columns], *lines]
-    return sum(max(map(len, column)) + 2 for column in zip(*texts, strict=True)) + 2
+    widest = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    return sum(widest) + 2 * len(widest)
 
 
 def _pipe(texts: Sequence[str]) -> str:
