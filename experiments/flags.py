@@ -1,0 +1,72 @@
+"""The command line: a configuration with overrides, and a folder to work in."""
+
+import pathlib
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import ml_collections
+from absl import flags
+from ml_collections import config_flags
+
+
+class Command(NamedTuple):
+    """What the command line asks for."""
+
+    config: ml_collections.ConfigDict
+    workdir: pathlib.Path
+    source: str
+
+
+def parse(arguments: Sequence[str]) -> Command:
+    """Reads `--config=FILE[:arg] --workdir=DIR [--config.key=value ...]`.
+
+    Args:
+        arguments: the command line, the program's name first.
+
+    Returns:
+        The locked configuration, the folder, and where the configuration came from.
+
+    Raises:
+        ValueError: an unknown flag or key, a value that does not fit, no such file.
+    """
+    plain = [a for a in arguments if not re.match(r"--?config\.", a)]
+    base = _read(plain)
+    for argument in arguments:
+        override = re.match(r"--?config\.([^=]+)", argument)
+        if override:
+            _check_key(base.config, override.group(1), base.source)
+    return _read(arguments)
+
+
+def _read(arguments: Sequence[str]) -> Command:
+    values = flags.FlagValues()
+    config_flags.DEFINE_config_file("config", lock_config=True, flag_values=values)
+    flags.DEFINE_string("workdir", None, "where the run writes", flag_values=values)
+    try:
+        rest = values(list(arguments), known_only=False)[1:]
+    except (flags.Error, TypeError, AttributeError) as error:
+        raise ValueError(" ".join(str(error).split())) from None
+    if rest:
+        raise ValueError(
+            f"what is {rest[0]!r}? valid: --config, --workdir, --config.key"
+        )
+    source = values["config"].config_filename if values["config"].present else None
+    for name, value in (("config", source), ("workdir", values.workdir)):
+        if not value:
+            raise ValueError(f"--{name} is missing; see --help")
+    if not pathlib.Path(source.split(":")[0]).is_file():
+        raise ValueError(f"--config: there is no file {source.split(':')[0]!r}")
+    return Command(values.config, pathlib.Path(values.workdir), source)
+
+
+def _check_key(config: Any, dotted: str, source: str) -> None:
+    node, path = config, "config"
+    for key in dotted.split("."):
+        if not isinstance(node, ml_collections.ConfigDict):
+            raise ValueError(f"{path} in {source} is a value; it has no key {key!r}")
+        name = key.split("[")[0]
+        if name not in node:
+            valid = ", ".join(sorted(node))
+            raise ValueError(f"{path} in {source} has no key {key!r}; valid: {valid}")
+        node, path = node[name], f"{path}.{key}"

@@ -1,0 +1,112 @@
+"""Runs the experiment of a configuration, to its table and its report.
+
+    python -m experiments.main --config=configs/NAME.py[:arg] --workdir=DIR
+        [--config.key=value ...] [--traceback]
+
+The same command goes on where it was stopped. DIR receives `config.json`, `rows.jsonl`
+and `report.html`.
+"""
+
+import importlib
+import pathlib
+import re
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import ml_collections
+import rich.console
+
+import experiments
+from experiments.flags import parse
+from experiments.origin import origin
+from experiments.rows import open_rows, read_rows
+from experiments.workdir import claim, write_whole
+from jdistill import report
+
+IDENTITY = ("stage", "fold", "seed", "of", "against", "metric")
+"""What tells rows apart; an experiment's own `IDENTITY` adds to it."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs one command line; 0, or 2 with one line on standard error."""
+    screen = rich.console.Console()
+    if {"--help", "-h"} & set(arguments):
+        screen.print(__doc__, markup=False, highlight=False)
+        return 0
+    rest = [argument for argument in arguments if argument != "--traceback"]
+    try:
+        command = parse(rest)
+        experiment = load(command.config)
+        start(command.config, command.workdir, experiment, title=command.source)
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped; the same command goes on from here\n")
+        return 130
+    except Exception as error:
+        if len(rest) < len(arguments) or not _is_users(error):
+            raise
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    show(command.workdir, screen)
+    return 0
+
+
+def load(config: ml_collections.ConfigDict) -> Any:
+    """The experiment that `config.experiment` names.
+
+    Raises:
+        ValueError: there is none of this name; the message lists those that are.
+    """
+    names = sorted(
+        file.stem
+        for folder in experiments.__path__
+        for file in pathlib.Path(folder).glob("*.py")
+        if re.search(r"^def run\(", file.read_text(), re.MULTILINE)
+    )
+    name = config.get("experiment")
+    if name not in names:
+        valid = ", ".join(names) or "none"
+        raise ValueError(f"config.experiment is {name!r}; valid: {valid}")
+    return importlib.import_module(f"experiments.{name}")
+
+
+def start(
+    config: ml_collections.ConfigDict,
+    workdir: pathlib.Path,
+    experiment: Any,
+    *,
+    title: str,
+) -> None:
+    """Runs an experiment, writes each of its rows once, and then the report."""
+    claim(workdir, config.to_dict())
+    identity = dict.fromkeys((*IDENTITY, *getattr(experiment, "IDENTITY", ())))
+    append: Callable = open_rows(workdir / "rows.jsonl", tuple(identity))
+    source = origin()
+    for row in experiment.run(config, workdir):
+        report.check(row)
+        append({**row, **source})
+    rows, curves = (read_rows(workdir / f"{n}.jsonl") for n in ("rows", "curves"))
+    page = report.html(rows, curves, title=title, config=config.to_dict())
+    write_whole(workdir / "report.html", page)
+
+
+def show(workdir: pathlib.Path, screen: rich.console.Console) -> None:
+    """Prints the final table and where the report is."""
+    rows = read_rows(workdir / "rows.jsonl")
+    screen.print(report.table(rows, width=screen.width))
+    screen.print(f"report: {workdir / 'report.html'}", highlight=False, soft_wrap=True)
+
+
+def _is_users(error: Exception) -> bool:
+    """Whether this package found a fault in what the user gave it."""
+    ours = {pathlib.Path(report.__file__).parents[1]}
+    ours |= {pathlib.Path(folder) for folder in experiments.__path__}
+    last = pathlib.Path(traceback.extract_tb(error.__traceback__)[-1].filename)
+    kinds = (ValueError, TypeError, FileNotFoundError, FloatingPointError)
+    raised_here = any(folder in last.parents for folder in ours)
+    return isinstance(error, kinds) and raised_here and "\n" not in str(error)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))

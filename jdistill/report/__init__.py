@@ -1,0 +1,23 @@
+"""Rows -> tables and pages; latency; energy, estimated and measured."""
+
+from jdistill.report._energy import energy as energy
+from jdistill.report._html import html as html
+from jdistill.report._latency import latencies as latencies
+from jdistill.report._latency import latency as latency
+from jdistill.report._meter import measured_energy as measured_energy
+from jdistill.report._summary import check as check
+from jdistill.report._summary import summarize as summarize
+from jdistill.report._table import markdown as markdown
+from jdistill.report._table import table as table
+
+__all__ = [
+    "check",
+    "energy",
+    "html",
+    "latencies",
+    "latency",
+    "markdown",
+    "measured_energy",
+    "summarize",
+    "table",
+]

@@ -1,0 +1,101 @@
+"""Figures as a reader wants to see them."""
+
+from jdistill.report._summary import Mean, Real
+
+MISSING = "–"
+MINUS = "−"
+
+
+def percent(mean: Mean | None) -> str:
+    """A share in per cent, with its standard error.
+
+    Example:
+        >>> percent(Mean(0.93412, 0.0031)), percent(None)
+        ('93.41 ±0.31', '–')
+    """
+    return MISSING if mean is None else with_error(100 * mean.value, mean.error, 100)
+
+
+def with_error(value: Real, error: Real | None, scale: Real = 1) -> str:
+    """A figure to two places, with its standard error where there is one.
+
+    Example:
+        >>> with_error(1.234, 0.5)
+        '1.23 ±0.50'
+    """
+    tail = "" if error is None else f" ±{scale * error:.2f}"
+    return f"{value:.2f}{tail}".replace("-", MINUS)
+
+
+def decimal(mean: Mean | None) -> str:
+    """A figure to three places.
+
+    Example:
+        >>> decimal(Mean(0.12345, None))
+        '0.123'
+    """
+    return MISSING if mean is None else f"{mean.value:.3f}"
+
+
+def short(value: Real | None) -> str:
+    """A figure to three significant digits.
+
+    Example:
+        >>> short(173.28), short(0.0456), short(12000.0), short(None)
+        ('173', '0.0456', '12000', '–')
+    """
+    if value is None:
+        return MISSING
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def size(bytes_: Real | None) -> str:
+    """Bytes in thousands, to three significant digits.
+
+    Example:
+        >>> size(532), size(138_400), size(4_240_000), size(1e9)
+        ('532 B', '138 kB', '4.24 MB', '1 GB')
+    """
+    if bytes_ is None:
+        return MISSING
+    scaled, unit = float(bytes_), "B"
+    for unit in ("B", "kB", "MB", "GB"):
+        if scaled < 999.5 or unit == "GB":
+            break
+        scaled /= 1000
+    return f"{short(scaled)} {unit}"
+
+
+def ratio(whole: Real | None, part: Real | None) -> str:
+    """How many times smaller a part is than the whole.
+
+    Example:
+        >>> ratio(4_240_000, 138_400), ratio(None, 1), ratio(1.0, 1.0)
+        ('30.6×', '–', '1×')
+    """
+    if not whole or not part:
+        return MISSING
+    return f"{short(whole / part)}×"
+
+
+def points(difference: Real | None) -> str:
+    """A difference of shares in percentage points, with its sign.
+
+    Example:
+        >>> points(-0.0035), points(0.0102), points(0.0)
+        ('−0.35', '+1.02', '0.00')
+    """
+    if difference is None:
+        return MISSING
+    text = f"{100 * difference:+.2f}"
+    return "0.00" if float(text) == 0 else text.replace("-", MINUS)
+
+
+def interval(low: Real | None, high: Real | None) -> str:
+    """A confidence interval in percentage points.
+
+    Example:
+        >>> interval(-0.009, 0.0021)
+        '−0.90 to +0.21'
+    """
+    return f"{points(low)} to {points(high)}"

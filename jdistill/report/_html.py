@@ -1,0 +1,68 @@
+"""The report: one page of HTML that needs nothing but itself."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from jdistill.report._figures import learning, plots
+from jdistill.report._findings import all_stages, differences, headline
+from jdistill.report._markup import text
+from jdistill.report._record import energy_method, origin, packed_file
+from jdistill.report._style import CSS
+from jdistill.report._summary import Row, summarize
+
+
+def html(
+    rows: Iterable[Row],
+    curves: Iterable[Row] = (),
+    *,
+    title: str = "jdistill",
+    config: Mapping[str, Any] | None = None,
+) -> str:
+    """The report of an experiment as one self-contained page.
+
+    Args:
+        rows: rows of an experiment, as in `rows.jsonl`.
+        curves: points of learning curves: `stage`, `fold`, `seed`, `step`, `split`
+            ('train' or 'valid'), `name`, `value`.
+        title: what the page is called.
+        config: the experiment's configuration, shown at the end.
+
+    Returns:
+        HTML with its style and plots inside; it loads nothing.
+
+    Raises:
+        ValueError: a model's row has none of the words dense, masked, packed, executed.
+
+    Example:
+        >>> row = {'stage': 'teacher', 'realised': 'dense', 'accuracy': 0.9}
+        >>> html([row], title='digits')[:15]
+        '<!doctype html>'
+    """
+    rows, curves = list(rows), list(curves)
+    stages = summarize(rows)
+    models = [row for stage in stages for row in stage.rows]
+    parts = [
+        f"<h1>{text(title)}</h1>",
+        f'<p class="muted">{_runs(models)}</p>',
+        headline(stages, rows),
+        differences(rows),
+        all_stages(stages),
+        plots(stages),
+        learning(curves),
+        energy_method(models),
+        packed_file(models),
+        origin(models, config),
+    ]
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{text(title)}</title><style>{CSS}</style></head>\n<body>\n"
+        + "\n".join(part for part in parts if part)
+        + "\n</body></html>\n"
+    )
+
+
+def _runs(models: Sequence[Row]) -> str:
+    folds = len({row.get("fold") for row in models})
+    seeds = len({row.get("seed") for row in models})
+    return f"{folds} fold{'s' * (folds != 1)}, {seeds} seed{'s' * (seeds != 1)}"

@@ -1,0 +1,161 @@
+"""The plots of the report: size, classes, steps, learning curves."""
+
+import statistics
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from jdistill.report import _format as form
+from jdistill.report._labels import label
+from jdistill.report._summary import Row, Stage
+from jdistill.report._svg import colour, draw
+
+MOST_CLASSES = 20
+
+
+def accuracy_against_bytes(stages: Sequence[Stage]) -> str:
+    """Every stage as a point: bytes (log scale) across, accuracy up."""
+    shown = [s for s in stages if "bytes" in s.means and s.means["bytes"].value > 0]
+
+    def paint(axes: Axes):
+        sizes = [s.means["bytes"].value for s in shown]
+        heights = [100 * s.means["accuracy"].value for s in shown]
+        axes.set_xscale("log")
+        axes.set_xlim(min(sizes) / 6, max(sizes) * 6)
+        for stage, x, y in zip(shown, sizes, heights, strict=True):
+            error = stage.means["accuracy"].error
+            axes.errorbar(
+                x,
+                y,
+                yerr=None if error is None else 100 * error,
+                color=colour(stage.name),
+                marker="o",
+                markersize=7,
+                elinewidth=1,
+            )
+        names = [f"{s.name} ({s.realised})" for s in shown]
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: form.size(x)))
+        axes.xaxis.set_minor_formatter(FuncFormatter(lambda *_: ""))
+        axes.set_xlabel("bytes (log scale)")
+        axes.set_ylabel("accuracy, %")
+        label(axes, names, sizes, heights)
+
+    return draw("accuracy against bytes", paint, height=4.2)
+
+
+def recall_per_class(teacher: Stage, packed: Stage) -> str:
+    """Recall of each class, teacher against packed file."""
+    rows = {
+        s.name: [r for r in s.rows if r.get("recall_per_class")]
+        for s in (teacher, packed)
+    }
+    before, after = (
+        100 * np.mean([r["recall_per_class"] for r in rows[s.name]], axis=0)
+        for s in (teacher, packed)
+    )
+    names = rows[packed.name][0].get("classes") or range(len(after))
+    order = np.argsort(-np.abs(after - before), kind="stable")[:MOST_CLASSES]
+    order = order[np.argsort(after[order] - before[order], kind="stable")][::-1]
+
+    def paint(axes: Axes):
+        heights = np.arange(len(order))
+        axes.hlines(heights, before[order], after[order], color=colour("grid"), lw=3)
+        kwargs = {"s": 42, "zorder": 3}
+        axes.scatter(
+            before[order],
+            heights,
+            facecolors="none",
+            edgecolors=colour("teacher"),
+            linewidths=1.8,
+            label=f"teacher ({teacher.realised})",
+            **kwargs,
+        )
+        axes.scatter(
+            after[order],
+            heights,
+            color=colour("packed"),
+            label=f"{packed.name} ({packed.realised})",
+            **kwargs,
+        )
+        axes.set_yticks(heights, [str(names[i]) for i in order])
+        axes.tick_params(axis="y", labelcolor=colour("ink"), length=0)
+        axes.set_xlabel("recall, %")
+        axes.figure.legend(loc="outside upper left", ncols=2)
+
+    return draw("recall of each class", paint, height=1.2 + 0.27 * len(order))
+
+
+def cost_of_steps(steps: Sequence[tuple[str, float, float | None, str]]) -> str:
+    """What each step did: bars of accuracy points, with the bytes beside them.
+
+    `steps` are (label, difference, standard error, note).
+    """
+
+    def paint(axes: Axes):
+        heights = np.arange(len(steps))[::-1]
+        widths = np.array([100 * step[1] for step in steps])
+        errors = np.array([100 * (step[2] or 0.0) for step in steps])
+        tones = [colour("good" if w >= 0 else "bad") for w in widths]
+        axes.barh(heights, widths, height=0.42, color=tones)
+        axes.errorbar(
+            widths, heights, xerr=errors, fmt="none", ecolor=colour("muted"), lw=1
+        )
+        axes.axvline(0, color=colour("muted"), lw=1)
+        reach = max(np.max(np.abs(widths) + errors), 0.5) * 1.1
+        axes.set_xlim(-reach, reach)
+        for height, (name, difference, _, note) in zip(heights, steps, strict=True):
+            place = {"va": "bottom", "fontsize": 9}
+            text = f"{name}: {form.points(difference)}"
+            axes.text(-reach, height + 0.24, text, **place)
+            axes.text(reach, height + 0.24, note, ha="right", **place).set_color(
+                colour("muted")
+            )
+        axes.set_ylim(-0.5, len(steps) - 0.2)
+        axes.set_yticks([])
+        axes.spines.left.set_visible(False)
+        axes.grid(axis="y", visible=False)
+        axes.set_xlabel("accuracy gained or lost, percentage points")
+
+    return draw("what each step cost", paint, height=0.8 + 0.58 * len(steps))
+
+
+def learning_curves(stage: str, curves: Iterable[Row], names: Sequence[str]) -> str:
+    """One stage's figures over its steps: thin lines are folds, bold is their mean."""
+    points = [c for c in curves if c["stage"] == stage and c["value"] is not None]
+
+    def paint(*panels: Axes):
+        for axes, name in zip(panels, names, strict=True):
+            for split, line in (("train", "--"), ("valid", "-")):
+                chosen = [c for c in points if (c["name"], c["split"]) == (name, split)]
+                _curve(axes, chosen, colour(stage), line, split)
+            axes.set_ylabel(name)
+            axes.yaxis.set_major_locator(MaxNLocator(5))
+        panels[-1].set_xlabel("step")
+        panels[-1].xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        labels = panels[0].get_legend_handles_labels()
+        panels[0].figure.legend(*labels, loc="outside upper right", ncols=2)
+
+    height = 1.0 + 1.35 * len(names)
+    return draw(f"learning {stage}", paint, height=height, panels=len(names))
+
+
+def _curve(axes: Axes, points: Sequence[Row], tone: str, line: str, split: str):
+    if not points:
+        return
+    runs: dict[tuple, list[tuple[int, float]]] = {}
+    steps: dict[int, list[float]] = {}
+    for point in points:
+        key = (point.get("fold"), point.get("seed"))
+        runs.setdefault(key, []).append((point["step"], point["value"]))
+        steps.setdefault(point["step"], []).append(point["value"])
+    if len(runs) > 1:
+        for run in runs.values():
+            axes.plot(
+                *zip(*sorted(run), strict=True), line, color=tone, lw=0.7, alpha=0.35
+            )
+    full = {s: v for s, v in sorted(steps.items()) if len(v) == len(runs)} or steps
+    means = [statistics.fmean(values) for values in full.values()]
+    marker = "o" if len(means) == 1 else None
+    axes.plot([*full], means, line, color=tone, lw=2, marker=marker, label=split)
