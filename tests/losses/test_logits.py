@@ -1,0 +1,43 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jdistill import losses
+
+STUDENT, TEACHER = jnp.asarray(
+    np.random.default_rng(0).normal(size=(2, 8, 5)), jnp.float32
+)
+
+
+def test_kl_runs_from_teacher_to_student():
+    certain, even = jnp.array([[30.0, 0.0]]), jnp.zeros((1, 2))
+    assert losses.kl(certain, even)[0] > 10  # the student misses what the teacher has
+    assert losses.kl(even, certain)[0] < 1
+
+
+def test_soft_cross_entropy_is_kl_plus_the_teachers_entropy():
+    for temperature in (1.0, 3.0):
+        entropy = losses.soft_cross_entropy(TEACHER, TEACHER, temperature=temperature)
+        whole = losses.soft_cross_entropy(STUDENT, TEACHER, temperature=temperature)
+        part = losses.kl(STUDENT, TEACHER, temperature=temperature)
+        np.testing.assert_allclose(whole, part + entropy, rtol=1e-4)
+
+
+def test_soft_cross_entropy_and_kl_have_one_gradient_in_the_student():
+    slopes = [
+        jax.grad(lambda s, loss=loss: loss(s, TEACHER, temperature=2.0).sum())(STUDENT)
+        for loss in (losses.kl, losses.soft_cross_entropy)
+    ]
+    np.testing.assert_allclose(*slopes, atol=1e-5)
+
+
+def test_a_gradient_reaches_the_teacher_where_one_is_asked_for():
+    slope = jax.grad(lambda t: losses.kl(STUDENT, t).sum())(TEACHER)
+    assert np.any(slope)
+
+
+def test_kl_at_a_high_temperature_matches_centred_logits():
+    wanted = STUDENT - STUDENT.mean(-1, keepdims=True)
+    wanted -= TEACHER - TEACHER.mean(-1, keepdims=True)
+    found = jax.grad(lambda s: losses.kl(s, TEACHER, temperature=1e3).sum())(STUDENT)
+    np.testing.assert_allclose(found, wanted / STUDENT.shape[-1], atol=2e-3)

@@ -1,0 +1,129 @@
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jdistill import losses
+from jdistill.objective import combine, on_features, on_labels, on_logits, on_params
+from jdistill.typing import Outputs
+
+ZEROS, TEACHER = jnp.zeros((2, 3)), jnp.array([[0.0, 1.0, 2.0], [3.0, 0.0, 0.0]])
+BATCH = {"label": jnp.array([0, 1])}
+
+
+def squared(student, teacher, *, scale=1.0):
+    return scale * jnp.sum((student - teacher) ** 2, axis=-1)
+
+
+def run(term, student=None, teacher=None, batch=None, **changes):
+    student = Outputs(ZEROS) if student is None else student
+    options = dict(params={}, applied={}, aux={}, step=0, key=None) | changes
+    batch = BATCH if batch is None else batch
+    return combine(term=term).compute(student, teacher, batch, **options)
+
+
+def test_the_teachers_logits_come_from_its_outputs_or_from_the_batch():
+    term = on_logits(losses.kl, temperature=2.0)
+    online, _ = run(term, teacher=Outputs(TEACHER))
+    cached, _ = run(term, batch=BATCH | {"teacher_logits": np.asarray(TEACHER)})
+    np.testing.assert_allclose(
+        online, losses.kl(ZEROS, TEACHER, temperature=2.0).mean()
+    )
+    assert online == cached
+
+
+def test_the_loss_gets_the_student_first():
+    term = on_logits(lambda student, teacher: student[:, 0] - teacher[:, 0])
+    assert run(term, teacher=Outputs(TEACHER))[0] == -1.5
+
+
+def test_a_loss_number_may_be_a_schedule():
+    term = on_logits(losses.kl, temperature=lambda step: 1.0 + step)
+    for step in (0, 3):
+        found, _ = run(term, teacher=Outputs(TEACHER), step=step)
+        wanted = losses.kl(ZEROS, TEACHER, temperature=1.0 + step).mean()
+        np.testing.assert_allclose(found, wanted)
+
+
+def test_features_are_read_by_the_names_of_their_taps():
+    student = Outputs(ZEROS, {"a": jnp.ones((2, 4)), "b": jnp.zeros((2, 4))})
+    teacher = Outputs(TEACHER, {"a": jnp.full((2, 4), 9.0), "c": jnp.full((2, 4), 3.0)})
+    term = on_features(squared, student="a", teacher="c", scale=lambda step: 0.5)
+    assert run(term, student, teacher)[0] == 8.0
+
+
+def test_features_of_padding_add_nothing():
+    student = Outputs(ZEROS, {"a": jnp.ones((2, 4))})
+    teacher = Outputs(TEACHER, {"c": jnp.full((2, 4), 3.0).at[1].set(jnp.nan)})
+    term = on_features(squared, student="a", teacher="c")
+    batch = BATCH | {"mask": jnp.array([1.0, 0.0])}
+    assert run(term, student, teacher, batch)[0] == 16.0
+
+
+def test_tokens_are_counted_where_labels_are_sequences_and_as_asked_elsewhere():
+    batch = {
+        "label": jnp.array([[0, 1], [2, 0]]),
+        "mask": jnp.array([1, 0]),
+        "token_mask": jnp.array([[1, 0], [1, 1]]),
+    }
+    student = Outputs(jnp.zeros((2, 2, 3)), {"h": jnp.ones((2, 2, 4))})
+    zeros = Outputs(student.logits, {"h": jnp.zeros((2, 2, 4))})
+    terms = [
+        on_labels(losses.cross_entropy),
+        on_logits(losses.kl),
+        on_features(squared, student="h", teacher="h", per="token"),
+        on_logits(lambda s, t: s.sum((1, 2)), per="example"),
+    ]
+    counts = [run(t, student, zeros, batch)[1]["term"][1] for t in terms]
+    assert counts == [1, 1, 1, 1]
+    batch["mask"] = jnp.array([1, 1])
+    counts = [run(t, student, zeros, batch)[1]["term"][1] for t in terms]
+    assert counts == [3, 3, 3, 2]
+
+
+def test_a_penalty_acts_on_the_raw_parameters_it_selects():
+    params = {
+        "a": {"kernel": jnp.array([1.0, -2.0]), "bias": jnp.array([5.0])},
+        "b": {"kernel": jnp.array([[3.0]])},
+    }
+    term = on_params(losses.l1, where=".*kernel")
+    loss, metrics = run(term, params=params, applied={"a": jnp.zeros(3)})
+    assert loss == 6 and metrics["term"] == (6, 1)
+    with pytest.raises(ValueError, match=r"term 'term': where='.*' matches no"):
+        run(on_params(losses.l1, where=".*kernels"), params=params)
+
+
+def test_a_missing_teacher_names_the_term():
+    with pytest.raises(ValueError, match="term 'term': no teacher: give teacher="):
+        run(on_logits(losses.kl))
+    with pytest.raises(ValueError, match=r"term 'term': no teacher.*tap 'c'"):
+        student = Outputs(ZEROS, {"a": ZEROS})
+        run(on_features(squared, student="a", teacher="c"), student)
+
+
+def test_different_classes_are_both_named():
+    with pytest.raises(ValueError, match=r"'term'.*student has 3 classes.*teacher 7"):
+        run(on_logits(losses.kl), teacher=Outputs(jnp.zeros((2, 7))))
+
+
+def test_a_missing_tap_lists_those_there():
+    student = Outputs(ZEROS, {"a": ZEROS, "b": ZEROS})
+    with pytest.raises(
+        ValueError, match=r"student has no tap 'x'; there are \['a', 'b'"
+    ):
+        run(on_features(squared, student="x", teacher="a"), student, student)
+    with pytest.raises(
+        ValueError, match=r"teacher has no tap 'y'; there are \['a', 'b'"
+    ):
+        run(on_features(squared, student="a", teacher="y"), student, student)
+
+
+def test_a_batch_without_labels_is_refused():
+    with pytest.raises(ValueError, match=r"term 'term': no 'label'.*\['inputs'\]"):
+        run(on_labels(losses.cross_entropy), batch={"inputs": ZEROS})
+
+
+def test_values_that_are_counted_wrongly_say_how_to_count_them():
+    with pytest.raises(ValueError, match=r"'term'.*say per='example' or per='token'"):
+        run(on_labels(lambda logits, label: logits))
+    with pytest.raises(ValueError, match=r"per must be one of .* got 'step'"):
+        on_logits(losses.kl, per="step")
