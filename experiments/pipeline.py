@@ -4,50 +4,141 @@ What does it cost to make a trained network small? A teacher is trained on label
 its student alone and with the teacher's soft labels; the distilled student is pruned
 and quantised while it goes on learning from the teacher, packed into a file, loaded
 from it, and run with integer products. Beside it stands what the same bytes buy
-without a teacher: a plain student as small as the file (`equal_bytes`).
+without a teacher: a plain int8 student as small as the file (`equal_bytes`).
 
-Each stage is a run of its own with its own checkpoints, so a killed job goes on where
-it was; rows are made from finished stages only and come out the same again.
+Each stage is a run with its own checkpoints, so a killed job goes on where it was;
+rows are made of finished stages only and come out the same again.
 """
 
-import inspect
 import pathlib
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+import shutil
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-import jax
 import numpy as np
-import optax
 
-from experiments import training
-from jdistill import artifact, compress, data, losses, metrics, models, objective
-from jdistill import schedules, train, tree
-from jdistill.build import build
-from jdistill.evaluate import evaluate, predict
-from jdistill.typing import DataSet, Frozen, Learner, Model, State
+from experiments import figures, recipes
+from experiments.training import Job, Trained, train_stage
+from jdistill import artifact, compress, metrics, models, tree
+from jdistill.typing import Frozen
 
-IDENTITY = ("stage", "fold", "seed", "of", "against")
+Row = dict[str, Any]
+Result = tuple[Row, np.ndarray]
 
 
-class Stage(NamedTuple):
-    """A training run: what learns, how, from which stage's parameters it starts."""
-
-    name: str
-    model: Model
-    learner: Learner
-    num_steps: int
-    realised: str
-    start: str | None = None
-    taught: bool = False
-
-
-def run(config: Mapping[str, Any], workdir: pathlib.Path) -> Iterator[dict[str, Any]]:
+def run(config: Any, workdir: pathlib.Path) -> Iterator[Row]:
     """Yields one row for each stage and fold, then the comparisons over all folds."""
-    job = training.open_job(config, workdir)
+    config = config.to_dict() if hasattr(config, "to_dict") else dict(config)
     correct: dict[str, list[np.ndarray]] = {}
+    stages: dict[str, recipes.Stage] = {}
     for fold in config["folds"]:
-        dataset = _data(config, fold)
-        for row, right in _fold(job, config, dataset, fold):
+        job = Job(config, recipes.dataset(config, fold), fold, pathlib.Path(workdir))
+        stages = stages or recipes.stages(config, job.dataset)
+        for row, right in _fold(job, stages):
             correct.setdefault(row["stage"], []).append(right)
-            yield row
+            yield {"seed": config["seed"], "fold": fold, **row}
     yield from _comparisons(config, correct)
+
+
+def _fold(job: Job, stages: dict[str, recipes.Stage]) -> Iterator[Result]:
+    """The stages of one fold; each row, and which test examples it got right."""
+    done: dict[str, Frozen] = {}
+    teacher = stages["teacher"].model
+    for stage in [s for s in stages.values() if s.name != "equal_bytes"]:
+        trained = train_stage(job, stage, done)
+        done[stage.name] = trained.frozen
+        figure = figures.of(
+            job, stage.model, trained.frozen, (teacher, done["teacher"])
+        )
+        size = {"bytes": figures.float_bytes(trained.frozen), **_seconds(trained)}
+        yield (
+            {"stage": stage.name, "realised": stage.realised, **size, **figure.row},
+            (figure.correct),
+        )
+    packed = _pack(job, stages["quantised"], trained)
+    yield from _from_file(job, stages["quantised"], packed, done, teacher)
+    if "equal_bytes" in job.config:
+        if "equal_bytes" not in stages:
+            stages["equal_bytes"] = recipes.equal_bytes(
+                job.config, job.dataset, packed.bytes
+            )
+        yield _equal_bytes(job, stages["equal_bytes"], done, teacher)
+    if job.config.get("baseline"):
+        yield figures.tfidf(job)
+
+
+def _pack(job: Job, stage: recipes.Stage, trained: Trained) -> artifact.Packed:
+    """Writes the file, reads it back, and insists that nothing has changed."""
+    path = job.workdir / f"fold{job.fold}" / "student.safetensors"
+    artifact.pack(
+        path,
+        trained.encoded,
+        trained.frozen.state["model"],
+        activations=trained.frozen.state["activations"],
+        description=figures.description(job, stage),
+    )
+    if job.fold == job.config["folds"][0]:
+        shutil.copyfile(path, job.workdir / "student.safetensors")
+    packed = artifact.unpack(path, like=trained.frozen.params)
+    for name, leaf in tree.flatten(packed.params).items():
+        if not np.array_equal(leaf, tree.flatten(trained.frozen.params)[name]):
+            raise ValueError(f"{path}: {name!r} is not what was evaluated")
+    return packed
+
+
+def _from_file(job, stage, packed, done, teacher) -> Iterator[Result]:
+    state = {"model": packed.state, "activations": packed.activations}
+    scales = {"weights": compress.step_sizes(packed.encoded)}
+    ways = {
+        "packed": (stage.model, state),
+        "executed": (models.execute_int8(stage.plain), state | scales),
+    }
+    size = {"bytes": packed.bytes}
+    for name, (model, variables) in ways.items():
+        frozen = Frozen(packed.params, variables)
+        figure = figures.of(job, model, frozen, (teacher, done["teacher"]), packed)
+        yield {"stage": name, "realised": name, **size, **figure.row}, figure.correct
+
+
+def _equal_bytes(job, stage, done, teacher) -> Result:
+    trained = train_stage(job, stage, done)
+    path = job.workdir / f"fold{job.fold}" / "equal_bytes.safetensors"
+    artifact.pack(
+        path,
+        trained.encoded,
+        trained.frozen.state,
+        description=figures.description(job, stage),
+    )
+    packed = artifact.unpack(path, like=trained.frozen.params)
+    frozen = Frozen(packed.params, packed.state)
+    figure = figures.of(job, stage.model, frozen, (teacher, done["teacher"]), packed)
+    row = {"stage": stage.name, "realised": "packed", "bytes": packed.bytes}
+    return {**row, **_seconds(trained), **figure.row}, figure.correct
+
+
+def _seconds(trained: Trained) -> Row:
+    return {} if trained.seconds is None else {"seconds": trained.seconds}
+
+
+def _comparisons(
+    config: Mapping[str, Any], correct: Mapping[str, list[np.ndarray]]
+) -> Iterator[Row]:
+    """Paired differences of accuracy over the test examples of all folds."""
+    joined = {name: np.concatenate(parts) for name, parts in correct.items()}
+    for of, against in config["comparisons"]:
+        if of in joined and against in joined:
+            difference, low, high = metrics.paired_bootstrap(
+                joined[of], joined[against], seed=config["seed"]
+            )
+            yield {
+                "stage": "comparison",
+                "of": of,
+                "against": against,
+                "metric": "accuracy",
+                "difference": difference,
+                "low": low,
+                "high": high,
+                "examples": len(joined[of]),
+                "fold": "all",
+                "seed": config["seed"],
+            }

@@ -1,0 +1,183 @@
+"""From a configuration to the stages of the pipeline."""
+
+import inspect
+import pathlib
+import tempfile
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+
+from experiments.optimisers import optimiser
+from jdistill import (
+    artifact,
+    compress,
+    data,
+    losses,
+    models,
+    objective,
+    ops,
+    schedules,
+    train,
+)
+from jdistill.build import build
+from jdistill.data import eval_batches
+from jdistill.typing import Compression, DataSet, Learner, Model
+
+Spec = Mapping[str, Any]
+
+
+class Stage(NamedTuple):
+    """One training run.
+
+    * `spec`: the model's configuration, complete.
+    * `start`: the stage whose parameters it starts from; fresh ones for None.
+    * `taught`: whether it learns from the teacher.
+    * `plain`: for a model with int8 activations, the model without.
+    """
+
+    name: str
+    spec: Spec
+    model: Model
+    learner: Learner
+    num_steps: int
+    realised: str = "dense"
+    start: str | None = None
+    taught: bool = False
+    plain: Model | None = None
+
+
+def dataset(config: Spec, fold: int) -> DataSet:
+    """The data of one fold."""
+    spec = dict(config["data"])
+    extra = {"fold": fold}
+    if prepare := spec.pop("prepare", None):
+        extra["prepare"] = build(data, prepare)
+    return build(data, spec, **_taken(data, spec, extra))
+
+
+def stages(config: Spec, parts: DataSet) -> dict[str, Stage]:
+    """The stages up to the quantised student, in the order they are trained."""
+    hard = objective.combine(ce=objective.on_labels(losses.cross_entropy))
+    soft = build(objective, config["objective"])
+    spec = {n: _complete(config[n]["model"], parts) for n in ("teacher", "student")}
+    teacher, student = (build(models, spec[name]) for name in ("teacher", "student"))
+    rounded = models.simulate_int8(student)
+    prune = _pruner(config["pruned"]["compression"])
+    keep = _keeper(config["pruned"]["compression"])
+    both = compress.chain(keep, build(compress, config["quantised"]["compression"]))
+
+    def stage(name, model, goal, *, spec, compression=None, **how):
+        run = config[name]
+        learner = train.learner(
+            model,
+            goal,
+            optimiser(run["tx"], num_steps=run["num_steps"]),
+            teacher=teacher if how.get("taught") else None,
+            compression=compression,
+        )
+        return Stage(name, spec, model, learner, run["num_steps"], **how)
+
+    found = [stage("teacher", teacher, hard, spec=spec["teacher"])]
+    if "teacher_half" in config:
+        half = _complete(config["teacher_half"]["model"], parts)
+        found.append(stage("teacher_half", build(models, half), hard, spec=half))
+    own = {"spec": spec["student"]}
+    taught = {**own, "taught": True, "realised": "masked"}
+    found += [
+        stage("student", student, hard, **own),
+        stage("distilled", student, soft, **own, taught=True),
+        stage("pruned", student, soft, compression=prune, start="distilled", **taught),
+        stage(
+            "quantised",
+            rounded,
+            soft,
+            compression=both,
+            start="pruned",
+            plain=student,
+            **taught,
+        ),
+    ]
+    return {s.name: s for s in found}
+
+
+def equal_bytes(config: Spec, parts: DataSet, budget: int) -> Stage:
+    """The largest int8 student on labels alone whose file is within the budget.
+
+    `config.equal_bytes.scale` names the sizes that shrink together.
+    """
+    run = config["equal_bytes"]
+    whole = _complete(config["student"]["model"], parts)
+    quantise = build(compress, config["quantised"]["compression"])
+
+    def shrunk(parts_of_256: int) -> dict[str, Any]:
+        sizes = {k: _shrink(whole[k], parts_of_256 / 256) for k in run["scale"]}
+        return {**whole, **sizes}
+
+    low, high = 1, 256
+    while low < high:  # the largest share of 256 that fits
+        middle = (low + high + 1) // 2
+        if _file_size(shrunk(middle), quantise, parts) <= budget:
+            low = middle
+        else:
+            high = middle - 1
+    spec = shrunk(low)
+    model = build(models, spec)
+    hard = objective.combine(ce=objective.on_labels(losses.cross_entropy))
+    tx = optimiser(run["tx"], num_steps=run["num_steps"])
+    learner = train.learner(model, hard, tx, compression=quantise)
+    return Stage("equal_bytes", spec, model, learner, run["num_steps"], "packed")
+
+
+def _shrink(size: Any, share: float) -> Any:
+    if isinstance(size, int):
+        return max(1, round(size * share))
+    return tuple(max(1, round(width * share)) for width in size)
+
+
+def _file_size(spec: Spec, compression: Compression, parts: DataSet) -> int:
+    batch = next(iter(eval_batches(parts.train, batch_size=2)))
+    model, key = build(models, spec), jax.random.key(0)
+    params, state = model.init(key, batch)
+    learned, compressed = compression.init(
+        params, key=key, products=products(model, params, state, batch)
+    )
+    encoded = compression.encode(params, learned, compressed)
+    with tempfile.TemporaryDirectory() as folder:
+        return artifact.pack(
+            pathlib.Path(folder) / "size", encoded, state, description={"model": spec}
+        )
+
+
+def products(model: Model, params: Any, state: Any, batch: Any) -> tuple[str, ...]:
+    """The paths of the weights that the model's products read."""
+
+    def logits(params, batch):
+        return model.apply(params, state, batch, train=False)[0].logits
+
+    return ops.weights(logits, params, batch)
+
+
+def _pruner(spec: Spec) -> Compression:
+    return build(compress, {**spec, "sparsity": build(schedules, spec["sparsity"])})
+
+
+def _keeper(spec: Spec) -> Compression:
+    """The pruner at the sparsity that its schedule ends with."""
+    return build(compress, {**spec, "sparsity": spec["sparsity"]["target"]})
+
+
+def _complete(spec: Spec, parts: DataSet) -> dict[str, Any]:
+    """A model's configuration with what the data say: classes, vocabulary, steps."""
+    info = parts.info
+    facts = {"classes": len(parts.train.classes), "steps": info.get("steps")}
+    facts |= {"vocab": info.get("vocab"), "num_buckets": info.get("vocab")}
+    facts = {k: v for k, v in facts.items() if v is not None and k not in spec}
+    return {**spec, **_taken(models, spec, facts)}
+
+
+def _taken(namespace: Any, spec: Spec, extra: dict[str, Any]) -> dict[str, Any]:
+    """Those of the extra arguments that the named member takes."""
+    member = getattr(namespace, str(spec.get("name")), None)
+    takes = inspect.signature(member).parameters if member else ()
+    return {name: value for name, value in extra.items() if name in takes}

@@ -1,0 +1,112 @@
+"""One stage's run: callbacks, curves, checkpoints, and what comes out."""
+
+import functools
+import pathlib
+import time
+import zlib
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+from jdistill.evaluate import evaluate
+
+from experiments.board import scalars
+from experiments.progress import progress
+from experiments.recipes import Stage
+from experiments.rows import open_rows
+from jdistill import data, metrics, models, train
+from jdistill.typing import DataSet, Frozen
+
+CURVE = ("stage", "fold", "seed", "step", "split", "name")
+
+
+class Job(NamedTuple):
+    """One fold of a configuration."""
+
+    config: Mapping[str, Any]
+    dataset: DataSet
+    fold: int
+    workdir: pathlib.Path
+
+
+class Trained(NamedTuple):
+    """What a stage leaves: the model's variables, their encoding, how long it took.
+
+    `seconds` is None where a part of the run is that of an earlier process.
+    """
+
+    frozen: Frozen
+    encoded: Mapping[str, Any]
+    seconds: float | None
+
+
+def train_stage(job: Job, stage: Stage, done: Mapping[str, Frozen]) -> Trained:
+    """Trains a stage, or goes on with it, or finds it finished."""
+    config, seed = job.config, job.config["seed"]
+    folder = job.workdir / f"fold{job.fold}" / stage.name
+    key = jax.random.fold_in(jax.random.key(seed), zlib.crc32(stage.name.encode()))
+    saved = train.checkpoints(folder / "checkpoints")
+    begin, resumed = time.perf_counter(), (folder / "checkpoints" / "last").exists()
+    resumed = resumed and any((folder / "checkpoints" / "last").iterdir())
+    with (
+        progress(stage.num_steps, f"{stage.name} {job.fold}") as advance,
+        scalars(folder / "board") as write,
+    ):
+        report = _reporter(job, stage, advance, write)
+        state = train.run(
+            stage.learner,
+            job.dataset.train,
+            key=jax.random.fold_in(key, job.fold),
+            num_steps=stage.num_steps,
+            batch_size=config["batch_size"],
+            seed=seed,
+            frozen=done["teacher"] if stage.taught else None,
+            start=_start(job, stage, done),
+            every={config["eval_every"]: report},
+            checkpoints=saved,
+            save_every=config["save_every"],
+        )
+    saved.close()
+    seconds = None if resumed else round(time.perf_counter() - begin, 3)
+    encoded = stage.learner.encode(state)
+    return Trained(stage.learner.finish(state), encoded, seconds)
+
+
+def _start(job: Job, stage: Stage, done: Mapping[str, Frozen]) -> Frozen | None:
+    if stage.start is None:
+        return None
+    if stage.plain is None:
+        return done[stage.start]
+    batches = data.eval_batches(job.dataset.train, batch_size=job.config["batch_size"])
+    whole = (batch for batch in batches if batch["mask"].all())
+    return models.observe_int8(stage.plain, done[stage.start], whole)
+
+
+def _reporter(job: Job, stage: Stage, advance: Any, write: Any) -> Any:
+    """The callback: training means, valid figures, each point written once."""
+    append = _curves(job.workdir)
+    place = {"stage": stage.name, "fold": job.fold, "seed": job.config["seed"]}
+    figures = {"accuracy": metrics.accuracy(), "nll": metrics.nll()}
+
+    def report(state, means):
+        step = int(state.step)
+        found = evaluate(
+            stage.model,
+            stage.learner.finish(state),
+            data.eval_batches(job.dataset.valid, batch_size=job.config["eval_batch"]),
+            metrics=figures,
+        )
+        for split, values in (("train", means), ("valid", found)):
+            write(step, {f"{split}/{name}": value for name, value in values.items()})
+            for name, value in values.items():
+                point = {"step": step, "split": split, "name": name}
+                append({**place, **point, "value": float(value)})
+        advance(step, {"loss": means["loss"], "valid accuracy": found["accuracy"]})
+        return found["accuracy"]
+
+    return report
+
+
+@functools.lru_cache(maxsize=4)
+def _curves(workdir: pathlib.Path) -> Any:
+    return open_rows(workdir / "curves.jsonl", CURVE)
