@@ -3,25 +3,49 @@
 from jdistill.data._baseline import Baseline as Baseline
 from jdistill.data._baseline import tfidf_baseline as tfidf_baseline
 from jdistill.data._digits import digits as digits
+from jdistill.data._eval_batches import EvalBatches as EvalBatches
+from jdistill.data._eval_batches import eval_batches as eval_batches
+from jdistill.data._order import IndexBatches as IndexBatches
+from jdistill.data._order import index_batches as index_batches
+from jdistill.data._order import stream as stream
 from jdistill.data._splits import Parts as Parts
 from jdistill.data._splits import in_memory as in_memory
 from jdistill.data._stdlib_docs import stdlib_docs as stdlib_docs
 from jdistill.data._stdlib_docs import stdlib_texts as stdlib_texts
+from jdistill.data._teacher_cache import TeacherCache as TeacherCache
+from jdistill.data._teacher_cache import cached as cached
+from jdistill.data._teacher_cache import fingerprint as fingerprint
+from jdistill.data._teacher_cache import load_teacher_cache as load_teacher_cache
+from jdistill.data._teacher_cache import save_teacher_cache as save_teacher_cache
+from jdistill.data._teacher_cache import teacher_cache as teacher_cache
 from jdistill.data._text import Texts as Texts
 from jdistill.data._text import Tokens as Tokens
 from jdistill.data._text import bpe as bpe
 from jdistill.data._text import hashed_ngrams as hashed_ngrams
+from jdistill.data._tfds import tfds as tfds
 
 __all__ = [
     "Baseline",
+    "EvalBatches",
+    "IndexBatches",
     "Parts",
+    "TeacherCache",
     "Texts",
     "Tokens",
     "bpe",
+    "cached",
     "digits",
+    "eval_batches",
+    "fingerprint",
     "hashed_ngrams",
     "in_memory",
+    "index_batches",
+    "load_teacher_cache",
+    "save_teacher_cache",
     "stdlib_docs",
     "stdlib_texts",
+    "stream",
+    "teacher_cache",
+    "tfds",
     "tfidf_baseline",
 ]

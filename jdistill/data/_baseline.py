@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import recall_score
+from sklearn.multiclass import OneVsRestClassifier
 
 from jdistill.data._splits import Parts
 
@@ -61,9 +62,7 @@ def tfidf_baseline(
     )
     train = vectorizer.fit_transform(texts.train.texts)
     valid, test = (vectorizer.transform(t.texts) for t in (texts.valid, texts.test))
-    models = [
-        LogisticRegression(C=c, max_iter=2000).fit(train, texts.train.label) for c in C
-    ]
+    models = [_classifier(c).fit(train, texts.train.label) for c in C]
     scores = [model.score(valid, texts.valid.label) for model in models]
     best = int(np.argmax(scores))
     predicted = models[best].predict(test)
@@ -72,3 +71,9 @@ def tfidf_baseline(
     return Baseline(
         float(correct.mean()), float(recall), correct, C[best], train.shape[1]
     )
+
+
+def _classifier(C):
+    # One class against the rest with liblinear takes a second where one softmax with
+    # L-BFGS takes ten, and is as accurate on these texts.
+    return OneVsRestClassifier(LogisticRegression(solver="liblinear", C=C))

@@ -1,0 +1,64 @@
+"""A split once, in order, in batches of one size."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from jdistill.typing import Batch, Split
+
+
+class EvalBatches:
+    """The batches of a split, as often as one asks for them.
+
+    Padding repeats the last example with `mask` 0: values a model has no trouble with,
+    and whatever is stored by `id` is stored twice alike.
+    """
+
+    def __init__(self, split: Split, batch_size: int):
+        self._split = split
+        self._batch_size = batch_size
+
+    def __len__(self) -> int:
+        return -(-self._split.size // self._batch_size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        return (self[i] for i in range(len(self)))
+
+    def __getitem__(self, index: int) -> Batch:
+        if not 0 <= index < len(self):
+            raise IndexError(f"batch {index} of {len(self)}")
+        start = index * self._batch_size
+        stop = start + self._batch_size
+        size, arrays = self._split.size, self._split.arrays
+        mask = (np.arange(start, stop) < size).astype(np.float32)
+        if arrays is not None and stop <= size:
+            batch = {key: value[start:stop] for key, value in arrays.items()}
+        else:
+            batch = self._split.take(np.minimum(np.arange(start, stop), size - 1))
+        return {**batch, "mask": mask}
+
+
+def eval_batches(split: Split, *, batch_size: int) -> EvalBatches:
+    """Every example of a split once, the last batch padded.
+
+    Args:
+        split: what to read.
+        batch_size: examples of a batch, padding included.
+
+    Returns:
+        A sequence of batches with `mask` float32 `[batch]`, 0 for padding. Full
+        batches of a split in memory are views, not copies.
+
+    Raises:
+        ValueError: the batch size is not positive.
+
+    Example:
+        >>> from jdistill import data
+        >>> split = data.digits().test
+        >>> batches = eval_batches(split, batch_size=64)
+        >>> sum(b['mask'].sum() for b in batches) == split.size
+        np.True_
+    """
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be positive, got {batch_size}")
+    return EvalBatches(split, batch_size)
