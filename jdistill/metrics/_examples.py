@@ -129,6 +129,17 @@ def weighted_mean(
     return jnp.sum(values * weights), jnp.sum(weights)
 
 
+def ratio(sums: tuple[Any, Any]) -> Any:
+    """The mean of a sum and a count, 0 where nothing was counted.
+
+    Example:
+        >>> float(ratio((3.0, 4.0)))
+        0.75
+    """
+    total, count = sums
+    return jnp.where(count > 0, total / jnp.where(count > 0, count, 1), 0.0)
+
+
 def teacher_logits(teacher: Outputs | None, batch: Batch) -> Any:
     """The teacher's logits: of its outputs, or those that came with the batch.
 

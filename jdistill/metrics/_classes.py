@@ -1,0 +1,166 @@
+"""Precision, recall and F1 of classes, and the table they come from."""
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+
+from jdistill.metrics._examples import keep, weights_of
+from jdistill.typing import Metric
+
+AVERAGES = ("macro", "micro", "per_class")
+
+
+class Counts(NamedTuple):
+    """How many examples of each class are right, predicted and there; `[classes]`."""
+
+    right: Any
+    predicted: Any
+    actual: Any
+
+
+@functools.cache
+def confusion() -> Metric:
+    r"""The table of labels against predictions.
+
+    .. math:: C_{ab} = \sum_i [y_i = a] [\arg\max_c z_{ic} = b]
+
+    Returns:
+        A metric, `[classes, classes]`, rows are labels and columns predictions.
+
+    Example:
+        >>> from jdistill.typing import Outputs
+        >>> metric, logits = confusion(), jnp.array([[0.0, 1.0], [0.0, 1.0]])
+        >>> metric.sums(Outputs(logits), None, {"label": jnp.array([1, 0])}).tolist()
+        [[0.0, 1.0], [0.0, 1.0]]
+    """
+
+    def sums(student, teacher, batch):
+        labels, predictions, weights, classes = _pairs(student, batch)
+        table = jnp.zeros((classes, classes), jnp.float32)
+        return table.at[labels, predictions].add(weights)
+
+    return Metric(sums, lambda table: table)
+
+
+@functools.cache
+def precision(*, average: str = "macro") -> Metric:
+    r"""Of the examples predicted as a class, the share that is of it.
+
+    .. math:: P_c = TP_c / (TP_c + FP_c)
+
+    0 for a class that is never predicted.
+
+    Args:
+        average: 'macro' is the mean over the classes that labels or predictions have,
+            'micro' counts all classes together, 'per_class' is `[classes]`.
+
+    Returns:
+        A metric, 0 to 1.
+
+    Raises:
+        ValueError: `average` is another word.
+
+    Example:
+        >>> from jdistill.typing import Outputs
+        >>> metric, logits = precision(), jnp.array([[0.0, 1.0], [0.0, 1.0]])
+        >>> sums = metric.sums(Outputs(logits), None, {"label": jnp.array([1, 0])})
+        >>> float(metric.finish(sums))
+        0.25
+    """
+    return _rate(average, lambda n: (n.right, n.predicted))
+
+
+@functools.cache
+def recall(*, average: str = "macro") -> Metric:
+    r"""Of the examples of a class, the share that is predicted as it.
+
+    .. math:: R_c = TP_c / (TP_c + FN_c)
+
+    0 for a class that has no example.
+
+    Args:
+        average: 'macro' is the mean over the classes that labels or predictions have,
+            'micro' counts all classes together, 'per_class' is `[classes]`.
+
+    Returns:
+        A metric, 0 to 1.
+
+    Raises:
+        ValueError: `average` is another word.
+
+    Example:
+        >>> from jdistill.typing import Outputs
+        >>> metric, logits = recall(), jnp.array([[0.0, 1.0], [0.0, 1.0]])
+        >>> sums = metric.sums(Outputs(logits), None, {"label": jnp.array([1, 0])})
+        >>> float(metric.finish(sums))
+        0.5
+    """
+    return _rate(average, lambda n: (n.right, n.actual))
+
+
+@functools.cache
+def f1(*, average: str = "macro") -> Metric:
+    r"""The harmonic mean of precision and recall of a class.
+
+    .. math:: F_c = 2 TP_c / (2 TP_c + FP_c + FN_c)
+
+    0 for a class that is never predicted right.
+
+    Args:
+        average: 'macro' is the mean over the classes that labels or predictions have,
+            'micro' counts all classes together, 'per_class' is `[classes]`.
+
+    Returns:
+        A metric, 0 to 1.
+
+    Raises:
+        ValueError: `average` is another word.
+
+    Example:
+        >>> from jdistill.typing import Outputs
+        >>> metric, logits = f1(), jnp.array([[0.0, 1.0], [0.0, 1.0]])
+        >>> sums = metric.sums(Outputs(logits), None, {"label": jnp.array([1, 0])})
+        >>> float(metric.finish(sums)).__round__(4)
+        0.3333
+    """
+    return _rate(average, lambda n: (2 * n.right, n.predicted + n.actual))
+
+
+def _rate(average: str, parts: Callable[[Counts], tuple[Any, Any]]) -> Metric:
+    if average not in AVERAGES:
+        raise ValueError(f"average must be one of {AVERAGES}, got {average!r}")
+
+    def finish(counts):
+        above, below = parts(counts)
+        if average == "micro":
+            return _divide(jnp.sum(above), jnp.sum(below))
+        each = _divide(above, below)
+        if average == "per_class":
+            return each
+        there = (counts.predicted + counts.actual) > 0
+        return _divide(jnp.sum(jnp.where(there, each, 0)), jnp.sum(there))
+
+    return Metric(_counts, finish)
+
+
+def _counts(student, teacher, batch):
+    labels, predictions, weights, classes = _pairs(student, batch)
+    none = jnp.zeros(classes, jnp.float32)
+    return Counts(
+        right=none.at[labels].add(weights * (labels == predictions)),
+        predicted=none.at[predictions].add(weights),
+        actual=none.at[labels].add(weights),
+    )
+
+
+def _pairs(student, batch):
+    weights = weights_of(batch)
+    logits = keep(student.logits, weights)
+    labels = keep(batch["label"], weights)
+    return labels, jnp.argmax(logits, axis=-1), weights, logits.shape[-1]
+
+
+def _divide(above, below):
+    return jnp.where(below > 0, above / jnp.where(below > 0, below, 1), 0.0)

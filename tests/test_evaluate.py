@@ -1,0 +1,126 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.sharding import NamedSharding, PartitionSpec
+
+from jdistill import metrics
+from jdistill.evaluate import evaluate, predict
+from jdistill.typing import Frozen, Model, Outputs
+
+RANDOM = np.random.default_rng(0)
+INPUTS = RANDOM.normal(size=(20, 4)).astype(np.float32)
+LABEL = RANDOM.integers(3, size=20)
+KERNEL, OTHER = RANDOM.normal(size=(2, 4, 3)).astype(np.float32)
+
+
+def all_metrics():
+    return {
+        "accuracy": metrics.accuracy(),
+        "f1": metrics.f1(),
+        "confusion": metrics.confusion(),
+        "agreement": metrics.agreement(),
+        "ece": metrics.ece(),
+    }
+
+
+def linear():
+    """A model that counts how often it is traced."""
+    traces = []
+
+    def apply(params, state, batch, *, train=False, key=None):
+        assert not train and key is None
+        traces.append(1)
+        return Outputs(batch["inputs"] @ params["kernel"] + state["bias"]), state
+
+    return Model(lambda key, batch: ({}, {}), apply), traces
+
+
+def frozen(kernel):
+    return Frozen({"kernel": jnp.asarray(kernel)}, {"bias": jnp.zeros((1, 3))})
+
+
+def batches(size=8, junk=np.nan):
+    for start in range(0, 20, size):
+        rows = np.arange(start, start + size)
+        mask = rows < 20
+        rows = np.minimum(rows, 19)
+        inputs = np.where(mask[:, None], INPUTS[rows], np.float32(junk))
+        yield {"inputs": inputs, "label": LABEL[rows], "mask": mask.astype(np.float32)}
+
+
+def test_figures_equal_numpy_whatever_the_batch_size():
+    model, _ = linear()
+    right = (INPUTS @ KERNEL).argmax(-1) == LABEL
+    same = (INPUTS @ KERNEL).argmax(-1) == (INPUTS @ OTHER).argmax(-1)
+    for size in (7, 8, 20):
+        found = evaluate(
+            model,
+            frozen(KERNEL),
+            batches(size),
+            metrics=all_metrics(),
+            teacher=(model, frozen(OTHER)),
+        )
+        assert list(found) == list(all_metrics())
+        assert found["accuracy"] == pytest.approx(right.mean())
+        assert found["agreement"] == pytest.approx(same.mean())
+        assert isinstance(found["f1"], float)
+        assert found["confusion"].shape == (3, 3) and found["confusion"].sum() == 20
+
+
+def test_evaluating_again_compiles_nothing():
+    model, traces = linear()
+    for kernel in (KERNEL, OTHER, KERNEL):
+        evaluate(model, frozen(kernel), batches(), metrics={"a": metrics.accuracy()})
+        predict(model, frozen(kernel), batches())
+    assert len(traces) == 2  # one program for sums, one for logits
+
+
+def test_sharded_batches_give_the_same_and_compile_once():
+    mesh = jax.make_mesh((4,), ("data",), axis_types=(jax.sharding.AxisType.Auto,))
+    spread = NamedSharding(mesh, PartitionSpec("data"))
+    whole = NamedSharding(mesh, PartitionSpec())
+    model, traces = linear()
+    variables = jax.device_put(frozen(KERNEL), whole)
+    options = dict(metrics=all_metrics(), teacher=(model, variables))
+    sharded = [jax.device_put(batch, spread) for batch in batches()]
+    found = evaluate(model, variables, sharded, **options)
+    assert len(traces) == 2  # the student and the teacher, once each
+    logits = predict(model, variables, sharded)
+    options["teacher"] = (model, frozen(KERNEL))
+    wanted = evaluate(model, frozen(KERNEL), batches(), **options)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), found, wanted
+    )
+    np.testing.assert_allclose(logits, INPUTS @ KERNEL, rtol=1e-5, atol=1e-6)
+
+
+def test_predictions_leave_padding_out_and_keep_the_order():
+    model, _ = linear()
+    for size in (3, 20):
+        found = predict(model, frozen(KERNEL), batches(size))
+        np.testing.assert_allclose(found, INPUTS @ KERNEL, rtol=1e-5, atol=1e-6)
+
+
+def test_the_teachers_logits_of_the_batches_serve_without_a_teacher():
+    model, _ = linear()
+    cached = [b | {"teacher_logits": b["inputs"] @ OTHER} for b in batches()]
+    only = {"agreement": metrics.agreement()}
+    found = evaluate(model, frozen(KERNEL), cached, metrics=only)
+    other = (model, frozen(OTHER))
+    wanted = evaluate(model, frozen(KERNEL), batches(), metrics=only, teacher=other)
+    assert found == wanted
+
+
+def test_what_is_missing_is_named():
+    model, _ = linear()
+    with pytest.raises(ValueError, match="metric 'same': no teacher"):
+        evaluate(
+            model, frozen(KERNEL), batches(), metrics={"same": metrics.agreement()}
+        )
+    with pytest.raises(ValueError, match="needs metrics="):
+        evaluate(model, frozen(KERNEL), batches(), metrics={})
+    with pytest.raises(ValueError, match="no batches to evaluate"):
+        evaluate(model, frozen(KERNEL), [], metrics=all_metrics())
+    with pytest.raises(ValueError, match="no batches to predict"):
+        predict(model, frozen(KERNEL), [])
