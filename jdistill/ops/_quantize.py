@@ -52,7 +52,10 @@ def absmax_scale(
                [1.]], dtype=float32)
     """
     largest = jnp.max(jnp.abs(x), axis=axes, keepdims=True).astype(jnp.float32)
-    return jnp.where(largest > 0, largest / qmax(bits), 1.0)
+    # Division by a constant is compiled to a product with its inverse, which is not
+    # always the same number: behind a barrier it stays the division that it is eagerly.
+    limit = jax.lax.optimization_barrier(jnp.float32(qmax(bits)))
+    return jnp.where(largest > 0, largest / limit, 1.0)
 
 
 def quantize(
@@ -80,7 +83,9 @@ def quantize(
         Array([  0,   2, 127], dtype=int8)
     """
     limit = qmax(bits)
-    codes = jnp.round(x.astype(jnp.float32) / scale)
+    # the inverse is what a compiler makes of this division: written out, it is the same
+    # number eagerly and compiled
+    codes = jnp.round(x.astype(jnp.float32) * (1 / scale))
     return jnp.clip(codes, -limit, limit).astype(jnp.int8)
 
 
