@@ -1,5 +1,6 @@
 """The command line: a configuration with overrides, and a folder to work in."""
 
+import difflib
 import pathlib
 import re
 from collections.abc import Sequence
@@ -41,12 +42,14 @@ def parse(arguments: Sequence[str]) -> Command:
 
 def _read(arguments: Sequence[str]) -> Command:
     values = flags.FlagValues()
-    config_flags.DEFINE_config_file("config", lock_config=True, flag_values=values)
+    config_flags.DEFINE_config_file(
+        "config", lock_config=True, flag_values=values, sys_argv=list(arguments)
+    )
     flags.DEFINE_string("workdir", None, "where the run writes", flag_values=values)
     try:
         rest = values(list(arguments), known_only=False)[1:]
-    except (flags.Error, TypeError, AttributeError) as error:
-        raise ValueError(" ".join(str(error).split())) from None
+    except (flags.Error, TypeError, AttributeError, LookupError) as error:
+        raise ValueError(_one_line(error)) from None
     if rest:
         raise ValueError(
             f"what is {rest[0]!r}? valid: --config, --workdir, --config.key"
@@ -60,6 +63,13 @@ def _read(arguments: Sequence[str]) -> Command:
     return Command(values.config, pathlib.Path(values.workdir), source)
 
 
+def _one_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    if any(line.startswith("Traceback") for line in lines):  # raised in the file itself
+        return f"--config: {lines[-1]}"
+    return " ".join(line.strip() for line in lines)
+
+
 def _check_key(config: Any, dotted: str, source: str) -> None:
     node, path = config, "config"
     for key in dotted.split("."):
@@ -68,5 +78,9 @@ def _check_key(config: Any, dotted: str, source: str) -> None:
         name = key.split("[")[0]
         if name not in node:
             valid = ", ".join(sorted(node))
-            raise ValueError(f"{path} in {source} has no key {key!r}; valid: {valid}")
+            close = difflib.get_close_matches(name, list(node), n=1)
+            hint = f"did you mean {close[0]!r}? " if close else ""
+            raise ValueError(
+                f"{path} in {source} has no key {key!r}; {hint}valid: {valid}"
+            )
         node, path = node[name], f"{path}.{key}"

@@ -31,9 +31,9 @@ def progress(
         >>> with progress(10, 'teacher') as advance:
         ...     advance(5, {'loss': 0.25})
     """
-    console = rich.console.Console(stderr=True) if console is None else console
-    shown = _bar if console.is_terminal else _lines
-    with shown(total, description, console) as advance:
+    screen = rich.console.Console(stderr=True) if console is None else console
+    shown = _bar if screen.is_terminal else _lines
+    with shown(total, description, screen) as advance:
         yield advance
 
 

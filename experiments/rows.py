@@ -30,8 +30,8 @@ def open_rows(
         >>> import tempfile
         >>> path = tempfile.mkdtemp() + '/rows.jsonl'
         >>> append = open_rows(path, ('stage', 'fold'))
-        >>> append({'stage': 'teacher', 'fold': 0}), append({'stage': 'teacher', 'fold': 0})
-        (True, False)
+        >>> [append({'stage': 'teacher', 'fold': fold}) for fold in (0, 0, 1)]
+        [True, False, True]
     """
     path = pathlib.Path(path)
     there = {_key(row, identity) for row in _repair(path)}

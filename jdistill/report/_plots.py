@@ -62,7 +62,6 @@ def recall_per_class(teacher: Stage, packed: Stage) -> str:
     def paint(axes: Axes):
         heights = np.arange(len(order))
         axes.hlines(heights, before[order], after[order], color=colour("grid"), lw=3)
-        kwargs = {"s": 42, "zorder": 3}
         axes.scatter(
             before[order],
             heights,
@@ -70,14 +69,16 @@ def recall_per_class(teacher: Stage, packed: Stage) -> str:
             edgecolors=colour("teacher"),
             linewidths=1.8,
             label=f"teacher ({teacher.realised})",
-            **kwargs,
+            s=42,
+            zorder=3,
         )
         axes.scatter(
             after[order],
             heights,
             color=colour("packed"),
             label=f"{packed.name} ({packed.realised})",
-            **kwargs,
+            s=42,
+            zorder=3,
         )
         axes.set_yticks(heights, [str(names[i]) for i in order])
         axes.tick_params(axis="y", labelcolor=colour("ink"), length=0)
