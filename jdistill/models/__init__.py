@@ -2,6 +2,9 @@
 
 from jdistill.models._encoder import encoder_classifier as encoder_classifier
 from jdistill.models._function import from_function as from_function
+from jdistill.models._int8 import execute_int8 as execute_int8
+from jdistill.models._int8 import observe_int8 as observe_int8
+from jdistill.models._int8 import simulate_int8 as simulate_int8
 from jdistill.models._lenet import lenet5 as lenet5
 from jdistill.models._lenet import lenet_300_100 as lenet_300_100
 from jdistill.models._linen import from_linen as from_linen
@@ -12,6 +15,7 @@ from jdistill.models._resnet import resnet as resnet
 
 __all__ = [
     "encoder_classifier",
+    "execute_int8",
     "from_function",
     "from_linen",
     "from_nnx",
@@ -19,5 +23,7 @@ __all__ = [
     "lenet_300_100",
     "mlp",
     "ngram_classifier",
+    "observe_int8",
     "resnet",
+    "simulate_int8",
 ]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 
@@ -64,7 +65,8 @@ def checkpoints(folder: str | pathlib.Path, *, keep: int = 2) -> Checkpoints:
         leaves = {path: _host(leaf) for path, leaf in tree.flatten(state).items()}
         if score is not None and score > _score(best):
             _write(best, step, leaves, score)
-        if last.latest_step() is None or step > last.latest_step():
+        newest = last.latest_step()
+        if newest is None or step > newest:
             _write(last, step, leaves, score)
 
     def close() -> None:
@@ -109,7 +111,7 @@ def _score(manager) -> float:
 def _host(leaf: Any) -> Any:
     # A copy, because the training loop gives the buffer to the next step at once.
     if isinstance(leaf, jax.Array):
-        if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
             leaf = jax.random.key_data(leaf)
         if not leaf.is_fully_addressable:
             return leaf
@@ -158,7 +160,7 @@ def _read(manager, step: int, like: Tree) -> Tree:
 def _abstract(leaf: Any) -> Any:
     if not isinstance(leaf, jax.Array):
         return np.asarray(leaf)
-    if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
         leaf = jax.random.key_data(leaf)
     if leaf.is_fully_addressable:
         return np.empty(leaf.shape, leaf.dtype)
@@ -168,7 +170,7 @@ def _abstract(leaf: Any) -> Any:
 def _placed(found: Any, leaf: Any) -> Any:
     if not isinstance(leaf, jax.Array) or isinstance(found, jax.Array):
         return found
-    if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
         keys = jax.random.wrap_key_data(found, impl=jax.random.key_impl(leaf))
         return jax.device_put(keys, leaf.sharding)
     return jax.device_put(found, leaf.sharding)

@@ -12,7 +12,7 @@ from jax.sharding import Mesh
 
 from jdistill import data, ops, tree
 from jdistill.train import _mesh
-from jdistill.typing import Batch, Learner
+from jdistill.typing import Batch, Learner, Split
 
 RESIDENT_BYTES = 2**30  # larger splits are streamed
 WINDOW_BYTES = 2**26  # what the gathered examples of one dispatch may take
@@ -27,16 +27,23 @@ class Dispatch(NamedTuple):
 
 
 def with_mask(batch: Batch) -> dict[str, Any]:
+    """The batch with `mask`, all ones where it has none."""
     batch = dict(batch)
     batch.setdefault("mask", np.ones(len(batch["id"]), np.float32))
     return batch
+
+
+def batch_of(split: Split, order: data.IndexBatches, step: int) -> Batch:
+    """The batch of one step, on the default device."""
+    batch = with_mask(split.take(order.window(step, step + 1)[0]))
+    return jax.tree.map(jnp.asarray, batch)
 
 
 def window_of(learner, split, state, frozen, order, periods: list[int]) -> int:
     """The most steps a dispatch may hold: a divisor of every period."""
     if split.arrays is None:
         return 1
-    batch = jax.tree.map(jnp.asarray, with_mask(split.take(order(0))))
+    batch = batch_of(split, order, 0)
     if jax.default_backend() == "cpu":
         found = ops.list(learner.step, state, batch, frozen)
         if any(op.kind == "conv_general_dilated" for op in found):
@@ -48,8 +55,10 @@ def window_of(learner, split, state, frozen, order, periods: list[int]) -> int:
 
 
 def dispatcher(learner, split, order, window, mesh, frozen) -> Dispatch:
+    """Steps on resident data where the split fits, else on a stream."""
+
     def explain(state, step):
-        batch = jax.tree.map(jnp.asarray, with_mask(split.take(order(step))))
+        batch = batch_of(split, order, step)
         return learner.explain(state._replace(step=jnp.int32(step)), batch, frozen)
 
     if split.arrays is not None and tree.num_bytes(split.arrays) <= RESIDENT_BYTES:

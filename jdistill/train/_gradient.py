@@ -4,8 +4,8 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 
+from jdistill import compress
 from jdistill.typing import (
     Batch,
     Compression,
@@ -21,7 +21,7 @@ from jdistill.typing import (
 class Recipe(NamedTuple):
     model: Model
     objective: Objective
-    tx: optax.GradientTransformationExtraArgs
+    optimiser: compress.Optimiser
     teacher: Model | None
     compression: Compression
     axis_name: str | None
@@ -34,9 +34,9 @@ def teacher_outputs(batch: Batch) -> Outputs | None:
     return Outputs(batch["teacher_logits"], batch.get("teacher_features", {}))
 
 
-def moving(params: Tree, learned: Tree, aux: Any) -> dict[str, Tree]:
-    trained = {name: a.trained for name, a in aux.items()}
-    return {"params": params, "learned": learned, "aux": trained}
+def trained_of(aux: Any) -> dict[str, Tree]:
+    """What receives gradients of each term's `Aux`."""
+    return {name: a.trained for name, a in aux.items()}
 
 
 def with_trained(aux: Any, trained: Any) -> Any:
@@ -96,9 +96,8 @@ def _gradient(
         )
         return value, Forward(metrics, model_state, student)
 
-    trained = {name: a.trained for name, a in state.aux.items()}
     grads, forward = jax.grad(loss, argnums=(0, 1, 2), has_aux=True)(
-        applied, trained, state.params
+        applied, trained_of(state.aux), state.params
     )
     return Gradient(*grads), forward
 

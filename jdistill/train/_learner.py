@@ -1,7 +1,5 @@
 """One training recipe as pure functions: teach, forward, gradient, compress, move."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import optax
@@ -13,11 +11,11 @@ from jdistill.train._gradient import (
     Gradient,
     Recipe,
     accumulate,
-    moving,
     pmean,
     psum,
     step_key,
     teacher_outputs,
+    trained_of,
     with_trained,
 )
 from jdistill.typing import (
@@ -59,7 +57,8 @@ def learner(
     Args:
         model: the student, or whatever learns.
         objective: made by `objective.combine`.
-        tx: any optax optimiser. It sees `{'params', 'learned', 'aux'}`.
+        tx: any optax optimiser. It sees the parameters; where the compression or the
+            terms train something too, `{'params': ..., 'learned': ...}`.
         teacher: a model whose outputs the objective compares with; its variables are
             the `frozen` of every step, never closed over.
         compression: what the model's parameters go through before it sees them.
@@ -88,12 +87,13 @@ def learner(
     """
     if micro_batches < 1:
         raise ValueError(f"micro_batches must be at least 1, got {micro_batches}")
+    compression = compress.identity() if compression is None else compression
     recipe = Recipe(
         model=model,
         objective=objective,
-        tx=optax.with_extra_args_support(tx),
+        optimiser=compress.optimise(_with_aux(compression), tx),
         teacher=teacher,
-        compression=compress.identity() if compression is None else compression,
+        compression=compression,
         axis_name=axis_name,
         micro_batches=micro_batches,
     )
@@ -157,7 +157,7 @@ def _init(recipe: Recipe, key: Key, batch: Batch, start: Frozen | None) -> State
         params=params,
         learned=learned,
         model_state=model_state,
-        opt_state=recipe.tx.init(moving(params, learned, aux)),
+        opt_state=recipe.optimiser.init(params, (learned, trained_of(aux))),
         compression=state,
         aux=aux,
         key=key,
@@ -171,7 +171,6 @@ def _step(recipe: Recipe, state: State, batch: Batch):
     applied = compression.apply(state.params, state.learned, state.compression)
     grads, forward = accumulate(recipe, state, applied, batch, key)
     grads, metrics = psum(recipe, (grads, forward.metrics))
-    metrics = {**metrics, "loss": (metrics["loss"][0], jnp.float32(1))}
     moved = _move(recipe, state, batch, grads, forward)
     good = (state.bad < 0) & _all_finite((metrics["loss"][0], grads))
     kept = jax.tree.map(lambda new, old: jnp.where(good, new, old), moved, state)
@@ -183,33 +182,20 @@ def _step(recipe: Recipe, state: State, batch: Batch):
 def _move(
     recipe: Recipe, state: State, batch: Batch, grads: Gradient, forward: Forward
 ) -> State:
-    compression = recipe.compression
-    pulled, learned_grads = compress.pull_back(
-        compression, state.params, state.learned, state.compression, grads.applied
-    )
-    moved_from = moving(state.params, state.learned, state.aux)
-    updates, opt_state = recipe.tx.update(
-        {
-            "params": jax.tree.map(jnp.add, pulled, grads.raw),
-            "learned": learned_grads,
-            "aux": grads.trained,
-        },
-        state.opt_state,
-        moved_from,
-    )
-    trainable = compression.trainable(state.params, state.learned, state.compression)
-    updates["params"] = compress.masked(updates["params"], trainable)
-    moved: Any = optax.apply_updates(moved_from, updates)
-    params, learned, compressed = compression.update(
-        moved["params"],
-        moved["learned"],
+    trained = trained_of(state.aux)
+    still = jax.tree.map(jnp.zeros_like, state.learned)  # moved through `applied`
+    params, (learned, trained), compressed, opt_state = recipe.optimiser.update(
+        grads.applied,
+        state.params,
+        (state.learned, trained),
         state.compression,
+        state.opt_state,
         step=state.step + 1,
-        grads=grads.applied,
+        direct=(grads.raw, (still, grads.trained)),
         key=jax.random.fold_in(state.key, -1 - state.step),
     )
     aux = recipe.objective.update(
-        with_trained(state.aux, moved["aux"]),
+        with_trained(state.aux, trained),
         forward.student,
         teacher_outputs(batch),
         batch,
@@ -222,6 +208,20 @@ def _move(
         opt_state=opt_state,
         compression=compressed,
         aux=aux,
+    )
+
+
+def _with_aux(compression: Compression) -> Compression:
+    """The compression with what the terms train as a second part of `learned`."""
+
+    def update(params, learned, state, **context):
+        params, own, state = compression.update(params, learned[0], state, **context)
+        return params, (own, learned[1]), state
+
+    return compression._replace(
+        update=update,
+        apply=lambda params, both, state: compression.apply(params, both[0], state),
+        trainable=lambda p, both, state: compression.trainable(p, both[0], state),
     )
 
 

@@ -12,7 +12,7 @@ from jax.sharding import Mesh
 from jdistill import data
 from jdistill.train import _mesh
 from jdistill.train._checkpoint import Checkpoints
-from jdistill.train._dispatch import Dispatch, dispatcher, window_of, with_mask
+from jdistill.train._dispatch import Dispatch, batch_of, dispatcher, window_of
 from jdistill.typing import Frozen, Key, Learner, Split, State
 
 Callback = Callable[[State, Mapping[str, Any]], Any]
@@ -112,7 +112,7 @@ class _Events(NamedTuple):
 
 
 def _first_state(learner, split, order, key, frozen, start, mesh, rules) -> State:
-    batch = jax.tree.map(jnp.asarray, with_mask(split.take(order(0))))
+    batch = batch_of(split, order, 0)
     # A copy, because the first step takes over the buffers it starts from.
     start = jax.tree.map(jnp.copy, start)
     init = functools.partial(_compiled_init(learner), start=start)

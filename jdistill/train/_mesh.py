@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import numpy as np
@@ -14,7 +15,7 @@ Rules = Sequence[tuple[str, PartitionSpec]]
 """`(regular expression, PartitionSpec)`; the first that matches a whole path wins."""
 
 
-def data_mesh(devices: Sequence[jax.Device] | None = None) -> Mesh:
+def data_mesh(devices: Sequence[Any] | None = None) -> Mesh:
     """A mesh of one axis, 'data', over which each batch is split.
 
     Example:
@@ -46,7 +47,7 @@ def shardings(like: Tree, mesh: Mesh, rules: Rules = ()) -> Tree:
         >>> one = data_mesh(jax.devices()[:1])
         >>> rules = [('w', PartitionSpec('data'))]
         >>> shardings({'w': np.zeros((2, 2))}, one, rules)['w'].spec
-        PartitionSpec('data',)
+        P('data',)
     """
     for pattern, _ in rules:
         tree.select(like, pattern)
