@@ -138,7 +138,7 @@ MUTANTS = (
         "calibration bins closed on the left",
         "jdistill/metrics/_calibration.py",
         "jnp.ceil(confidence * num_bins).astype(jnp.int32) - 1",
-        "jnp.floor(confidence * num_bins).astype(jnp.int32) - 1",
+        "jnp.floor(confidence * num_bins).astype(jnp.int32)",
         "tests/metrics/test_calibration.py",
     ),
     Mutant(
@@ -223,6 +223,10 @@ def main(names: list[str]) -> int:
             copy = shutil.copytree if source.is_dir() else shutil.copy
             options = {"ignore": LEFT_OUT} if source.is_dir() else {}
             copy(source, tree / name, **options)
+        files = sorted({shlex.split(mutant.tests)[0] for mutant in chosen})
+        if files and fails(" ".join(files), tree):
+            sys.stdout.write("the tests fail without any edit\n")
+            return 1
         for mutant in chosen:
             problem = survives(mutant, tree)
             survivors += bool(problem)
