@@ -11,6 +11,8 @@ from jax.core import Tracer
 
 from jdistill.typing import Number, Schedule
 
+__all__ = ["constant", "cubic", "linear", "piecewise"]
+
 
 def constant(value: Number | int) -> Schedule:
     """The same value at every step, `v(t) = value`.

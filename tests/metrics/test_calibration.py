@@ -43,6 +43,13 @@ def test_ece_has_the_values_worked_out_by_hand():
     np.testing.assert_allclose(found, 0.5 * 0.0 + 0.5 * 0.4, atol=1e-6)
 
 
+def test_a_bin_holds_its_upper_edge():
+    logits = np.log(np.array([[0.5, 0.5], [0.75, 0.25]], np.float32))
+    batch = {"label": np.array([1, 0])}
+    found = example_sets.figure(metrics.ece(num_bins=2), logits, None, batch)
+    np.testing.assert_allclose(found, (0.5 + 0.25) / 2, atol=1e-6)
+
+
 def test_a_certain_model_that_is_right_is_calibrated():
     logits = 1e4 * np.eye(6, dtype=np.float32)[LABEL]
     assert example_sets.figure(metrics.ece(), logits, None, BATCH) == 0

@@ -1,0 +1,241 @@
+"""Wrong edits that the tests must notice: `python -m tests.mutants [NAME ...]`.
+
+Each mutant replaces one line in a copy of the tree and runs the tests that claim to
+hold that line. A mutant that they let pass is a test that does not bite.
+"""
+
+import pathlib
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from typing import NamedTuple
+
+ROOT = pathlib.Path(__file__).parent.parent
+COPIED = ("jdistill", "tests", "pyproject.toml")
+LEFT_OUT = shutil.ignore_patterns("__pycache__", ".cache")
+
+
+class Mutant(NamedTuple):
+    """`before`, a text that is once in `path`, becomes `after`; `tests` must fail."""
+
+    name: str
+    path: str
+    before: str
+    after: str
+    tests: str
+
+
+LOSSES = "tests/losses"
+MUTANTS = (
+    Mutant(
+        "kl without the squared temperature",
+        "jdistill/losses/_logits.py",
+        "return temperature**2 * jnp.sum(jnp.exp(log_p) * (log_p - log_q), axis=-1)",
+        "return jnp.sum(jnp.exp(log_p) * (log_p - log_q), axis=-1)",
+        f"{LOSSES}/test_members.py -k 'keeps_its_size and kl'",
+    ),
+    Mutant(
+        "kl from student to teacher",
+        "jdistill/losses/_logits.py",
+        "jnp.exp(log_p) * (log_p - log_q)",
+        "jnp.exp(log_q) * (log_q - log_p)",
+        f"{LOSSES}/test_logits.py",
+    ),
+    Mutant(
+        "soft cross entropy in the type of the logits",
+        "jdistill/losses/_logits.py",
+        "student_logits.astype(jnp.float32)",
+        "student_logits",
+        f"{LOSSES}/test_members.py -k 'bfloat16 and soft_cross'",
+    ),
+    Mutant(
+        "cross entropy by a softmax and a logarithm",
+        "jdistill/losses/_labels.py",
+        "jax.nn.log_softmax(logits.astype(jnp.float32))",
+        "jnp.log(jax.nn.softmax(logits.astype(jnp.float32)))",
+        f"{LOSSES}/test_members.py -k 'finite and cross_entropy'",
+    ),
+    Mutant(
+        "group lasso whose root has no slope at zero",
+        "jdistill/losses/_penalties.py",
+        "jnp.sqrt(jnp.where(some, squares, 1.0))",
+        "jnp.sqrt(squares)",
+        f"{LOSSES}/test_penalties.py",
+    ),
+    Mutant(
+        "l1 that moves zeros",
+        "jdistill/losses/_penalties.py",
+        "jnp.sum(weights * jnp.sign(weights))",
+        "jnp.sum(jnp.abs(weights))",
+        f"{LOSSES}/test_members.py -k 'penalty and l1'",
+    ),
+    Mutant(
+        "padding multiplied by its weight alone",
+        "jdistill/metrics/_examples.py",
+        "values = jnp.where(weights == 0, 0.0, values.astype(jnp.float32))",
+        "values = values.astype(jnp.float32)",
+        "tests/metrics/test_examples.py",
+    ),
+    Mutant(
+        "padded logits kept",
+        "jdistill/objective/_terms.py",
+        "        both = keep(student.logits, weights), keep(theirs, weights)",
+        "        both = student.logits, theirs",
+        "tests/objective/test_combine.py -k padding",
+    ),
+    Mutant(
+        "tokens counted without the examples' mask",
+        "jdistill/metrics/_examples.py",
+        "return tokens * examples[:, None]",
+        "return tokens",
+        "tests/metrics/test_examples.py",
+    ),
+    Mutant(
+        "micro-batches divided by their own counts",
+        "jdistill/objective/_combine.py",
+        "counts = own if counts is None else counts",
+        "counts = own",
+        "tests/objective/test_combine.py -k micro",
+    ),
+    Mutant(
+        "weights that ignore the step",
+        "jdistill/objective/_combine.py",
+        "value_at(term.weight, step)",
+        "value_at(term.weight, 0)",
+        "tests/objective/test_combine.py -k schedules",
+    ),
+    Mutant(
+        "hinton with alpha on both terms",
+        "jdistill/objective/_recipes.py",
+        "1 - value_at(alpha, step)",
+        "value_at(alpha, step)",
+        "tests/objective/test_recipes.py",
+    ),
+    Mutant(
+        "a quadratic schedule called cubic",
+        "jdistill/schedules.py",
+        "exponent=3",
+        "exponent=2",
+        "tests/test_schedules.py",
+    ),
+    Mutant(
+        "macro averages over classes that never occur",
+        "jdistill/metrics/_classes.py",
+        "there = (counts.predicted + counts.actual) > 0",
+        "there = (counts.predicted + counts.actual) >= 0",
+        "tests/metrics/test_classes.py -k macro",
+    ),
+    Mutant(
+        "precision and recall swapped",
+        "jdistill/metrics/_classes.py",
+        "return _rate(average, lambda n: (n.right, n.predicted))",
+        "return _rate(average, lambda n: (n.right, n.actual))",
+        "tests/metrics/test_classes.py -k 'equal and precision'",
+    ),
+    Mutant(
+        "calibration bins closed on the left",
+        "jdistill/metrics/_calibration.py",
+        "jnp.ceil(confidence * num_bins).astype(jnp.int32) - 1",
+        "jnp.floor(confidence * num_bins).astype(jnp.int32)",
+        "tests/metrics/test_calibration.py",
+    ),
+    Mutant(
+        "an evaluation that compiles each time",
+        "jdistill/evaluate.py",
+        "sums = _sums(model.apply,",
+        "sums = _sums.__wrapped__(model.apply,",
+        "tests/test_evaluate.py -k again",
+    ),
+    Mutant(
+        "predictions that keep padding",
+        "jdistill/evaluate.py",
+        "np.ones(len(rows)))) != 0]",
+        "np.ones(len(rows)))) >= 0]",
+        "tests/test_evaluate.py -k predictions",
+    ),
+    Mutant(
+        "a bootstrap that forgets the pairs",
+        "jdistill/metrics/_bootstrap.py",
+        "values, counts = np.unique(a - b, return_counts=True)",
+        "values, counts = np.unique(a - b[::-1], return_counts=True)",
+        "tests/metrics/test_bootstrap.py",
+    ),
+    Mutant(
+        "an interval of 90 %",
+        "jdistill/metrics/_bootstrap.py",
+        "(0.025, 0.975)",
+        "(0.05, 0.95)",
+        "tests/metrics/test_bootstrap.py",
+    ),
+    Mutant(
+        "a quantiser that rounds down",
+        "jdistill/ops/_quantize.py",
+        "codes = jnp.round(x.astype(jnp.float32) / scale)",
+        "codes = jnp.floor(x.astype(jnp.float32) / scale)",
+        "tests/ops/test_quantize.py -k float64",
+    ),
+    Mutant(
+        "a scale that uses one code more",
+        "jdistill/ops/_quantize.py",
+        "largest / qmax(bits), 1.0",
+        "largest / (qmax(bits) + 1), 1.0",
+        "tests/ops/test_quantize.py -k 'float64 or half_a_step'",
+    ),
+)
+
+
+def survives(mutant: Mutant, tree: pathlib.Path) -> str:
+    """What is wrong: '' where the tests noticed the edit."""
+    path = tree / mutant.path
+    original = path.read_text()
+    if original.count(mutant.before) != 1:
+        return f"its text is {original.count(mutant.before)} times in {mutant.path}"
+    path.write_text(original.replace(mutant.before, mutant.after))
+    try:
+        return "" if fails(mutant.tests, tree) else "SURVIVED"
+    except RuntimeError as error:
+        return str(error)
+    finally:
+        path.write_text(original)
+
+
+def fails(tests: str, tree: pathlib.Path) -> bool:
+    """Whether tests fail; tests that cannot be run are an error, not a failure."""
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [*command, *shlex.split(tests)], cwd=tree, capture_output=True, text=True
+    )
+    if done.returncode not in (0, 1):
+        raise RuntimeError(f"pytest ended with {done.returncode}: {tests}")
+    return done.returncode == 1
+
+
+def main(names: list[str]) -> int:
+    """Runs the mutants whose name has one of the given words, all without any."""
+    chosen = [m for m in MUTANTS if not names or any(n in m.name for n in names)]
+    survivors = 0
+    with tempfile.TemporaryDirectory() as folder:
+        tree = pathlib.Path(folder)
+        for name in COPIED:
+            source = ROOT / name
+            copy = shutil.copytree if source.is_dir() else shutil.copy
+            options = {"ignore": LEFT_OUT} if source.is_dir() else {}
+            copy(source, tree / name, **options)
+        files = sorted({shlex.split(mutant.tests)[0] for mutant in chosen})
+        if files and fails(" ".join(files), tree):
+            sys.stdout.write("the tests fail without any edit\n")
+            return 1
+        for mutant in chosen:
+            problem = survives(mutant, tree)
+            survivors += bool(problem)
+            line = f"{problem or 'noticed':<10} {mutant.name:<50} {mutant.tests}"
+            sys.stdout.write(line.rstrip() + "\n")
+            sys.stdout.flush()
+    sys.stdout.write(f"{len(chosen) - survivors} of {len(chosen)} noticed\n")
+    return int(bool(survivors) or not chosen)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

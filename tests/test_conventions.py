@@ -1,0 +1,152 @@
+"""The rules of docs/design.md section 7 that a program can check."""
+
+import ast
+import importlib
+import inspect
+import pathlib
+import re
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parent.parent
+SOURCES = sorted((ROOT / "jdistill").rglob("*.py"))
+NAMESPACES = [
+    name
+    for name in (
+        "compress",
+        "data",
+        "losses",
+        "metrics",
+        "models",
+        "objective",
+        "ops",
+        "schedules",
+    )
+    if (ROOT / "jdistill" / name / "__init__.py").exists()
+    or (ROOT / "jdistill" / f"{name}.py").exists()
+]
+PAGES = {"objective": "losses", "schedules": "losses"}
+FORBIDDEN_FILES = {"utils", "common", "misc", "helpers"}
+MAX_LINES = 300
+MAX_FUNCTION_LINES = 60
+
+
+def public(namespace):
+    """The public functions of a namespace by name."""
+    module = importlib.import_module(f"jdistill.{namespace}")
+    own = [
+        name
+        for name, value in vars(module).items()
+        if inspect.isfunction(value)
+        and value.__module__ == module.__name__
+        and not name.startswith("_")
+    ]
+    names = getattr(module, "__all__", own)
+    members = {name: getattr(module, name) for name in names}
+    return {n: f for n, f in members.items() if inspect.isfunction(inspect.unwrap(f))}
+
+
+FUNCTIONS = [
+    pytest.param(namespace, name, function, id=f"{namespace}.{name}")
+    for namespace in NAMESPACES
+    for name, function in public(namespace).items()
+]
+each_function = pytest.mark.parametrize(("namespace", "name", "function"), FUNCTIONS)
+each_source = pytest.mark.parametrize(
+    "path", SOURCES, ids=lambda path: str(path.relative_to(ROOT))
+)
+
+
+def test_there_is_something_to_check():
+    names = {(case.values[0], case.values[1]) for case in FUNCTIONS}
+    assert ("losses", "kl") in names and ("schedules", "cubic") in names
+    assert ("metrics", "accuracy") in names and ("ops", "quantize") in names
+
+
+@each_function
+def test_a_public_function_has_each_section_of_the_docstring(namespace, name, function):
+    plain = inspect.unwrap(function)
+    text = inspect.getdoc(plain) or ""
+    wanted = ["Returns:", "Example:"]
+    if inspect.signature(plain).parameters:
+        wanted.append("Args:")
+    if re.search(r"^    raise ", inspect.getsource(plain), re.MULTILINE):
+        wanted.append("Raises:")
+    missing = [section for section in wanted if f"\n{section}\n" not in text]
+    assert not missing, f"{namespace}.{name} has no {missing}"
+    assert text.split("\n")[0].endswith("."), "the first line is one sentence"
+    assert ">>> " in text, "the example is a doctest"
+
+
+@each_function
+def test_each_argument_is_described(namespace, name, function):
+    plain = inspect.unwrap(function)
+    described = set(re.findall(r"^    \**(\w+):", inspect.getdoc(plain) or "", re.M))
+    assert set(inspect.signature(plain).parameters) <= described
+
+
+@each_function
+def test_a_public_function_has_types_and_names_its_options(namespace, name, function):
+    signature = inspect.signature(inspect.unwrap(function))
+    assert signature.return_annotation is not inspect.Signature.empty
+    for parameter in signature.parameters.values():
+        if parameter.default is not inspect.Parameter.empty:
+            assert parameter.kind is inspect.Parameter.KEYWORD_ONLY, parameter.name
+
+
+@each_function
+def test_a_public_function_is_named_in_the_docs(namespace, name, function):
+    page = ROOT / "docs" / f"{PAGES.get(namespace, namespace)}.md"
+    if not page.exists():
+        pytest.skip(f"there is no {page.relative_to(ROOT)} yet")
+    assert re.search(rf"`(\w+\.)*{name}\b", page.read_text()), f"not in {page.name}"
+
+
+@each_source
+def test_a_source_file_has_its_test_file(path):
+    inside = path.relative_to(ROOT / "jdistill")
+    if inside.name in ("__init__.py", "typing.py") or not _has_function(path):
+        return
+    test = ROOT / "tests" / inside.parent / f"test_{inside.stem.strip('_')}.py"
+    assert test.exists(), f"{inside} needs {test.relative_to(ROOT)}"
+
+
+@each_source
+def test_a_file_is_short_and_its_functions_are(path):
+    text = path.read_text()
+    assert len(text.splitlines()) <= MAX_LINES
+    assert path.stem.strip("_") not in FORBIDDEN_FILES
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            lines = node.end_lineno - _first_line(node) + 1
+            assert lines <= MAX_FUNCTION_LINES, f"{node.name}: {lines} lines"
+
+
+@each_source
+def test_a_file_imports_at_the_top_and_keeps_its_annotations(path):
+    tree = ast.parse(path.read_text())
+    assert ast.get_docstring(tree), "a module says what it holds"
+    assert "from __future__ import annotations" not in path.read_text()
+    for node in ast.walk(tree):
+        is_print = isinstance(node, ast.Call) and ast.unparse(node.func) == "print"
+        assert not is_print, f"line {node.lineno} prints"
+
+
+@pytest.mark.parametrize("namespace", NAMESPACES)
+def test_the_public_names_are_sorted_and_exist(namespace):
+    module = importlib.import_module(f"jdistill.{namespace}")
+    names = list(getattr(module, "__all__", []))
+    assert names == sorted(names)
+    assert all(hasattr(module, name) for name in names)
+
+
+def _has_function(path):
+    tree = ast.parse(path.read_text())
+    return any(isinstance(node, ast.FunctionDef) for node in ast.walk(tree))
+
+
+def _first_line(node):
+    """The first line after the docstring."""
+    first = node.body[0]
+    documented = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+    return first.end_lineno + 1 if documented else node.lineno
