@@ -211,7 +211,7 @@ def _prepare(builder, dataset, folder, strange):
     except Exception as error:
         if "No module named 'tensorflow'" in " ".join(map(str, _causes(error))):
             raise ValueError(
-                f"unpacking the archives of {dataset!r} needs TensorFlow, once: "
+                f"preparing {dataset!r} (not reading it) needs TensorFlow: "
                 "pip install 'jdistill[tfds]'"
             ) from error
         raise ValueError(
