@@ -3,7 +3,7 @@
 import os
 import pathlib
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,7 +35,7 @@ def scale(inputs: Any) -> np.ndarray:
     return inputs
 
 
-def read_rows(source: Any, rows: Sequence[int], columns: Columns, name: str) -> Batch:
+def read_rows(source: Any, rows: Any, columns: Columns, name: str) -> Batch:
     """Examples of a source as stored, with `inputs` and `label`.
 
     Args:

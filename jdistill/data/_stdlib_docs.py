@@ -210,10 +210,18 @@ def masker(files: dict[str, list[pathlib.Path]]) -> Callable[[str], str]:
         >>> mask('An HTTPConnection of http.client; clients')
         'an [mask]connection of [mask]; clients'
     """
-    modules = {p.stem.strip("_") for paths in files.values() for p in paths}
-    modules |= {p.parent.name.strip("_") for paths in files.values() for p in paths}
-    inside = "|".join(sorted(files, key=lambda n: (-len(n), n)))
-    whole = "|".join(sorted(map(re.escape, modules - {"", "init", "main"})))
-    name = rf"(?:{inside}|(?<![a-z0-9])(?:{whole})(?![a-z0-9]))"
-    pattern = re.compile(rf"_*{name}(?:[._]*{name})*")
-    return lambda text: " ".join(pattern.sub(MASK, text.lower()).split())
+    modules = {
+        (p.parent.name if p.stem == "__init__" else p.stem).strip("_").lower()
+        for paths in files.values()
+        for p in paths
+    }
+    inside = re.compile(f"_*(?:{'|'.join(files)})")
+    whole = "|".join(sorted(map(re.escape, modules - {"", "main"})))
+    word = re.compile(rf"(?<![a-z0-9])_*(?:{whole})(?![a-z0-9])")
+    chain = re.compile(rf"{re.escape(MASK)}(?:[._]*{re.escape(MASK)})+")
+
+    def mask(text: str) -> str:
+        text = word.sub(MASK, inside.sub(MASK, text.lower()))
+        return " ".join(chain.sub(MASK, text).split())
+
+    return mask

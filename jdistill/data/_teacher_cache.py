@@ -1,6 +1,7 @@
 """A teacher's outputs, computed once and joined to the examples by `id`."""
 
 import hashlib
+import io
 import os
 import pathlib
 import tempfile
@@ -156,8 +157,9 @@ def load_teacher_cache(path: str | os.PathLike) -> TeacherCache:
     """
     if not pathlib.Path(path).is_file():
         raise ValueError(f"no teacher cache at {path}")
+    whole = io.BytesIO(pathlib.Path(path).read_bytes())
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with np.load(whole, allow_pickle=False) as file:
             texts = [str(file[name]) for name in TeacherCache._fields[1:]]
             cache = TeacherCache(file["logits"], *texts)
             intact = str(file["checksum"]) == _checksum(cache)

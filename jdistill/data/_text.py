@@ -196,8 +196,8 @@ def _padded(rows, max_length):
 
 def _refuse_empty(texts, name):
     for i, text in enumerate(texts):
-        if not re.search(r"\w", text):
-            raise ValueError(f"{name}, example {i}: the text has no word: {text!r}")
+        if not text.strip():
+            raise ValueError(f"{name}, example {i}: the text is empty: {text!r}")
 
 
 def _grams(codes, sizes, *, salt):
@@ -223,7 +223,9 @@ def _mix(x):
 
 
 def _word_codes(text):
-    return np.array([_code(w) for w in re.findall(r"\w+", text.lower())], np.uint64)
+    lower = text.lower()
+    words = re.findall(r"\w+", lower) or lower.split()  # a lone ")" is a word too
+    return np.array([_code(word) for word in words], np.uint64)
 
 
 def _char_codes(text):

@@ -160,12 +160,17 @@ def _prepared(dataset, root, manual_dir, trust_local):
 
 
 def _archives(builder, folder) -> Iterator[Archive]:
-    for url, info in (builder.url_infos or {}).items():
+    urls = builder.url_infos or {}
+    files = [path for path in folder.iterdir() if path.is_file()]
+    for url, info in urls.items():
         name = info.filename or pathlib.PurePath(urllib.parse.urlparse(url).path).name
         path = folder / name
+        if len(urls) == len(files) == 1:
+            path = files[0]  # can only be meant for this address, whatever its name
         if path.is_file():
             digest = _sha256(path, path.stat().st_mtime_ns)
-            yield Archive(url, path, digest, digest == info.checksum)
+            registered = digest == info.checksum and path.name == info.filename
+            yield Archive(url, path, digest, registered)
 
 
 @functools.lru_cache(maxsize=64)
@@ -206,7 +211,7 @@ def _prepare(builder, dataset, folder, strange):
     except Exception as error:
         if "No module named 'tensorflow'" in " ".join(map(str, _causes(error))):
             raise ValueError(
-                f"unpacking the archives of {dataset!r} needs TensorFlow, once: "
+                f"preparing {dataset!r} (not reading it) needs TensorFlow: "
                 "pip install 'jdistill[tfds]'"
             ) from error
         raise ValueError(

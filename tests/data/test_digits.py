@@ -17,14 +17,11 @@ def test_all_images_are_in_one_part_each():
 
 def test_images_keep_their_labels():
     bunch = sklearn.datasets.load_digits()
-    labels = {bytes(x.astype(np.uint8)): y for x, y in zip(*bunch_arrays(bunch))}
-    split = data.digits().train
-    for image, label in zip(split.arrays["inputs"], split.arrays["label"]):
+    images = map(bytes, bunch.images.astype(np.uint8))
+    labels = dict(zip(images, bunch.target, strict=True))
+    arrays = data.digits().train.arrays
+    for image, label in zip(arrays["inputs"], arrays["label"], strict=True):
         assert labels[bytes((image * 16).astype(np.uint8))] == label
-
-
-def bunch_arrays(bunch):
-    return bunch.images, bunch.target
 
 
 def test_prediction_prepares_images_like_training():

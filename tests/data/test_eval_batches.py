@@ -1,0 +1,53 @@
+"""Every example once, padding masked."""
+
+import numpy as np
+import pytest
+
+from jdistill import data
+
+
+@pytest.fixture(scope="module")
+def split():
+    return data.digits().valid
+
+
+@pytest.fixture(params=["in memory", "streamed"])
+def either(request, split):
+    return split if request.param == "in memory" else split._replace(arrays=None)
+
+
+@pytest.mark.parametrize("batch_size", [1, 50, 1000])
+def test_every_example_comes_once_in_order(either, batch_size):
+    batches = list(data.eval_batches(either, batch_size=batch_size))
+    assert {len(b["mask"]) for b in batches} == {batch_size}
+    assert all(len(v) == batch_size for b in batches for v in b.values())
+    ids = np.concatenate([b["id"][b["mask"] > 0] for b in batches])
+    np.testing.assert_array_equal(ids, np.arange(either.size))
+
+
+def test_padding_holds_an_example_a_model_can_read(either):
+    batch = data.eval_batches(either, batch_size=either.size + 3)[0]
+    assert batch["mask"].tolist() == [1] * either.size + [0] * 3
+    for key in ("inputs", "label", "id"):
+        assert (batch[key][-3:] == batch[key][either.size - 1]).all()
+
+
+def test_full_batches_in_memory_are_not_copied(split):
+    batch = data.eval_batches(split, batch_size=8)[1]
+    assert np.shares_memory(batch["inputs"], split.arrays["inputs"])
+
+
+def test_batches_can_be_read_twice(split):
+    batches = data.eval_batches(split, batch_size=50)
+    assert len(list(batches)) == len(list(batches)) == len(batches)
+
+
+def test_a_batch_that_is_not_there_is_refused(split):
+    batches = data.eval_batches(split, batch_size=50)
+    with pytest.raises(IndexError, match=f"batch {len(batches)} of"):
+        batches[len(batches)]
+
+
+def test_a_batch_size_of_nothing_is_refused(split):
+    with pytest.raises(ValueError, match="batch_size must be positive, got 0"):
+        data.eval_batches(split, batch_size=0)
