@@ -33,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
     """Runs one command line; 0, or 2 with one line on standard error."""
     screen = rich.console.Console()
     if {"--help", "-h"} & set(arguments):
-        sys.stdout.write(__doc__)
+        sys.stdout.write(__doc__ or "")
         return 0
     rest = [argument for argument in arguments if argument != "--traceback"]
     try:
