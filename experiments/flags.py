@@ -54,7 +54,8 @@ def _read(arguments: Sequence[str]) -> Command:
         raise ValueError(
             f"what is {rest[0]!r}? valid: --config, --workdir, --config.key"
         )
-    source = values["config"].config_filename if values["config"].present else None
+    flag: Any = values["config"]
+    source = flag.config_filename if flag.present else None
     if not source or not values.workdir:
         missing = "config" if not source else "workdir"
         raise ValueError(f"--{missing} is missing; see --help")

@@ -39,7 +39,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         command = parse(rest)
         experiment = load(command.config)
-        start(command.config, command.workdir, experiment, title=command.source)
+        title = pathlib.Path(command.source).name.replace(".py", "")
+        start(command.config, command.workdir, experiment, title=title)
     except KeyboardInterrupt:
         sys.stderr.write("stopped; the same command goes on from here\n")
         return 130
