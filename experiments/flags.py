@@ -54,10 +54,11 @@ def _read(arguments: Sequence[str]) -> Command:
         raise ValueError(
             f"what is {rest[0]!r}? valid: --config, --workdir, --config.key"
         )
-    source = values["config"].config_filename if values["config"].present else None
-    for name, value in (("config", source), ("workdir", values.workdir)):
-        if not value:
-            raise ValueError(f"--{name} is missing; see --help")
+    flag: Any = values["config"]
+    source = flag.config_filename if flag.present else None
+    if not source or not values.workdir:
+        missing = "config" if not source else "workdir"
+        raise ValueError(f"--{missing} is missing; see --help")
     if not pathlib.Path(source.split(":")[0]).is_file():
         raise ValueError(f"--config: there is no file {source.split(':')[0]!r}")
     return Command(values.config, pathlib.Path(values.workdir), source)

@@ -33,13 +33,14 @@ def main(arguments: Sequence[str]) -> int:
     """Runs one command line; 0, or 2 with one line on standard error."""
     screen = rich.console.Console()
     if {"--help", "-h"} & set(arguments):
-        sys.stdout.write(__doc__)
+        sys.stdout.write(__doc__ or "")
         return 0
     rest = [argument for argument in arguments if argument != "--traceback"]
     try:
         command = parse(rest)
         experiment = load(command.config)
-        start(command.config, command.workdir, experiment, title=command.source)
+        title = pathlib.Path(command.source).name.replace(".py", "")
+        start(command.config, command.workdir, experiment, title=title)
     except KeyboardInterrupt:
         sys.stderr.write("stopped; the same command goes on from here\n")
         return 130

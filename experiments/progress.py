@@ -50,8 +50,9 @@ def _bar(total: int, description: str, console: rich.console.Console):
         task = bar.add_task(description, total=total, figures="")
 
         def advance(step: int, metrics: Mapping[str, Any] | None = None) -> None:
-            figures = {"figures": _figures(metrics)} if metrics else {}
-            bar.update(task, completed=int(step), **figures)
+            if metrics:
+                bar.update(task, figures=_figures(metrics))
+            bar.update(task, completed=int(step))
 
         yield advance
 

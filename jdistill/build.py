@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 
-def build(namespace: Any, spec: Mapping[str, Any], /, **extra: Any) -> Any:
+def build(namespace: Any, spec: Any, /, **extra: Any) -> Any:
     """Calls the public member that a configuration names.
 
     `build(namespace, {'name': n, **kw}, **extra) = namespace.n(**kw, **extra)`

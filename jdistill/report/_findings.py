@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from jdistill.report import _format as form
 from jdistill.report._markup import grid, section, text, word
 from jdistill.report._summary import BASELINES, Row, Stage, find
-from jdistill.report._table import cells
+from jdistill.report._table import cells, value
 
 MEANINGS = {
     "dense": "not compressed, float32",
@@ -25,7 +25,7 @@ def headline(stages: Sequence[Stage], rows: Sequence[Row]) -> str:
     teacher, packed = find(stages, "teacher"), find(stages, "packed")
     if teacher is None or packed is None:
         return '<p class="card">There is no teacher with a packed student yet.</p>'
-    sizes = [s.means["bytes"].value for s in (teacher, packed)]
+    sizes = [value(s, "bytes") for s in (teacher, packed)]
     means = [s.means["accuracy"].value for s in (teacher, packed)]
     change, interval = means[1] - means[0], "no interval computed"
     for row in rows:

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 from itertools import product
+from typing import Any
 
-from matplotlib.axes import Axes
 from matplotlib.transforms import Bbox
 
 from jdistill.report._svg import colour
@@ -14,7 +14,7 @@ LETTER = 0.57
 
 
 def label(
-    axes: Axes, names: Sequence[str], xs: Sequence[float], ys: Sequence[float]
+    axes: Any, names: Sequence[str], xs: Sequence[float], ys: Sequence[float]
 ) -> None:
     """Writes each name at the nearest place free of other names and points.
 
@@ -31,8 +31,9 @@ def label(
         >>> len({text.xyann for text in axes.texts})
         2
     """
-    axes.figure.draw_without_rendering()  # so that the axes have their final place
-    scale = axes.figure.dpi / 72
+    figure = axes.get_figure(root=True)
+    figure.draw_without_rendering()  # so that the axes have their final place
+    scale = figure.dpi / 72
     points = axes.transData.transform(list(zip(xs, ys, strict=True))) / scale
     box = axes.get_window_extent()
     left, right = box.x0 / scale, box.x1 / scale
@@ -63,4 +64,4 @@ def _place(point, width, taken, left, right):
         inside = left <= spot.x0 and spot.x1 <= right
         if inside and not spot.count_overlaps(taken):
             return side, shift, spot
-    return 1, 0.0, Bbox.from_bounds(*point, width, height)
+    return 1, 0.0, Bbox.from_bounds(point[0], point[1], width, height)

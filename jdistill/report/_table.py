@@ -22,13 +22,19 @@ class Column(NamedTuple):
     rank: int
 
 
-def _value(stage: Stage | None, key: str) -> Real | None:
+def value(stage: Stage | None, key: str) -> Real | None:
+    """The mean of a figure of a stage, None where there is none.
+
+    Example:
+        >>> value(None, 'bytes') is None
+        True
+    """
     mean = None if stage is None else stage.means.get(key)
     return None if mean is None else mean.value
 
 
 def _energy(stage: Stage, _) -> str:
-    compute, memory = (_value(stage, key) for key in ("compute_uJ", "memory_uJ"))
+    compute, memory = (value(stage, key) for key in ("compute_uJ", "memory_uJ"))
     if compute is None and memory is None:
         return form.MISSING
     return f"{form.short(compute)} + {form.short(memory)}"
@@ -70,19 +76,19 @@ COLUMNS = (
     Column(
         "size",
         "float32 bytes where dense or masked, the file's where packed or executed",
-        lambda s, _: form.size(_value(s, "bytes")),
+        lambda s, _: form.size(value(s, "bytes")),
         0,
     ),
     Column(
         "smaller",
         "the teacher's bytes divided by its own",
-        lambda s, t: form.ratio(_value(t, "bytes"), _value(s, "bytes")),
+        lambda s, t: form.ratio(value(t, "bytes"), value(s, "bytes")),
         1,
     ),
     Column(
         "ms",
         "median latency of one batch, milliseconds",
-        lambda s, _: form.short(_value(s, "latency_ms")),
+        lambda s, _: form.short(value(s, "latency_ms")),
         3,
     ),
     Column(

@@ -1,0 +1,257 @@
+"""Running an experiment: rows once only, one config a folder, one line an error."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+import experiments
+from experiments.main import main
+from experiments.rows import open_rows, read_rows
+
+# ml_collections loads configuration files so
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:the load_module.. method:DeprecationWarning"
+)
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+CONFIG = """
+import ml_collections
+
+def get_config(arg="full"):
+    if arg not in ("full", "smoke"):
+        raise ValueError(f"no config {arg!r}; valid: full, smoke")
+    return ml_collections.ConfigDict({
+        "experiment": "toy", "folds": 2, "data": {"name": "digits"}, "fault": ""})
+"""
+
+EXPERIMENT = """
+from experiments.rows import open_rows
+
+IDENTITY = ("rate",)
+
+def run(config, workdir):
+    point = open_rows(workdir / "curves.jsonl", ("stage", "fold", "seed", "step"))
+    for fold in range(config.folds):
+        for step in (0, 1, 2):
+            point({"stage": "teacher", "fold": fold, "seed": 0, "step": step,
+                   "split": "valid", "name": "loss", "value": 1.0 / (step + 1)})
+        words = {"teacher": "dense", "packed": config.fault or "packed"}
+        for stage, realised in words.items():
+            yield {"stage": stage, "fold": fold, "seed": 0, "realised": realised,
+                   "accuracy": 0.5, "bytes": 100 if stage == "packed" else 3000}
+"""
+
+
+@pytest.fixture
+def toy(tmp_path, monkeypatch):
+    """A small experiment among the others, and a command line that runs it."""
+    folder = tmp_path / "more"
+    folder.mkdir()
+    (folder / "toy.py").write_text(EXPERIMENT)
+    (tmp_path / "conf.py").write_text(CONFIG)
+    monkeypatch.setattr(experiments, "__path__", [*experiments.__path__, str(folder)])
+    monkeypatch.setenv("COLUMNS", "100")
+    yield lambda *more, config="conf.py": main(
+        [
+            "main",
+            f"--config={tmp_path / config}",
+            f"--workdir={tmp_path / 'run'}",
+            *more,
+        ]
+    )
+    sys.modules.pop("experiments.toy", None)
+
+
+def test_a_run_leaves_rows_a_table_and_a_report(toy, tmp_path, capsys):
+    assert toy() == 0
+    rows = read_rows(tmp_path / "run/rows.jsonl")
+    assert [(r["stage"], r["fold"]) for r in rows] == [
+        ("teacher", 0),
+        ("packed", 0),
+        ("teacher", 1),
+        ("packed", 1),
+    ]
+    assert "30×" in capsys.readouterr().out
+    page = (tmp_path / "run/report.html").read_text()
+    assert "30× smaller" in page
+    assert "Learning curves" in page
+
+
+def test_each_row_records_its_code_versions_and_hardware(toy, tmp_path):
+    toy()
+    row = read_rows(tmp_path / "run/rows.jsonl")[0]
+    assert row["commit"] is None or len(row["commit"].removesuffix("-dirty")) == 40
+    assert set(row["versions"]) == {"python", "jax", "jaxlib", "flax", "optax"}
+    assert row["hardware"]["platform"] == "cpu"
+    assert row["hardware"]["cpus"] == os.cpu_count()
+
+
+def test_the_same_command_again_writes_no_row_twice(toy, tmp_path):
+    toy()
+    before = [(tmp_path / f"run/{n}.jsonl").read_bytes() for n in ("rows", "curves")]
+    assert toy() == 0
+    after = [(tmp_path / f"run/{n}.jsonl").read_bytes() for n in ("rows", "curves")]
+    assert after == before
+
+
+@pytest.mark.parametrize("cut", [1, 150])
+def test_a_row_that_a_kill_cut_off_is_written_again_whole(toy, tmp_path, cut):
+    toy()
+    file = tmp_path / "run/rows.jsonl"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-cut])
+    assert toy() == 0
+    assert file.read_bytes() == whole
+
+
+def test_another_config_is_refused_and_nothing_is_touched(toy, tmp_path, capsys):
+    toy()
+    before = {p.name: p.read_bytes() for p in (tmp_path / "run").iterdir()}
+    assert toy("--config.folds=3", "--config.data.name=mnist") == 2
+    line = capsys.readouterr().err
+    assert (
+        "made by another config: config.data.name is 'digits' there and 'mnist'" in line
+    )
+    assert line.count("\n") == 1
+    assert {p.name: p.read_bytes() for p in (tmp_path / "run").iterdir()} == before
+
+
+def test_rows_of_no_config_are_refused(toy, tmp_path, capsys):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/rows.jsonl").write_text("{}\n")
+    assert toy() == 2
+    assert "has rows but no config.json" in capsys.readouterr().err
+    assert not (tmp_path / "run/config.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("--config.fold=3", "has no key 'fold'; did you mean 'folds'? valid: data, "),
+        ("--config.data.nme=3", "config.data in"),
+        ("--config.folds.x=3", "is a value; it has no key 'x'"),
+        ("--config.folds=many", "--config.folds=many"),
+        ("--config.experiment=tpy", "config.experiment is 'tpy'; valid: "),
+        ("--wrkdir=here", "Unknown command line flag 'wrkdir'"),
+        ("stray", "what is 'stray'?"),
+        ("--config.fault=simulated", "valid: dense, masked, packed, executed"),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_one_line_and_exit_code_2(
+    toy, capsys, more, said
+):
+    assert toy(more) == 2
+    line = capsys.readouterr().err
+    assert said in line
+    assert line.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ("conf.py:smok", "no config 'smok'; valid: full, smoke"),
+        ("nowhere.py", "there is no file"),
+    ],
+)
+def test_a_config_that_is_not_there_is_one_line(toy, capsys, config, said):
+    assert toy(config=config) == 2
+    line = capsys.readouterr().err
+    assert said in line
+    assert line.count("\n") == 1
+
+
+@pytest.mark.parametrize("flag", ["config", "workdir"])
+def test_a_missing_flag_is_named(tmp_path, capsys, flag):
+    (tmp_path / "conf.py").write_text(CONFIG)
+    flags = {"config": tmp_path / "conf.py", "workdir": tmp_path / "run"}
+    assert main(["main", *(f"--{k}={v}" for k, v in flags.items() if k != flag)]) == 2
+    assert capsys.readouterr().err == f"error: --{flag} is missing; see --help\n"
+
+
+def test_a_fault_of_the_program_keeps_its_traceback(toy, tmp_path):
+    fails = (
+        "import numpy as np\ndef run(config, workdir):\n    yield np.zeros(3)[[7]]\n"
+    )
+    (tmp_path / "more/toy.py").write_text(fails)
+    with pytest.raises(IndexError):
+        toy()
+
+
+def test_traceback_shows_where_a_users_error_came_from(toy):
+    with pytest.raises(ValueError, match="has no key 'fold'"):
+        toy("--config.fold=3", "--traceback")
+
+
+def test_help_names_the_command(capsys):
+    assert main(["main", "--help"]) == 0
+    assert "python -m experiments.main --config=" in capsys.readouterr().out
+
+
+def test_rows_of_one_identity_are_written_once(tmp_path):
+    append = open_rows(tmp_path / "rows.jsonl", ("stage", "fold"))
+    assert append({"stage": "a", "fold": 0, "accuracy": 1})
+    assert not append({"stage": "a", "fold": 0, "accuracy": 2})
+    assert append({"stage": "a"})
+    assert not append({"stage": "a", "fold": None})
+    again = open_rows(tmp_path / "rows.jsonl", ("stage", "fold"))
+    assert not again({"stage": "a", "fold": 0})
+    assert [r.get("accuracy") for r in read_rows(tmp_path / "rows.jsonl")] == [1, None]
+
+
+def test_a_whole_last_line_without_its_end_is_written_again(tmp_path):
+    file = tmp_path / "rows.jsonl"
+    file.write_text('{"n": 1}\n{"n": 2}')
+    append = open_rows(file, ("n",))
+    assert file.read_text() == '{"n": 1}\n'
+    assert append({"n": 2})
+    assert not append({"n": 1})
+
+
+def test_a_broken_line_amid_the_rows_is_named_and_nothing_is_lost(tmp_path):
+    file = tmp_path / "rows.jsonl"
+    file.write_text('{"n": 1}\n{"n": \n{"n": 3}\n')
+    with pytest.raises(ValueError, match="line 2, is not JSON"):
+        open_rows(file, ("n",))
+    assert file.read_text() == '{"n": 1}\n{"n": \n{"n": 3}\n'
+
+
+def test_arrays_become_lists_and_what_is_not_finite_becomes_null(tmp_path):
+    import jax.numpy as jnp
+    import numpy as np
+
+    append = open_rows(tmp_path / "rows.jsonl", ("fold",))
+    row = {"fold": np.int64(1), "a": jnp.arange(2), "b": [np.float32("nan")], "c": "é"}
+    assert append(row)
+    assert not append({"fold": 1})
+    text = (tmp_path / "rows.jsonl").read_text()
+    assert json.loads(text) == {"fold": 1, "a": [0, 1], "b": [None], "c": "é"}
+
+
+def test_kill_9_between_rows_loses_no_row_and_doubles_none(tmp_path):
+    script = textwrap.dedent(f"""
+        import sys
+        sys.path.insert(0, {str(ROOT)!r})
+        from experiments.rows import open_rows
+        append = open_rows(sys.argv[1], ("n",))
+        for n in range(10**6):
+            if append({{"n": n, "text": "x" * 2000}}):
+                print(n, flush=True)
+    """)
+    command = [sys.executable, "-c", script, str(tmp_path / "rows.jsonl")]
+    told = []
+    for _ in range(3):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            for _, line in zip(range(20), process.stdout, strict=False):
+                told.append(int(line))
+            process.send_signal(signal.SIGKILL)
+    open_rows(tmp_path / "rows.jsonl", ("n",))
+    numbers = [row["n"] for row in read_rows(tmp_path / "rows.jsonl")]
+    assert numbers == list(range(len(numbers)))
+    assert set(told) <= set(numbers)

@@ -1,0 +1,171 @@
+"""The report is one page that loads nothing and says what the rows say."""
+
+import html.parser
+import re
+
+import numpy as np
+import pytest
+
+from jdistill import report
+from jdistill.report._svg import COLOURS
+
+VOID = {"meta", "br"}
+
+
+class Balance(html.parser.HTMLParser):
+    """Follows the tags, and collects headings, plots and attributes."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.seen, self.links, self.ids = [], [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.seen.append(tag)
+        values = dict(attrs)
+        self.links += [values[k] for k in ("href", "src") if k in values]
+        self.ids += [values["id"]] if "id" in values else []
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def parse(page):
+    parser = Balance()
+    parser.feed(page)
+    parser.close()
+    assert parser.open == []
+    return parser
+
+
+@pytest.fixture(scope="module")
+def page(rows, curves):
+    return report.html(rows, curves, title="docs <1>", config={"data": {"folds": 5}})
+
+
+def test_the_page_is_balanced_and_each_id_is_unique(page):
+    parser = parse(page)
+    assert len(parser.ids) == len(set(parser.ids))
+    assert parser.seen.count("svg") == 3 + 2
+
+
+def test_the_page_loads_nothing(page):
+    parser = parse(page)
+    assert {link[0] for link in parser.links} == {"#"}
+    assert not re.search(r"https?:|//[a-z]|@import|<script|<link", page)
+    assert set(re.findall(r"url\((.)", page)) <= {"#"}
+
+
+def test_what_a_plot_points_to_is_on_the_page(page):
+    parser = parse(page)
+    pointed = [link[1:] for link in parser.links] + re.findall(r"url\(#([^)]*)\)", page)
+    assert pointed
+    assert set(pointed) <= set(parser.ids)
+
+
+def test_all_parts_are_there(page):
+    headings = re.findall(r"<h[23]>(.*?)</h[23]>", page)
+    assert headings == [
+        "Differences in accuracy",
+        "All stages",
+        "Plots",
+        "Accuracy against bytes",
+        "What each stage cost",
+        "Recall of each class",
+        "Learning curves",
+        "teacher",
+        "distilled",
+        "Energy",
+        "The packed file",
+        "How this was made",
+    ]
+
+
+def test_the_figures_of_the_rows_are_on_the_page(page, rows):
+    mean = np.mean([r["accuracy"] for r in rows if r["stage"] == "packed"])
+    for text in (
+        "63.8× smaller",
+        "8.41 MB",
+        "132 kB",
+        "−0.91 points",
+        "−1.62 to −0.21",
+        f"{100 * mean:.2f}",
+        "100,123",
+        "bitmap",
+        "0123abcd",
+        "jax 0.10.2",
+        "estimate",
+        "45 nm",
+        "&quot;folds&quot;: 5",
+    ):
+        assert text in page, text
+
+
+def test_each_difference_says_what_its_interval_says(page):
+    said = re.findall(r">(\w+ against \w+)</td>.*?(better|worse|not told apart)", page)
+    assert said == [
+        ("packed against teacher", "worse"),
+        ("packed against equal_bytes", "better"),
+        ("teacher against teacher_half", "not told apart"),
+    ]
+
+
+def test_every_point_of_the_size_plot_carries_its_word(page):
+    labels = re.findall(r">(\w+) \((\w+)\)</text>", page)
+    assert {("pruned", "masked"), ("executed", "executed")} <= set(labels)
+
+
+def test_text_from_rows_is_escaped(page):
+    assert "docs &lt;1&gt;" in page
+    assert "xml &lt;&amp;&gt;" in page
+    assert "xml <&>" not in page
+
+
+def test_colours_of_the_plots_are_the_style_sheets(page):
+    assert not any(tone in page for tone in COLOURS.values())
+    used = set(re.findall(r"var\(--(\w+)\)", page))
+    light, dark = page.split("prefers-color-scheme")[:2]
+    for name in used:
+        assert f"--{name}:" in light
+        assert f"--{name}:" in dark.split("body {")[0]
+
+
+def test_the_same_rows_give_the_same_page(rows, curves, page):
+    config = {"data": {"folds": 5}}
+    assert report.html(rows, curves, title="docs <1>", config=config) == page
+
+
+@pytest.mark.parametrize("last", [0, 1, 6])
+def test_an_unfinished_run_has_a_page_too(rows, curves, last):
+    parse(report.html(rows[:last], curves[:last]))
+
+
+def test_one_row_with_the_least_it_must_have_is_enough():
+    page = report.html([{"stage": "packed", "realised": "packed", "accuracy": 1}])
+    assert "no teacher with a packed student yet" in page
+
+
+def test_many_classes_show_those_that_changed_most():
+    def row(stage, realised, recall):
+        return {
+            "stage": stage,
+            "realised": realised,
+            "accuracy": 0.5,
+            "bytes": 10,
+            "recall_per_class": recall,
+            "classes": [f"kind{i}_" for i in range(100)],
+        }
+
+    after = [0.5] * 100
+    after[41] = 0.1
+    page = report.html(
+        [row("teacher", "dense", [0.5] * 100), row("packed", "packed", after)]
+    )
+    assert len(re.findall(r">kind\d+_</text>", page)) == 20
+    assert "kind41_" in page
