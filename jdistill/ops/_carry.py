@@ -22,7 +22,6 @@ def at_operand(op: Op, scale: Float[Array, "..."]) -> Float[Array, "..."]:
     Raises:
         ValueError: they differ along summed axes, or the way is not known.
     """
-    scale = jnp.asarray(scale)
     rank = len(op.avals[op.side or 0].shape)
     if scale.size == 1:
         return scale.reshape((1,) * rank)

@@ -38,7 +38,7 @@ def zeros(shapes: Any) -> Any:
     """The identity of `merge` for statistics of these shapes."""
 
     def zero(shape):
-        varying = tuple(getattr(shape, "vma", None) or ())
+        varying = _varying(shape)
         x = jnp.zeros(shape.shape, shape.dtype)
         return lax.pcast(x, varying, to="varying") if varying else x
 
@@ -46,12 +46,21 @@ def zeros(shapes: Any) -> Any:
 
 
 def across(stats: Stats, axes: tuple[str, ...]) -> dict[str, dict[str, Any]]:
-    """Statistics of all devices along mesh axes together."""
+    """Statistics of all devices along mesh axes together.
+
+    Sums and counts alike are taken over every axis, also where devices hold the same
+    data, so that their ratios stay what they are.
+    """
 
     def reduce(name, x):
         return _rule(name, x, lambda y: lax.pmax(y, axes), lambda y: lax.psum(y, axes))
 
     return {k: {n: reduce(n, x) for n, x in stat.items()} for k, stat in stats.items()}
+
+
+def _varying(aval):
+    kind = getattr(aval, "manual_axis_type", None)
+    return tuple(getattr(kind, "varying", ()))
 
 
 def _both(a, b):

@@ -128,7 +128,7 @@ def execute_int8(
     activation = _activation(op, aux)
     if "weight" not in aux:
         raise ValueError(f"aux[{op.key!r}] lacks 'weight', the weight's step sizes")
-    weight = at_operand(op, aux["weight"])
+    weight = at_operand(op, jnp.asarray(aux["weight"], jnp.float32))
 
     @jax.custom_jvp
     def execute(lhs, rhs):
