@@ -13,13 +13,13 @@ def read_taps(
     """The wanted features from what a forward pass captured.
 
     Args:
-        wanted: names of taps; `name#n` is the value of the n-th call, from 0, where a
-            layer is called several times.
+        wanted: names of taps; `name` is the value of a layer's first call, `name#1`
+            of its second.
         captured: the values of each call, by name.
         everything: gives all that could be captured; called for the message only.
 
     Raises:
-        ValueError: there is no such tap, or a plain name stands for several calls.
+        ValueError: there is no such tap.
 
     Example:
         >>> read_taps(['a', 'b#1'], {'a': (1,), 'b': (2, 3)}, dict)
@@ -34,11 +34,9 @@ def read_taps(
 
 
 def _calls(captured: Mapping[str, tuple[Any, ...]]) -> dict[str, Any]:
-    single = {name: calls[0] for name, calls in captured.items() if len(calls) == 1}
-    return single | {
-        f"{name}#{n}": value
+    return {
+        f"{name}#{n}" if n else name: value
         for name, calls in captured.items()
-        if len(calls) > 1
         for n, value in enumerate(calls)
     }
 
