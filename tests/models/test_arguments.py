@@ -53,7 +53,7 @@ def test_parameters_passed_by_position_are_not_passed_again():
 
 def test_a_needed_mask_that_the_batch_lacks_is_an_error():
     supply = keywords(lambda x, mask: x, after=1)
-    with pytest.raises(ValueError, match="needs 'mask'.*has no 'token_mask'"):
+    with pytest.raises(ValueError, match=r"needs 'mask'.*has no 'token_mask'"):
         supply({"inputs": 0}, train=True)
 
 

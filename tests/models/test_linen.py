@@ -90,7 +90,7 @@ def test_statistics_over_folded_examples_are_refused_with_a_mask():
     model = from_linen(Folded())
     params, state = start(model, {"inputs": X})
     batch = {"inputs": X, "mask": jnp.ones(6)}
-    with pytest.raises(ValueError, match="'BatchNorm_0'.*pass mask= to that layer"):
+    with pytest.raises(ValueError, match=r"'BatchNorm_0'.*pass mask= to that layer"):
         model.apply(params, state, batch, train=True)
     assert model.apply(params, state, batch)[0].logits.shape == (12, 2)
 
@@ -112,7 +112,7 @@ def test_dropout_follows_the_key_and_the_mode():
 def test_dropout_without_a_key_is_one_clear_error():
     model = from_linen(Noisy())
     params, state = start(model, {"inputs": X})
-    with pytest.raises(ValueError, match="random numbers.*pass key="):
+    with pytest.raises(ValueError, match=r"random numbers.*pass key="):
         model.apply(params, state, {"inputs": X}, train=True)
 
 
@@ -192,7 +192,10 @@ def test_a_tap_that_nobody_reads_costs_nothing():
 
     def compiled(model):
         params, state = start(model, batch)
-        logits = lambda p, x: model.apply(p, state, {"inputs": x}, train=True)[0].logits
+
+        def logits(p, x):
+            return model.apply(p, state, {"inputs": x}, train=True)[0].logits
+
         return jax.jit(logits).lower(params, X).compile()
 
     texts = []
@@ -236,7 +239,7 @@ def test_a_tap_inside_a_scan_over_layers_is_the_stack():
     outputs, _ = jax.jit(model.apply)(params, state, {"inputs": X})
     x, wanted = X, []
     for layer in range(3):
-        own = jax.tree.map(lambda leaf: leaf[layer], params["layers"]["dense"])
+        own = {name: p[layer] for name, p in params["layers"]["dense"].items()}
         wanted.append(dense(own, x))
         x = np.maximum(wanted[-1], 0)
     np.testing.assert_allclose(

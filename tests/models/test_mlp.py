@@ -52,7 +52,7 @@ def test_dropout_acts_in_training_only_and_keeps_the_mean():
     params["Dense_1"]["kernel"] = jnp.full((2000, 2), 1 / 2000)
     rested, _ = model.apply(params, state, batch)
     trained, _ = model.apply(params, state, batch, train=True, key=KEY)
-    np.testing.assert_allclose(rested.logits, 1.0, rtol=1e-5)
+    np.testing.assert_allclose(rested.logits, 1.0, rtol=1e-4)
     np.testing.assert_allclose(trained.logits, 1.0, atol=0.1)
     assert not jnp.array_equal(trained.logits, rested.logits)
 

@@ -25,7 +25,12 @@ def small():
     taps = [f"Block_{n}" for n in range(3)] + ["Block_1/ConvNorm_1"]
     model = resnet(classes=5, depth=8, width=4, taps=taps)
     x = jax.random.normal(KEY, (4, 8, 8, 3))
-    params, state = jax.jit(model.init)(jax.random.key(1), {"inputs": x})
+    shapes, state = jax.eval_shape(model.init, KEY, {"inputs": x})
+    draw = np.random.default_rng(0).normal
+    params = jax.tree.map(lambda p: jnp.asarray(draw(0, 0.3, p.shape), "f4"), shapes)
+    state = tree.map_paths(
+        lambda path, s: jnp.full(s.shape, float(path.endswith("var"))), state
+    )
     return jax.jit(model.apply, static_argnames="train"), params, state, x
 
 

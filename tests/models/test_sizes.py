@@ -30,7 +30,7 @@ def test_a_rate_outside_its_range_is_refused(rate):
 
 @pytest.mark.parametrize("dtype", ["int8", "single precision", "bool"])
 def test_a_type_that_is_not_a_float_is_refused(dtype):
-    with pytest.raises(ValueError, match="dtype must be one of .*bfloat16"):
+    with pytest.raises(ValueError, match=r"dtype must be one of .*bfloat16"):
         float_type(dtype)
 
 
