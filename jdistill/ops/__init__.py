@@ -1,13 +1,53 @@
 """What a model computes: its products, their operands, and other ways to run them."""
 
+from jdistill.ops._count import Cost as Cost
+from jdistill.ops._count import Count as Count
+from jdistill.ops._count import count as count
+from jdistill.ops._list import list as list
+from jdistill.ops._list import opaque as opaque
+from jdistill.ops._list import uncovered as uncovered
+from jdistill.ops._list import weights as weights
+from jdistill.ops._merge import merge as merge
+from jdistill.ops._observe import activation_scales as activation_scales
+from jdistill.ops._observe import gram as gram
+from jdistill.ops._observe import observe as observe
+from jdistill.ops._observe import ranges as ranges
+from jdistill.ops._observe import second_moments as second_moments
+from jdistill.ops._op import Op as Op
+from jdistill.ops._op import Opaque as Opaque
+from jdistill.ops._op import Weight as Weight
 from jdistill.ops._quantize import absmax_scale as absmax_scale
 from jdistill.ops._quantize import dequantize as dequantize
 from jdistill.ops._quantize import fake_quantize as fake_quantize
 from jdistill.ops._quantize import quantize as quantize
+from jdistill.ops._rewrite import execute_int8 as execute_int8
+from jdistill.ops._rewrite import rewrite as rewrite
+from jdistill.ops._rewrite import simulate_int8 as simulate_int8
+from jdistill.ops._run import interpret as interpret
 
 __all__ = [
+    "Cost",
+    "Count",
+    "Op",
+    "Opaque",
+    "Weight",
     "absmax_scale",
+    "activation_scales",
+    "count",
     "dequantize",
+    "execute_int8",
     "fake_quantize",
+    "gram",
+    "interpret",
+    "list",
+    "merge",
+    "observe",
+    "opaque",
     "quantize",
+    "ranges",
+    "rewrite",
+    "second_moments",
+    "simulate_int8",
+    "uncovered",
+    "weights",
 ]
