@@ -12,6 +12,7 @@ from jdistill.models._mlp import mlp as mlp
 from jdistill.models._ngrams import ngram_classifier as ngram_classifier
 from jdistill.models._nnx import from_nnx as from_nnx
 from jdistill.models._resnet import resnet as resnet
+from jdistill.models._taps import tap as tap
 
 __all__ = [
     "encoder_classifier",
@@ -26,4 +27,5 @@ __all__ = [
     "observe_int8",
     "resnet",
     "simulate_int8",
+    "tap",
 ]

@@ -84,7 +84,7 @@ def encoder_classifier(
     depth: int = 2,
     heads: int = 4,
     mlp_dim: int | None = None,
-    dropout: float = 0.0,
+    dropout: float | int = 0.0,
     dtype: str = "float32",
     taps: str | Sequence[str] = (),
 ) -> Model:

@@ -30,7 +30,7 @@ def mlp(
     *,
     classes: int,
     widths: Sequence[int] = (512, 256),
-    dropout: float = 0.0,
+    dropout: float | int = 0.0,
     dtype: str = "float32",
     taps: str | Sequence[str] = (),
 ) -> Model:

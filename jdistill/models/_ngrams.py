@@ -55,8 +55,8 @@ def ngram_classifier(
     num_buckets: int,
     dim: int = 64,
     hidden: Sequence[int] = (),
-    dropout: float = 0.0,
-    token_dropout: float = 0.0,
+    dropout: float | int = 0.0,
+    token_dropout: float | int = 0.0,
     dtype: str = "float32",
     taps: str | Sequence[str] = (),
 ) -> Model:

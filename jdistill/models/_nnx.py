@@ -1,5 +1,6 @@
 """Any flax.nnx module as a `Model`."""
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,6 +12,8 @@ from jdistill.models._arguments import entries, keywords, names
 from jdistill.models._padding import keep_if_padding, real_positions
 from jdistill.models._taps import read_taps
 from jdistill.typing import Batch, Model, Outputs, Tree
+
+MASKS = ("mask", "token_mask")
 
 
 def from_nnx(
@@ -31,7 +34,8 @@ def from_nnx(
         factory: `factory(rngs) -> module`. The parameters of a module you have are
             `nnx.state(module, nnx.Param)`.
         taps: paths of submodules (`'blocks/0/linear'`) whose outputs become
-            `Outputs.features`; `'path/method'` and `'path#1'` as in `from_linen`.
+            `Outputs.features`; `'path/name'` is a value that the module sows, and
+            `'path#1'` the second call.
         inputs: the entries of the batch that are passed by position.
 
     Returns:
@@ -49,6 +53,7 @@ def from_nnx(
     shapes = nnx.eval_shape(lambda: factory(nnx.Rngs(0)))
     graph, _, streams, _ = nnx.split(shapes, nnx.Param, nnx.RngState, ...)
     streams = nnx.as_pure(streams)
+    layers = {_name(path): (None,) for path, _ in nnx.iter_modules(shapes) if path}
     supply = keywords(type(shapes).__call__, after=1 + len(read))
 
     def init(key: Any, batch: Batch) -> tuple[Tree, Tree]:
@@ -66,10 +71,12 @@ def from_nnx(
         _set_mode(module, train)
         if train:
             _mask_statistics(module, batch)
-        arguments = supply(batch, train=train)
-        out, captured = _run(module, entries(batch, read), arguments, bool(wanted))
+        _record(module, wanted)
+        call = nnx.capture(module, nnx.Intermediate)
+        out, sown = call(*entries(batch, read), **supply(batch, train=train))
         out = out if isinstance(out, Outputs) else Outputs(out)
-        features = read_taps(wanted, captured, lambda: captured)
+        captured = _by_name(sown)
+        features = read_taps(wanted, captured, lambda: {**layers, **captured})
         new = nnx.as_pure(nnx.state(module, _is_state))
         if train:
             new = keep_if_padding(new, nnx.as_pure(state), batch)
@@ -85,20 +92,41 @@ class _BatchMask(nnx.Variable):
 class _MaskedBatchNorm(nnx.BatchNorm):
     def __call__(self, x, use_running_average=None, *, mask=None):
         if mask is None:
-            batch = {name: self.masks[name][...] for name in self.masks}
+            held = {name: getattr(self, f"batch_{name}", None) for name in MASKS}
+            batch = {name: v[...] for name, v in held.items() if v is not None}
             mask = real_positions(x.shape, batch, at="BatchNorm")
         return super().__call__(x, use_running_average, mask=mask)
 
 
 def _mask_statistics(module: nnx.Module, batch: Batch) -> None:
     # The module was merged for this one call; its layers may change their class.
-    given = {n: batch[n] for n in ("mask", "token_mask") if batch.get(n) is not None}
+    given = {name: batch[name] for name in MASKS if batch.get(name) is not None}
     for _, layer in nnx.iter_modules(module):
         if type(layer) is nnx.BatchNorm and given:
             layer.__class__ = _MaskedBatchNorm
-            layer.masks = nnx.Dict(
-                {n: _BatchMask(jnp.asarray(m)) for n, m in given.items()}
-            )
+            for name, mask in given.items():
+                setattr(layer, f"batch_{name}", _BatchMask(jnp.asarray(mask)))
+
+
+@functools.cache
+def _recording(kind: type) -> type:
+    def call(self, *args, **kwargs):
+        out = kind.__call__(self, *args, **kwargs)
+        self.sow(nnx.Intermediate, "__call__", out)
+        return out
+
+    return type(kind.__name__, (kind,), {"__call__": call})
+
+
+def _record(module: nnx.Module, wanted: Sequence[str]) -> None:
+    chosen = {name.split("#")[0] for name in wanted}
+    for path, layer in nnx.iter_modules(module):
+        if _name(path) in chosen:
+            layer.__class__ = _recording(type(layer))
+
+
+def _name(path: Sequence[Any]) -> str:
+    return "/".join(map(str, path))
 
 
 def _is_state(path: Any, variable: Any) -> bool:
@@ -127,17 +155,8 @@ def _set_mode(module: nnx.Module, train: bool) -> None:
         module.eval()
 
 
-def _run(module, args, arguments, capture: bool) -> tuple[Any, dict[str, tuple]]:
-    if not capture:
-        return module(*args, **arguments), {}
-    call = nnx.capture(module, nnx.Intermediate, method_outputs=nnx.Intermediate)
-    out, captured = call(*args, **arguments)
-    return out, _by_name(captured)
-
-
 def _by_name(captured: Tree) -> dict[str, tuple]:
-    calls: dict[str, tuple] = {}
-    for path, variable in nnx.to_flat_state(captured):
-        name = "/".join(map(str, path)).removesuffix("/__call__")
-        calls[name] = variable.get_value()
-    return calls
+    return {
+        _name(path).removesuffix("/__call__"): variable.get_value()
+        for path, variable in nnx.to_flat_state(captured)
+    }

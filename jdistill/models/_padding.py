@@ -39,10 +39,10 @@ def real_positions(
     if not masks:
         return None
     for mask in masks:
-        if mask.shape[0] != shape[0]:
+        if mask.shape[:1] != shape[:1]:
             raise ValueError(
                 f"the batch statistics of {at!r} are taken over an array of shape "
-                f"{shape}, whose first axis is not the batch of {mask.shape[0]}; pass "
+                f"{shape}, whose first axis is not the batch of {len(mask)}; pass "
                 "mask= to that layer in the model itself"
             )
     aligned = [

@@ -1,12 +1,11 @@
 """Which sizes and rates a network accepts."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import jax.numpy as jnp
 
 
-def positive(**sizes: int | Sequence[int]) -> None:
+def positive(**sizes: Any) -> None:
     """Refuses a size, or one of several, that is not a whole number from 1.
 
     Raises:
@@ -18,14 +17,14 @@ def positive(**sizes: int | Sequence[int]) -> None:
         ValueError: widths must be whole numbers from 1, got [5, 0]
     """
     for name, size in sizes.items():
-        several = isinstance(size, Sequence)
+        several = isinstance(size, list | tuple)
         for number in size if several else [size]:
             if not isinstance(number, int) or isinstance(number, bool) or number < 1:
                 what = "whole numbers" if several else "a whole number"
                 raise ValueError(f"{name} must be {what} from 1, got {size!r}")
 
 
-def rates(**values: float) -> None:
+def rates(**values: Any) -> None:
     """Refuses a rate of dropout outside `[0, 1)`.
 
     Raises:
