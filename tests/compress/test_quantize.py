@@ -74,7 +74,7 @@ def test_scales_follow_the_weights_without_an_update():
     )
 
 
-@pytest.mark.parametrize("shape", [(7, 5), (3, 3, 4, 32), (33, 257), (1, 64), (300, 1)])
+@pytest.mark.parametrize("shape", [(3, 3, 4, 32), (33, 257), (300, 1)])
 @pytest.mark.parametrize("bits", [3, 8])
 def test_compiled_and_eager_values_are_the_same_bit_for_bit(shape, bits):
     draw = np.random.default_rng(sum(shape))
