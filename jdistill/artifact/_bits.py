@@ -1,0 +1,175 @@
+"""Integers in as few bits as they need, and where the ones that are kept stand."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+INDEX_BITS = range(1, 17)
+"""How many bits a distance to the next kept entry may have."""
+
+
+def pack_bits(codes: np.ndarray, bits: int) -> np.ndarray:
+    """Integers as a dense string of bits, the lowest `bits` of each.
+
+    Args:
+        codes: integers of any shape, two's complement where negative.
+        bits: bits of a code, 1 to 16.
+
+    Returns:
+        uint8, `ceil(size * bits / 8)` of them.
+
+    Example:
+        >>> pack_bits(np.array([1, -1, 2]), 4)
+        array([31, 32], dtype=uint8)
+    """
+    flat = np.asarray(codes).reshape(-1).astype(np.int64)
+    if bits == 8:
+        return flat.astype(np.uint8)
+    places = np.arange(bits - 1, -1, -1)
+    return np.packbits((flat[:, None] >> places & 1).astype(np.uint8))
+
+
+def unpack_bits(packed: np.ndarray, bits: int, size: int) -> np.ndarray:
+    """The non-negative integers that `pack_bits` wrote.
+
+    Args:
+        packed: uint8, from `pack_bits`.
+        bits: bits of a code.
+        size: how many codes.
+
+    Returns:
+        int64, `[size]`.
+
+    Example:
+        >>> unpack_bits(np.array([31, 32], np.uint8), 4, 3)
+        array([ 1, 15,  2])
+    """
+    if bits == 8:
+        return packed[:size].astype(np.int64)
+    single = np.unpackbits(packed, count=size * bits).reshape(size, bits)
+    return single.astype(np.int64) @ (1 << np.arange(bits - 1, -1, -1))
+
+
+def signed(codes: np.ndarray, bits: int) -> np.ndarray:
+    """Two's complement codes of `bits` bits as signed integers.
+
+    Example:
+        >>> signed(np.array([1, 15]), 4)
+        array([ 1, -1])
+    """
+    return np.where(codes >> (bits - 1) & 1, codes - (1 << bits), codes)
+
+
+class Places(NamedTuple):
+    """How the places of kept entries are written, and what that takes.
+
+    `form` is 'dense' (every entry is written), 'bitmap' or 'index'; an index has
+    `bits` bits and there are `entries` of them.
+    """
+
+    form: str
+    bits: int
+    entries: int
+    num_bytes: int
+
+
+def cheapest(
+    keep: np.ndarray,
+    value_bits: int,
+    *,
+    forms: tuple[str, ...] = ("dense", "bitmap", "index"),
+) -> Places:
+    r"""The smallest way to write the kept entries of a tensor with their places.
+
+    .. math:: dense: \lceil n b / 8 \rceil, \quad
+        bitmap: \lceil n / 8 \rceil + \lceil z b / 8 \rceil, \quad
+        index: \min_g \lceil (z + f_g) g / 8 \rceil + \lceil z b / 8 \rceil
+
+    for `n` entries, `z` kept, `b` bits a value; `f_g` counts the escapes of an index
+    of `g` bits (`write_index`).
+
+    Args:
+        keep: which entries must be written, of any shape.
+        value_bits: bits of a value, `b`.
+        forms: which forms may be used.
+
+    Returns:
+        The cheapest form with the bytes it takes; the simplest one of equals.
+
+    Example:
+        >>> cheapest(np.arange(100) % 10 == 0, 8)
+        Places(form='index', bits=4, entries=10, num_bytes=15)
+        >>> cheapest(np.arange(100) % 10 != 0, 8).form
+        'dense'
+    """
+    size, kept = keep.size, int(keep.sum())
+    values = _bytes(kept * value_bits)
+    choices = [
+        Places("dense", 0, 0, _bytes(size * value_bits)),
+        Places("bitmap", 0, 0, _bytes(size) + values),
+    ]
+    gaps = _gaps(keep)
+    for bits in INDEX_BITS:
+        entries = kept + int((gaps // ((1 << bits) - 1)).sum())
+        total = _bytes(entries * bits) + values
+        choices.append(Places("index", bits, entries, total))
+    allowed = [places for places in choices if places.form in forms]
+    return min(allowed, key=lambda places: places.num_bytes)
+
+
+def write_index(keep: np.ndarray, bits: int) -> np.ndarray:
+    """The distances between kept entries, in `bits` bits each.
+
+    A distance counts the entries passed over. The largest code is an escape: it passes
+    over as many entries as its own value and says nothing of a kept one.
+
+    Args:
+        keep: which entries are kept, of any shape.
+        bits: bits of a distance, 1 to 16.
+
+    Returns:
+        Integers to be packed, escapes included.
+
+    References:
+        Han et al., Deep compression, ICLR 2016 (arXiv:1510.00149), section 2, with an
+        escape in the place of its filler zeros.
+
+    Example:
+        >>> write_index(np.array([False, True, False, False, False, True]), 2)
+        array([1, 3, 0])
+    """
+    escape = (1 << bits) - 1
+    gaps = _gaps(keep)
+    ends = np.cumsum(gaps // escape + 1) - 1
+    codes = np.full(int(ends[-1]) + 1 if gaps.size else 0, escape, np.int64)
+    codes[ends] = gaps % escape
+    return codes
+
+
+def read_index(codes: np.ndarray, bits: int, size: int) -> np.ndarray:
+    """The mask whose distances `write_index` wrote.
+
+    Args:
+        codes: integers, escapes included.
+        bits: bits of a distance.
+        size: entries of the tensor.
+
+    Returns:
+        bool, `[size]`.
+
+    Example:
+        >>> read_index(np.array([1, 3, 0]), 2, 6)
+        array([False,  True, False, False, False,  True])
+    """
+    kept = codes != (1 << bits) - 1
+    keep = np.zeros(size, bool)
+    keep[(np.cumsum(codes + kept) - 1)[kept]] = True
+    return keep
+
+
+def _gaps(keep: np.ndarray) -> np.ndarray:
+    return np.diff(np.flatnonzero(keep), prepend=-1) - 1
+
+
+def _bytes(bits: Any) -> int:
+    return int(-(-bits // 8))

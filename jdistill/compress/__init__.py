@@ -1,0 +1,43 @@
+"""Compression of parameters: masks, codes and what a file keeps of them."""
+
+from jdistill.compress._combine import chain as chain
+from jdistill.compress._combine import identity as identity
+from jdistill.compress._encoded import Codebook as Codebook
+from jdistill.compress._encoded import Dense as Dense
+from jdistill.compress._encoded import Encoded as Encoded
+from jdistill.compress._encoded import Factors as Factors
+from jdistill.compress._encoded import Quantized as Quantized
+from jdistill.compress._encoded import Sparse as Sparse
+from jdistill.compress._encoded import decode as decode
+from jdistill.compress._gradient import masked as masked
+from jdistill.compress._gradient import pull_back as pull_back
+from jdistill.compress._magnitude import global_magnitude as global_magnitude
+from jdistill.compress._magnitude import magnitude as magnitude
+from jdistill.compress._mask import masking as masking
+from jdistill.compress._optax import Optimiser as Optimiser
+from jdistill.compress._optax import applied as applied
+from jdistill.compress._optax import as_optax as as_optax
+from jdistill.compress._optax import optimise as optimise
+from jdistill.compress._quantize import fake_quant as fake_quant
+
+__all__ = [
+    "Codebook",
+    "Dense",
+    "Encoded",
+    "Factors",
+    "Optimiser",
+    "Quantized",
+    "Sparse",
+    "applied",
+    "as_optax",
+    "chain",
+    "decode",
+    "fake_quant",
+    "global_magnitude",
+    "identity",
+    "magnitude",
+    "masked",
+    "masking",
+    "optimise",
+    "pull_back",
+]

@@ -1,0 +1,171 @@
+"""What a compressed parameter is made of: codes and scales, never derived again.
+
+The forms nest: `Sparse(mask, Quantized(...))` is a pruned and quantised weight. What
+is inside a `Sparse` has the full shape; its entries outside the mask do not matter.
+"""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, Shaped
+
+from jdistill import ops
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, eq=False)
+class Dense:
+    """An array as it is.
+
+    Example:
+        >>> decode(Dense(jnp.ones(2)))
+        Array([1., 1.], dtype=float32)
+    """
+
+    array: Any
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, eq=False)
+class Sparse:
+    """`values` where `mask` is True, 0 elsewhere.
+
+    Example:
+        >>> decode(Sparse(jnp.array([True, False]), Dense(jnp.ones(2))))
+        Array([1., 0.], dtype=float32)
+    """
+
+    mask: Any
+    values: Any
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, eq=False)
+class Quantized:
+    """`scale * codes`: int8 codes of `bits` bits, float32 step sizes that broadcast.
+
+    `dtype` names the type of the values.
+
+    Example:
+        >>> decode(Quantized(jnp.array([2], jnp.int8), jnp.array([0.5]), 8))
+        Array([1.], dtype=float32)
+    """
+
+    codes: Any
+    scale: Any
+    bits: int = dataclasses.field(metadata={"static": True})
+    dtype: str = dataclasses.field(default="float32", metadata={"static": True})
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, eq=False)
+class Codebook:
+    """`centroids[indices]`: integers and the few values that they name.
+
+    Example:
+        >>> decode(Codebook(jnp.array([1, 0, 1]), jnp.array([-1.0, 2.0])))
+        Array([ 2., -1.,  2.], dtype=float32)
+    """
+
+    indices: Any
+    centroids: Any
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, eq=False)
+class Factors:
+    """`left @ right`, each of them encoded: a matrix of low rank.
+
+    Example:
+        >>> decode(Factors(Dense(jnp.ones((2, 1))), Dense(jnp.ones((1, 2)))))
+        Array([[1., 1.],
+               [1., 1.]], dtype=float32)
+    """
+
+    left: Any
+    right: Any
+
+
+Encoded = Dense | Sparse | Quantized | Codebook | Factors
+
+
+def decode(encoded: Encoded) -> Shaped[Array, "..."]:
+    r"""The array that an encoding stands for.
+
+    .. math:: Dense: a; \quad Sparse: m \odot v; \quad Quantized: s \cdot c; \quad
+        Codebook: c_i; \quad Factors: L R
+
+    Args:
+        encoded: any of the forms, nested.
+
+    Returns:
+        The array in its own type, bit-equal to what `apply` of the compression gave.
+
+    Raises:
+        TypeError: not one of the forms.
+
+    Example:
+        >>> codes = Quantized(jnp.array([2, 3], jnp.int8), jnp.array([0.5]), 8)
+        >>> decode(Sparse(jnp.array([True, False]), codes))
+        Array([1., 0.], dtype=float32)
+    """
+    match encoded:
+        case Dense(array=array):
+            return jnp.asarray(array)
+        case Sparse(mask=mask, values=values):
+            return _sparse(jnp.asarray(mask), decode(values))
+        case Quantized(codes=codes, scale=scale, dtype=dtype):
+            values = ops.dequantize(jnp.asarray(codes), jnp.asarray(scale))
+            return values.astype(dtype)
+        case Codebook(indices=indices, centroids=centroids):
+            return _look_up(jnp.asarray(indices), jnp.asarray(centroids))
+        case Factors(left=left, right=right):
+            return decode(left) @ decode(right)
+    raise TypeError(
+        "an encoding is a Dense, Sparse, Quantized, Codebook or Factors, got "
+        f"{type(encoded).__name__}"
+    )
+
+
+def nest(outer: Encoded, inner: Encoded) -> Encoded:
+    """The encoding of a parameter that two stages changed one after the other.
+
+    Args:
+        outer: what the first stage made of it.
+        inner: what the second made of the first one's values.
+
+    Returns:
+        `inner` in the place of the plain values of `outer`.
+
+    Raises:
+        ValueError: the first stage left no plain values for the second.
+
+    Example:
+        >>> mask = jnp.array([True])
+        >>> codes = Quantized(jnp.array([2], jnp.int8), jnp.array([0.5]), 8)
+        >>> type(nest(Sparse(mask, Dense(jnp.ones(1))), codes).values).__name__
+        'Quantized'
+    """
+    match outer, inner:
+        case Dense(), _:
+            return inner
+        case _, Dense():
+            return outer
+        case Sparse(mask=first, values=values), Sparse(mask=second, values=rest):
+            return Sparse(first & second, nest(values, rest))
+        case Sparse(mask=mask, values=values), _:
+            return Sparse(mask, nest(values, inner))
+    raise ValueError(
+        f"a parameter that is {type(outer).__name__} already cannot become "
+        f"{type(inner).__name__}; give the two stages different where="
+    )
+
+
+def _sparse(mask: Bool[Array, "..."], values: Shaped[Array, "..."]) -> Array:
+    return jnp.where(mask, values, 0)
+
+
+def _look_up(indices: Int[Array, "..."], centroids: Float[Array, " k"]) -> Array:
+    return centroids[indices]

@@ -1,0 +1,196 @@
+"""Compressions under any optax optimiser: one step, for the learner and for others."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jdistill.compress._gradient import masked, pull_back
+from jdistill.tree import Where
+from jdistill.typing import Compression, Tree
+
+
+class Optimiser(NamedTuple):
+    """One step of training compressed parameters, as `optimise` makes it.
+
+    * `init(params, learned) -> opt_state`
+    * `update(grads, params, learned, state, opt_state, *, step, direct=None,
+      stats=None, key=None, **extra) -> (params, learned, state, opt_state)`: `grads`
+      are taken at the applied parameters; `direct` is a pair of gradients at `params`
+      and `learned` to add, of penalties; `step` is the number of this step, from 1;
+      `extra` goes to the optimiser.
+    """
+
+    init: Callable[..., Tree]
+    update: Callable[..., tuple[Tree, Tree, Tree, Tree]]
+
+
+class Compressed(NamedTuple):
+    """The state of `as_optax`: the optimiser's, the compression's and the step."""
+
+    inner: Tree
+    learned: Tree
+    state: Tree
+    step: Any
+
+
+def optimise(compression: Compression, tx: Any) -> Optimiser:
+    r"""A step of the optimiser and then of the compression.
+
+    .. math:: (g_w, g_\lambda) = pull\_back(g) + g_{direct}, \quad
+        (w, \lambda) \leftarrow (w, \lambda) + trainable \odot tx(g_w, g_\lambda),
+
+    and then `update` of the compression at the new parameters. The optimiser sees
+    `{'params': w, 'learned': \lambda}`, and `w` alone where nothing is learned, so
+    that labels and masks written for the parameters fit.
+
+    Args:
+        compression: what makes the applied parameters.
+        tx: any optax transformation.
+
+    Returns:
+        `init` and `update`.
+
+    Example:
+        >>> from jdistill import compress
+        >>> c = compress.magnitude(sparsity=0.5, where='w')
+        >>> optimiser, params = optimise(c, optax.sgd(1.0)), {'w': jnp.array([3., 1.])}
+        >>> learned, state = c.init(params)
+        >>> params, *_ = optimiser.update({'w': jnp.ones(2)}, params, learned, state,
+        ...     optimiser.init(params, learned), step=1)
+        >>> params
+        {'w': Array([2., 0.], dtype=float32)}
+    """
+    step_of = _step(compression, optax.with_extra_args_support(tx))
+
+    def update(grads, params, learned, state, opt_state, *, step, **rest):
+        new, _ = step_of(grads, params, learned, state, opt_state, step=step, **rest)
+        return new
+
+    return Optimiser(lambda p, learned: tx.init(_join(p, learned)), update)
+
+
+def as_optax(
+    compression: Compression, tx: Any, *, products: Where = None, key: Any = None
+) -> optax.GradientTransformationExtraArgs:
+    """A compression as an optax transformation, for a training loop of one's own.
+
+    The loop takes gradients at `applied(compression, params, opt_state)` and passes
+    them to `update`. `optax.apply_updates` then lands on the compressed parameters
+    exactly: a masked weight is 0 under every optimiser. The compression's state and
+    its learned leaves live in the optimiser's state.
+
+    Args:
+        compression: what makes the applied parameters.
+        tx: any optax transformation.
+        products: the paths of the weights of products (`ops.weights`), where the
+            compression has no `where` of its own.
+        key: a random key, for compressions that draw numbers.
+
+    Returns:
+        The transformation; its `update` needs `params` and also takes `stats`.
+
+    Raises:
+        ValueError: `update` is called without `params`.
+
+    Example:
+        >>> from jdistill import compress
+        >>> c = compress.magnitude(sparsity=0.5, where='w')
+        >>> tx, params = as_optax(c, optax.sgd(0.5)), {'w': jnp.array([3.0, 1.0])}
+        >>> opt_state = tx.init(params)
+        >>> loss = lambda p: jnp.sum(p['w'])
+        >>> grads = jax.grad(loss)(applied(c, params, opt_state))
+        >>> updates, opt_state = tx.update(grads, opt_state, params)
+        >>> optax.apply_updates(params, updates)
+        {'w': Array([2.5, 0. ], dtype=float32)}
+    """
+    step_of = _step(compression, optax.with_extra_args_support(tx))
+
+    def init(params):
+        learned, state = compression.init(params, key=key, products=products)
+        inner = tx.init(_join(params, learned))
+        return Compressed(inner, learned, state, jnp.zeros((), jnp.int32))
+
+    def update(updates, state, params=None, *, stats=None, **extra):
+        if params is None:
+            raise ValueError("update of as_optax needs params: tx.update(g, state, p)")
+        step = state.step + 1
+        new, steps = step_of(
+            updates, params, state.learned, state.state, state.inner,
+            step=step, stats=stats,
+            key=None if key is None else jax.random.fold_in(key, step), **extra,
+        )  # fmt: skip
+        after, learned, compressed, inner = new
+        moved = optax.apply_updates(params, steps)
+        steps = jax.tree.map(_land, params, steps, moved, after)
+        return steps, Compressed(inner, learned, compressed, step)
+
+    return optax.GradientTransformationExtraArgs(init, update)
+
+
+def applied(compression: Compression, params: Tree, opt_state: Tree) -> Tree:
+    """The parameters that the model sees, in a training loop of one's own.
+
+    Args:
+        compression: the one given to `as_optax`.
+        params: the raw parameters.
+        opt_state: the optimiser's state, `as_optax` being anywhere inside it.
+
+    Returns:
+        Like `params`; gradients are taken here.
+
+    Raises:
+        ValueError: no or several states of `as_optax` are in `opt_state`.
+
+    Example:
+        >>> from jdistill import compress
+        >>> c = compress.identity()
+        >>> applied(c, {'w': 1.0}, as_optax(c, optax.sgd(0.1)).init({'w': 1.0}))
+        {'w': 1.0}
+    """
+    leaves = jax.tree.leaves(opt_state, is_leaf=lambda x: isinstance(x, Compressed))
+    found = [x for x in leaves if isinstance(x, Compressed)]
+    if len(found) != 1:
+        raise ValueError(f"opt_state holds {len(found)} states of as_optax, not one")
+    return compression.apply(params, found[0].learned, found[0].state)
+
+
+def _step(compression: Compression, tx: Any) -> Callable[..., Any]:
+    def step_of(
+        grads, params, learned, state, opt_state, *, step,
+        direct=None, stats=None, key=None, **extra,
+    ):  # fmt: skip
+        pulled = pull_back(compression, params, learned, state, grads)
+        if direct is not None:
+            pulled = jax.tree.map(jnp.add, pulled, direct)
+        steps, opt_state = tx.update(
+            _join(*pulled), opt_state, _join(params, learned), **extra
+        )
+        steps, steps_learned = _split(steps, learned)
+        steps = masked(steps, compression.trainable(params, learned, state))
+        new = compression.update(
+            optax.apply_updates(params, steps),
+            optax.apply_updates(learned, steps_learned),
+            state,
+            step=step, grads=grads, stats=stats, key=key,
+        )  # fmt: skip
+        return (*new, opt_state), steps
+
+    return step_of
+
+
+def _join(params: Tree, learned: Tree) -> Tree:
+    bare = not jax.tree.leaves(learned)
+    return params if bare else {"params": params, "learned": learned}
+
+
+def _split(joined: Tree, learned: Tree) -> tuple[Tree, Tree]:
+    bare = not jax.tree.leaves(learned)
+    return (joined, learned) if bare else (joined["params"], joined["learned"])
+
+
+def _land(start: Any, step: Any, moved: Any, end: Any) -> Any:
+    """The step that ends where the compression set a value, `step` elsewhere."""
+    return jnp.where(moved == end, step, (end - start).astype(step.dtype))
