@@ -113,6 +113,7 @@ class Term(NamedTuple):
     weight: Any = 1.0
     init: Callable[..., Aux] | None = None
     update: Callable[..., Aux] | None = None
+    __array_ufunc__ = None  # so that a NumPy number times a term asks the term
 
     def __mul__(self, factor):  # a tuple's own would repeat the fields
         """This term with its weight times a number or a schedule."""

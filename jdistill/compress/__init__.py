@@ -9,6 +9,7 @@ from jdistill.compress._encoded import Factors as Factors
 from jdistill.compress._encoded import Quantized as Quantized
 from jdistill.compress._encoded import Sparse as Sparse
 from jdistill.compress._encoded import decode as decode
+from jdistill.compress._encoded import step_sizes as step_sizes
 from jdistill.compress._gradient import masked as masked
 from jdistill.compress._gradient import pull_back as pull_back
 from jdistill.compress._magnitude import global_magnitude as global_magnitude
@@ -40,4 +41,5 @@ __all__ = [
     "masking",
     "optimise",
     "pull_back",
+    "step_sizes",
 ]

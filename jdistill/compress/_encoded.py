@@ -5,6 +5,7 @@ is inside a `Sparse` has the full shape; its entries outside the mask do not mat
 """
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -127,6 +128,25 @@ def decode(encoded: Encoded) -> Shaped[Array, "..."]:
         "an encoding is a Dense, Sparse, Quantized, Codebook or Factors, got "
         f"{type(encoded).__name__}"
     )
+
+
+def step_sizes(encoded: Mapping[str, Encoded]) -> dict[str, Any]:
+    """The step sizes of the quantised parameters, by path.
+
+    Args:
+        encoded: encodings by path, as `encode` of a compression gives them.
+
+    Returns:
+        Arrays that broadcast to the parameters; parameters that are not quantised are
+        left out.
+
+    Example:
+        >>> codes = Quantized(jnp.array([2], jnp.int8), jnp.array([0.5]), 8)
+        >>> step_sizes({'w': Sparse(jnp.array([True]), codes), 'b': Dense(codes.scale)})
+        {'w': Array([0.5], dtype=float32)}
+    """
+    inner = {p: e.values if isinstance(e, Sparse) else e for p, e in encoded.items()}
+    return {p: e.scale for p, e in inner.items() if isinstance(e, Quantized)}
 
 
 def nest(outer: Encoded, inner: Encoded) -> Encoded:
