@@ -2,6 +2,7 @@
 
 from jdistill.data._baseline import Baseline as Baseline
 from jdistill.data._baseline import tfidf_baseline as tfidf_baseline
+from jdistill.data._builders import tfds as tfds
 from jdistill.data._digits import digits as digits
 from jdistill.data._eval_batches import EvalBatches as EvalBatches
 from jdistill.data._eval_batches import eval_batches as eval_batches
@@ -22,7 +23,6 @@ from jdistill.data._text import Texts as Texts
 from jdistill.data._text import Tokens as Tokens
 from jdistill.data._text import bpe as bpe
 from jdistill.data._text import hashed_ngrams as hashed_ngrams
-from jdistill.data._tfds import tfds as tfds
 
 __all__ = [
     "Baseline",

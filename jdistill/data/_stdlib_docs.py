@@ -128,7 +128,7 @@ def class_counts(texts: Parts) -> dict[str, int]:
     return dict(zip(classes, counts, strict=True))
 
 
-@functools.lru_cache(maxsize=1)
+@functools.lru_cache(maxsize=8)
 def read(library: pathlib.Path) -> Texts:
     """All masked docstrings below a standard library folder, each text once.
 

@@ -124,10 +124,10 @@ def save_teacher_cache(path: str | os.PathLike, cache: TeacherCache) -> None:
         cache: what to write.
 
     Example:
-        >>> folder = tempfile.TemporaryDirectory()
         >>> cache = TeacherCache(np.zeros((1, 2), np.float32), 'a', 'b')
-        >>> save_teacher_cache(folder.name + '/cache.npz', cache)
-        >>> load_teacher_cache(folder.name + '/cache.npz').split
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save_teacher_cache(folder + '/cache.npz', cache)
+        ...     load_teacher_cache(folder + '/cache.npz').split
         'a'
     """
     path = pathlib.Path(path)
