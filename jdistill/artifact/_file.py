@@ -76,17 +76,17 @@ def read(path: str | os.PathLike[str]) -> Contents:
     data = pathlib.Path(path).read_bytes()
     header, start = _header(path, data)
     index = _index(path, header.pop("__metadata__", {}))
-    entries = []
+    entries, spans = [], []
     for number, (section, name, head, digest) in enumerate(index["entries"]):
         label = f"{section} {name!r}"
         arrays = []
         while (spec := header.pop(_name(number, len(arrays)), None)) is not None:
             arrays.append(_array(path, label, spec, data[start:]))
+            spans.append(spec["data_offsets"])
         if _digest(arrays) != digest:
             raise ValueError(f"{path} was altered: the checksum of {label} is wrong")
         entries.append(Entry(section, name, head, arrays))
-    used = start + sum(a.nbytes for e in entries for a in e.arrays)
-    if header or used != len(data):
+    if header or not _tile(spans, len(data) - start):
         raise ValueError(f"{path} was altered: it holds more than its index says")
     return Contents(entries, index["description"], len(data), start)
 
@@ -129,6 +129,12 @@ def _array(path: Any, label: str, spec: dict[str, Any], data: bytes) -> np.ndarr
         raise ValueError(f"{path} is truncated: {label} is incomplete") from None
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} was altered: {label} cannot be read") from error
+
+
+def _tile(spans: list[list[int]], size: int) -> bool:
+    """Whether the spans cover [0, size) once, with nothing between them."""
+    edges = [0, *(edge for span in sorted(spans) for edge in span), size]
+    return all(a == b for a, b in zip(edges[::2], edges[1::2], strict=True))
 
 
 def _parts(entry: Entry) -> list[tuple[int, np.ndarray]]:

@@ -54,7 +54,7 @@ def test_the_bytes_announced_are_the_bytes_written(keep, bits):
 
 
 @pytest.mark.parametrize(
-    ("share", "form"), [(0.01, "index"), (0.3, "bitmap"), (1.0, "dense")]
+    ("share", "form"), [(0.01, "index"), (0.5, "bitmap"), (1.0, "dense")]
 )
 def test_the_form_follows_the_density(share, form):
     keep = np.random.default_rng(0).random(20_000) <= share
