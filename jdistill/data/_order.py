@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import grain
 import numpy as np
@@ -129,8 +129,8 @@ class _Steps:
     def __len__(self):
         return 2**31 - 1
 
-    def __getitem__(self, step: Any) -> np.ndarray:
-        return self._window(int(step), int(step) + 1)[0]
+    def __getitem__(self, index: int) -> np.ndarray:
+        return self._window(int(index), int(index) + 1)[0]
 
     def __repr__(self):
         return "IndexBatches"

@@ -25,7 +25,7 @@ class Archive(NamedTuple):
     registered: bool
 
 
-def _catalogue():
+def _catalogue() -> Any:
     # Importing takes about a second, which nobody should pay who does not use it.
     import tensorflow_datasets  # noqa: PLC0415
 
