@@ -1,8 +1,7 @@
 """From a configuration to the stages of the pipeline."""
 
+import bisect
 import inspect
-import pathlib
-import tempfile
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -10,13 +9,11 @@ import jax
 
 from experiments.optimisers import optimiser
 from jdistill import (
-    artifact,
     compress,
     data,
     losses,
     models,
     objective,
-    ops,
     schedules,
     train,
 )
@@ -25,6 +22,9 @@ from jdistill.data import eval_batches
 from jdistill.typing import Compression, DataSet, Learner, Model
 
 Spec = Mapping[str, Any]
+
+SHARES = 64  # in how many steps a student shrinks to a file's size
+HEADER = 1024  # bytes of a small file that are not parameters
 
 
 class Stage(NamedTuple):
@@ -108,24 +108,22 @@ def equal_bytes(config: Spec, parts: DataSet, budget: int) -> Stage:
     """
     run = config["equal_bytes"]
     whole = _complete(config["student"]["model"], parts)
-    quantise = build(compress, config["quantised"]["compression"])
+    quantise = config["quantised"]["compression"]
 
-    def shrunk(parts_of_256: int) -> dict[str, Any]:
-        sizes = {k: _shrink(whole[k], parts_of_256 / 256) for k in run["scale"]}
+    def shrunk(share: int) -> dict[str, Any]:
+        sizes = {k: _shrink(whole[k], share / SHARES) for k in run["scale"]}
         return {**whole, **sizes}
 
-    low, high = 1, 256
-    while low < high:  # the largest share of 256 that fits
-        middle = (low + high + 1) // 2
-        if _file_size(shrunk(middle), quantise, parts) <= budget:
-            low = middle
-        else:
-            high = middle - 1
-    spec = shrunk(low)
+    def size(share: int) -> int:
+        return _file_size(shrunk(share), quantise, parts)
+
+    fits = bisect.bisect_right(range(1, SHARES + 1), budget, key=size)
+    spec = shrunk(max(1, fits))
     model = build(models, spec)
     hard = objective.combine(ce=objective.on_labels(losses.cross_entropy))
     tx = optimiser(run["tx"], num_steps=run["num_steps"])
-    learner = train.learner(model, hard, tx, compression=quantise)
+    compression = build(compress, quantise)
+    learner = train.learner(model, hard, tx, compression=compression)
     return Stage("equal_bytes", spec, model, learner, run["num_steps"], "packed")
 
 
@@ -135,27 +133,16 @@ def _shrink(size: Any, share: float) -> Any:
     return tuple(max(1, round(width * share)) for width in size)
 
 
-def _file_size(spec: Spec, compression: Compression, parts: DataSet) -> int:
+def _file_size(spec: Spec, quantise: Spec, parts: DataSet) -> int:
+    """The bytes of a dense int8 file: a code an element, a step size a channel."""
     batch = next(iter(eval_batches(parts.train, batch_size=2)))
-    model, key = build(models, spec), jax.random.key(0)
-    params, state = model.init(key, batch)
-    learned, compressed = compression.init(
-        params, key=key, products=products(model, params, state, batch)
+    params, _ = jax.eval_shape(build(models, spec).init, jax.random.key(0), batch)
+    where = quantise.get("where", r".*kernel")
+    rounded = trees.select(params, where)
+    return HEADER + sum(
+        leaf.size + 4 * leaf.shape[-1] if path in rounded else 4 * leaf.size
+        for path, leaf in trees.flatten(params).items()
     )
-    encoded = compression.encode(params, learned, compressed)
-    with tempfile.TemporaryDirectory() as folder:
-        return artifact.pack(
-            pathlib.Path(folder) / "size", encoded, state, description={"model": spec}
-        )
-
-
-def products(model: Model, params: Any, state: Any, batch: Any) -> tuple[str, ...]:
-    """The paths of the weights that the model's products read."""
-
-    def logits(params, batch):
-        return model.apply(params, state, batch, train=False)[0].logits
-
-    return ops.weights(logits, params, batch)
 
 
 def _pruner(spec: Spec) -> Compression:

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
-from jdistill.evaluate import evaluate
 
 from experiments.board import scalars
 from experiments.progress import progress
 from experiments.recipes import Stage
 from experiments.rows import open_rows
 from jdistill import data, metrics, models, train
+from jdistill.evaluate import evaluate
 from jdistill.typing import DataSet, Frozen
 
 CURVE = ("stage", "fold", "seed", "step", "split", "name")
@@ -44,7 +44,8 @@ def train_stage(job: Job, stage: Stage, done: Mapping[str, Frozen]) -> Trained:
     """Trains a stage, or goes on with it, or finds it finished."""
     config, seed = job.config, job.config["seed"]
     folder = job.workdir / f"fold{job.fold}" / stage.name
-    key = jax.random.fold_in(jax.random.key(seed), zlib.crc32(stage.name.encode()))
+    named = jax.random.fold_in(jax.random.key(seed), zlib.crc32(stage.name.encode()))
+    key = jax.random.fold_in(named, job.fold)
     saved = train.checkpoints(folder / "checkpoints")
     begin, resumed = time.perf_counter(), (folder / "checkpoints" / "last").exists()
     resumed = resumed and any((folder / "checkpoints" / "last").iterdir())
@@ -56,30 +57,47 @@ def train_stage(job: Job, stage: Stage, done: Mapping[str, Frozen]) -> Trained:
         state = train.run(
             stage.learner,
             job.dataset.train,
-            key=jax.random.fold_in(key, job.fold),
+            key=key,
             num_steps=stage.num_steps,
             batch_size=config["batch_size"],
             seed=seed,
             frozen=done["teacher"] if stage.taught else None,
-            start=_start(job, stage, done),
+            start=_start(job, stage, done, key),
             every={config["eval_every"]: report},
             checkpoints=saved,
             save_every=config["save_every"],
         )
     saved.close()
     seconds = None if resumed else round(time.perf_counter() - begin, 3)
-    encoded = stage.learner.encode(state)
-    return Trained(stage.learner.finish(state), encoded, seconds)
+    encoded = _compiled(stage.learner.encode)(state)
+    return Trained(_compiled(stage.learner.finish)(state), encoded, seconds)
 
 
-def _start(job: Job, stage: Stage, done: Mapping[str, Frozen]) -> Frozen | None:
+@functools.lru_cache(maxsize=64)
+def _compiled(function: Any) -> Any:
+    return jax.jit(function)
+
+
+def _start(
+    job: Job, stage: Stage, done: Mapping[str, Frozen], key: Any
+) -> Frozen | None:
     if stage.start is None:
-        return None
+        return _fresh(job, stage, key)
     if stage.plain is None:
         return done[stage.start]
     batches = data.eval_batches(job.dataset.train, batch_size=job.config["batch_size"])
     whole = (batch for batch in batches if batch["mask"].all())
     return models.observe_int8(stage.plain, done[stage.start], whole)
+
+
+def _fresh(job: Job, stage: Stage, key: Any) -> Frozen | None:
+    """Parameters with gates from the training texts, if the configuration asks."""
+    if not job.config.get("idf_gates"):
+        return None
+    train = job.dataset.train
+    batch = next(iter(data.eval_batches(train, batch_size=2)))
+    params, state = _compiled(stage.model.init)(key, batch)
+    return Frozen(models.idf_gates(params, train.arrays), state)
 
 
 def _reporter(job: Job, stage: Stage, advance: Any, write: Any) -> Any:
@@ -92,7 +110,7 @@ def _reporter(job: Job, stage: Stage, advance: Any, write: Any) -> Any:
         step = int(state.step)
         found = evaluate(
             stage.model,
-            stage.learner.finish(state),
+            _compiled(stage.learner.finish)(state),
             data.eval_batches(job.dataset.valid, batch_size=job.config["eval_batch"]),
             metrics=figures,
         )
