@@ -16,6 +16,7 @@ from jdistill import (
     objective,
     schedules,
     train,
+    tree,
 )
 from jdistill.build import build
 from jdistill.data import eval_batches
@@ -138,10 +139,10 @@ def _file_size(spec: Spec, quantise: Spec, parts: DataSet) -> int:
     batch = next(iter(eval_batches(parts.train, batch_size=2)))
     params, _ = jax.eval_shape(build(models, spec).init, jax.random.key(0), batch)
     where = quantise.get("where", r".*kernel")
-    rounded = trees.select(params, where)
+    rounded = tree.select(params, where)
     return HEADER + sum(
         leaf.size + 4 * leaf.shape[-1] if path in rounded else 4 * leaf.size
-        for path, leaf in trees.flatten(params).items()
+        for path, leaf in tree.flatten(params).items()
     )
 
 
