@@ -123,6 +123,9 @@ def save_teacher_cache(path: str | os.PathLike, cache: TeacherCache) -> None:
         path: a file, `.npz`.
         cache: what to write.
 
+    Returns:
+        None.
+
     Example:
         >>> cache = TeacherCache(np.zeros((1, 2), np.float32), 'a', 'b')
         >>> with tempfile.TemporaryDirectory() as folder:
@@ -189,6 +192,12 @@ def split_fingerprint(split: Split) -> str:
 
 def fingerprint(tree: Any) -> str:
     """A hash of a tree's paths, shapes, types and values.
+
+    Args:
+        tree: any pytree of arrays, such as a teacher's variables.
+
+    Returns:
+        32 hexadecimal digits, the same in every process.
 
     Example:
         >>> fingerprint({'a': np.zeros(2)}) == fingerprint({'a': np.ones(2)})

@@ -9,8 +9,8 @@ from jdistill.typing import Batch, Model, Outputs, Tree
 
 def from_function(
     apply: Callable[..., Any],
-    init: Callable[..., Tree] | None = None,
     *,
+    init: Callable[..., Tree] | None = None,
     inputs: str | Sequence[str] = "inputs",
 ) -> Model:
     """A plain `apply(params, x)` as a `Model`; its state is always empty.
@@ -43,8 +43,8 @@ def from_function(
     def start(key: Any, batch: Batch) -> tuple[Tree, Tree]:
         if init is None:
             raise ValueError(
-                "this model was made without init; pass from_function(apply, init), or "
-                "start from parameters you have: Frozen(params)"
+                "this model was made without init; pass from_function(apply, "
+                "init=init), or start from parameters you have: Frozen(params)"
             )
         return init(key, *entries(batch, read)), {}
 

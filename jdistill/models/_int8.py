@@ -82,9 +82,10 @@ def execute_int8(model: Model, *, where: Where = None) -> Model:
 
     def scales(state: Mapping[str, Any], key: str) -> dict[str, Any]:
         path = key.split("#")[0]  # each use of a weight has its own activations
-        if path not in state["weights"]:
+        weights = _part(state, "weights")
+        if path not in weights:
             return _activations(state, key)
-        return _activations(state, key) | {"weight": state["weights"][path]}
+        return _activations(state, key) | {"weight": weights[path]}
 
     return _rewritten(model, ops.execute_int8, where, scales)
 
@@ -135,6 +136,15 @@ def observe_int8(
     return Frozen(frozen.params, {"model": frozen.state, "activations": scales})
 
 
+def _part(state: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    if name not in state:
+        source = {"weights": "compress.step_sizes", "activations": "observe_int8"}
+        raise ValueError(
+            f"the state of this int8 model lacks {name!r}, which {source[name]} finds"
+        )
+    return state[name]
+
+
 def _activations(state: Mapping[str, Any], key: str) -> dict[str, Any]:
     return {"activation": state["activations"][key]}
 
@@ -150,7 +160,7 @@ def _rewritten(
         def forward(params, inner, batch, key):
             return model.apply(params, inner, batch, train=train, key=key)
 
-        aux = {name: scales(state, name) for name in state["activations"]}
+        aux = {name: scales(state, name) for name in _part(state, "activations")}
         run = ops.rewrite(forward, rule, where=where)
         outputs, inner = run(aux, params, state["model"], batch, key)
         return outputs, {**state, "model": inner}

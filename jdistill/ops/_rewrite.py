@@ -52,7 +52,7 @@ def rewrite(
 
 
 def simulate_int8(
-    op: Op, lhs: Array, rhs: Array, product: Product, aux: Mapping[str, Any]
+    op: Op, lhs: Array, rhs: Array, product: Product, aux: Mapping[str, Any] | None
 ) -> Array:
     r"""The product of a weight with activations that are rounded to int8 values.
 
@@ -90,7 +90,7 @@ def simulate_int8(
 
 
 def execute_int8(
-    op: Op, lhs: Array, rhs: Array, product: Product, aux: Mapping[str, Any]
+    op: Op, lhs: Array, rhs: Array, product: Product, aux: Mapping[str, Any] | None
 ) -> Array:
     r"""The product in int8 codes with int32 sums.
 
@@ -126,7 +126,7 @@ def execute_int8(
     """
     data = _data(op)
     activation = _activation(op, aux)
-    if "weight" not in aux:
+    if aux is None or "weight" not in aux:
         raise ValueError(f"aux[{op.key!r}] lacks 'weight', the weight's step sizes")
     weight = at_operand(op, jnp.asarray(aux["weight"], jnp.float32))
 

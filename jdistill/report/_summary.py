@@ -46,6 +46,12 @@ class Stage(NamedTuple):
 def check(row: Row) -> None:
     """Refuses a row of a model that does not say how its figures came about.
 
+    Args:
+        row: values by key.
+
+    Returns:
+        None.
+
     Raises:
         ValueError: a row with an accuracy lacks `stage`, or its `realised` is not one
             of the four words.

@@ -18,6 +18,12 @@ Rules = Sequence[tuple[str, PartitionSpec]]
 def data_mesh(devices: Sequence[Any] | None = None) -> Mesh:
     """A mesh of one axis, 'data', over which each batch is split.
 
+    Args:
+        devices: which; all that JAX sees by default.
+
+    Returns:
+        A mesh for `run`.
+
     Example:
         >>> data_mesh(jax.devices()[:1]).axis_names
         ('data',)

@@ -62,7 +62,7 @@ def test_any_pytree_holds_the_parameters():
 
 
 def test_init_gets_the_key_and_the_inputs():
-    model = from_function(plain, lambda key, x: {"shape": x.shape, "key": key})
+    model = from_function(plain, init=lambda key, x: {"shape": x.shape, "key": key})
     params, state = model.init(3, BATCH)
     assert params == {"shape": (6, 4), "key": 3}
     assert state == {}

@@ -70,7 +70,10 @@ class NnxNet(nnx.Module):
 @pytest.mark.parametrize(
     ("model", "path"),
     [
-        (from_function(plain, lambda key, x: jax.tree.map(jnp.asarray, PARAMS)), "a"),
+        (
+            from_function(plain, init=lambda key, x: jax.tree.map(jnp.asarray, PARAMS)),
+            "a",
+        ),
         (from_nnx(NnxNet), "layers/0/kernel"),
         (mlp(widths=(3,), classes=2), "Dense_0/kernel"),
     ],

@@ -1,11 +1,8 @@
-"""Estimates against the published 45 nm points; meters against counters we move."""
-
-import itertools
+"""Estimates against the published 45 nm points."""
 
 import pytest
 
 from jdistill import report
-from jdistill.report._meter import Meter, find_meter
 
 
 @pytest.mark.parametrize(
@@ -64,55 +61,3 @@ def test_an_unknown_process_and_negative_counts_are_refused():
         report.energy({8: -1}, 0)
     with pytest.raises(ValueError, match="must not be negative"):
         report.energy({8: 1}, -1)
-
-
-def counter(*readings):
-    values = itertools.chain(readings)
-    return Meter("test", lambda: next(values), lambda before, after: after - before)
-
-
-def test_a_measured_call_costs_what_it_adds_to_idle_power():
-    meter = counter(0.0, 0.0, 10.0, 15.0)  # idle: nothing; busy: 5 joules
-    said = report.measured_energy(lambda: 1, seconds=0.02, idle=0.01, meter=meter)
-    assert said["uJ"] * said["calls"] == pytest.approx(5e6)
-    assert said["idle_watts"] == 0
-    assert said["method"] == "test"
-
-
-@pytest.mark.parametrize("readings", [(0, 0, 5, 5), (0, 10, 10, 10.5)])
-def test_what_does_not_show_on_the_meter_is_none_and_never_zero(readings):
-    said = report.measured_energy(
-        lambda: 1, seconds=0.02, idle=0.01, meter=counter(*readings)
-    )
-    assert said is None
-
-
-def test_without_a_meter_there_is_no_figure(tmp_path, monkeypatch):
-    monkeypatch.setattr("jdistill.report._meter.find_meter", lambda: None)
-    assert report.measured_energy(lambda: 1) is None
-    assert find_meter(tmp_path) is None
-
-
-def rapl(root, name, energy, limit=1000):
-    folder = root / name
-    folder.mkdir(exist_ok=True)
-    (folder / "energy_uj").write_text(f"{energy}\n")
-    (folder / "max_energy_range_uj").write_text(f"{limit}\n")
-
-
-def test_processor_counters_add_over_packages_and_wrap_around(tmp_path):
-    rapl(tmp_path, "intel-rapl:0", 900)
-    rapl(tmp_path, "intel-rapl:1", 100)
-    rapl(tmp_path, "intel-rapl:0:0", 0)  # a part of package 0, counted there
-    meter = find_meter(tmp_path)
-    before = meter.read()
-    rapl(tmp_path, "intel-rapl:0", 50)
-    rapl(tmp_path, "intel-rapl:1", 130)
-    rapl(tmp_path, "intel-rapl:0:0", 70)
-    assert meter.method == "rapl"
-    assert meter.spent(before, meter.read()) == pytest.approx(180e-6)
-
-
-def test_a_counter_that_cannot_be_read_is_no_meter(tmp_path):
-    rapl(tmp_path, "intel-rapl:0", "secret")
-    assert find_meter(tmp_path) is None
