@@ -5,11 +5,11 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jdistill.evaluate import evaluate, predict
 
 from experiments.recipes import Stage
 from experiments.training import Job
 from jdistill import artifact, data, metrics, ops, report, tree
+from jdistill.evaluate import evaluate, predict
 from jdistill.typing import Frozen, Model
 
 LATENCY_BATCH = 64

@@ -31,8 +31,10 @@ def run(config: Any, workdir: pathlib.Path) -> Iterator[Row]:
     config = config.to_dict() if hasattr(config, "to_dict") else dict(config)
     correct: dict[str, list[np.ndarray]] = {}
     stages: dict[str, recipes.Stage] = {}
+    mesh = recipes.mesh(config)
     for fold in config["folds"]:
-        job = Job(config, recipes.dataset(config, fold), fold, pathlib.Path(workdir))
+        dataset = recipes.dataset(config, fold)
+        job = Job(config, dataset, fold, pathlib.Path(workdir), mesh)
         stages = stages or recipes.stages(config, job.dataset)
         for row, right in _fold(job, stages):
             correct.setdefault(row["stage"], []).append(right)
@@ -53,7 +55,7 @@ def _fold(job: Job, stages: dict[str, recipes.Stage]) -> Iterator[Result]:
         size = {"bytes": figures.float_bytes(trained.frozen), **_seconds(trained)}
         yield (
             {"stage": stage.name, "realised": stage.realised, **size, **figure.row},
-            (figure.correct),
+            figure.correct,
         )
     packed = _pack(job, stages["quantised"], trained)
     yield from _from_file(job, stages["quantised"], packed, done, teacher)

@@ -1,5 +1,6 @@
 """Checkpoints that survive a kill: atomic, asynchronous, checksummed leaf by leaf."""
 
+import functools
 import pathlib
 import warnings
 import zlib
@@ -65,30 +66,33 @@ def checkpoints(folder: str | pathlib.Path, *, keep: int = 2) -> Checkpoints:
     last = _manager(pathlib.Path(folder) / "last", keep)
     best = _manager(pathlib.Path(folder) / "best", 1)
 
-    def save(step: int, state: Tree, score: float | None = None) -> None:
-        leaves = {path: _host(leaf) for path, leaf in tree.flatten(state).items()}
-        if score is not None and score > _score(best):
-            _write(best, step, leaves, score)
-        newest = last.latest_step()
-        if newest is None or step > newest:
-            _write(last, step, leaves, score)
-
-    def wait() -> None:
-        for manager in (last, best):
-            manager.wait_until_finished()
-
-    def close() -> None:
-        wait()
-        for manager in (last, best):
-            manager.close()
-
     return Checkpoints(
-        save=save,
-        restore=lambda like: _newest(last, like),
-        best=lambda like: _newest(best, like),
-        wait=wait,
-        close=close,
+        save=functools.partial(_save, last, best),
+        restore=functools.partial(_newest, last),
+        best=functools.partial(_newest, best),
+        wait=functools.partial(_wait, last, best),
+        close=functools.partial(_close, last, best),
     )
+
+
+def _save(last, best, step: int, state: Tree, score: float | None = None) -> None:
+    leaves = {path: _host(leaf) for path, leaf in tree.flatten(state).items()}
+    if score is not None and score > _score(best):
+        _write(best, step, leaves, score)
+    newest = last.latest_step()
+    if newest is None or step > newest:
+        _write(last, step, leaves, score)
+
+
+def _wait(*managers) -> None:
+    for manager in managers:
+        manager.wait_until_finished()
+
+
+def _close(*managers) -> None:
+    _wait(*managers)
+    for manager in managers:
+        manager.close()
 
 
 def _manager(folder: pathlib.Path, keep: int) -> ocp.CheckpointManager:

@@ -1,5 +1,6 @@
 """A whole trade-off curve in one program: one recipe a value of its hyperparameters."""
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -8,6 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jdistill.typing import Frozen, Learner, State
+
+LANES = State(**dict.fromkeys(State._fields, 0))._replace(step=None, key=None)
+"""The axis of lanes in each part of a state."""
 
 
 def sweep(make: Callable[..., Learner], hyper: Mapping[str, Any]) -> Learner:
@@ -44,47 +48,51 @@ def sweep(make: Callable[..., Learner], hyper: Mapping[str, Any]) -> Learner:
         >>> three.init(jax.random.key(0), batch).bad.shape
         (3,)
     """
-    values = {name: np.asarray(value) for name, value in hyper.items()}
-    shapes = {name: value.shape for name, value in values.items()}
-    if len(set(shapes.values())) != 1 or len(next(iter(shapes.values()))) != 1:
-        raise ValueError(f"hyper needs arrays [lanes] of one length, got {shapes}")
-    lanes = State(**dict.fromkeys(State._fields, 0))._replace(step=None, key=None)
+    values = _values(hyper)
+    first = {name: value[0] for name, value in values.items()}
 
-    def of(index: int) -> Learner:
-        return make(**{name: value[index] for name, value in values.items()})
+    def each(method: Callable[..., Any], *states: State, out_axes: Any = 0) -> Any:
+        run = jax.vmap(
+            lambda values, *states: method(make(**values), *states),
+            in_axes=(0, *[LANES] * len(states)),
+            out_axes=out_axes,
+        )
+        return run({name: jnp.asarray(x) for name, x in values.items()}, *states)
 
     def init(key, batch, frozen=None, *, start: Frozen | None = None) -> State:
-        def one(values):
-            return make(**values).init(key, batch, frozen, start=start)
-
-        return jax.vmap(one, out_axes=lanes)(_arrays(values))
+        start_one = functools.partial(_init, key=key, batch=batch, frozen=frozen)
+        return each(functools.partial(start_one, start=start), out_axes=LANES)
 
     def step(state, batch, frozen=None):
-        def one(values, state):
-            return make(**values).step(state, batch, frozen)
-
-        each = jax.vmap(one, in_axes=(0, lanes), out_axes=(lanes, 0))
-        return each(_arrays(values), state)
-
-    def finish(state: State) -> Frozen:
-        def one(values, state):
-            return make(**values).finish(state)
-
-        return jax.vmap(one, in_axes=(0, lanes))(_arrays(values), state)
-
-    def encode(state: State):
-        def one(values, state):
-            return make(**values).encode(state)
-
-        return jax.vmap(one, in_axes=(0, lanes))(_arrays(values), state)
+        return each(lambda x, s: x.step(s, batch, frozen), state, out_axes=(LANES, 0))
 
     def explain(state, batch, frozen=None) -> str:
         index = int(np.argmax(np.asarray(state.bad)))  # the last that stopped
         culprit = {name: value[index].item() for name, value in values.items()}
-        reason = of(index).explain(lane(state, index), batch, frozen)
+        reason = make(**culprit).explain(lane(state, index), batch, frozen)
         return f"all lanes have stopped, the last with {culprit}: {reason}"
 
-    return Learner(init, of(0).teach, step, finish, encode, explain)
+    return Learner(
+        init=init,
+        teach=make(**first).teach,
+        step=step,
+        finish=lambda state: each(lambda x, s: x.finish(s), state),
+        encode=lambda state: each(lambda x, s: x.encode(s), state),
+        explain=explain,
+    )
+
+
+def _init(recipe: Learner, *, key, batch, frozen, start) -> State:
+    return recipe.init(key, batch, frozen, start=start)
+
+
+def _values(hyper: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    values = {name: np.asarray(value) for name, value in hyper.items()}
+    shapes = {value.shape for value in values.values()}
+    if len(shapes) != 1 or len(shapes.copy().pop()) != 1:
+        found = {name: value.shape for name, value in values.items()}
+        raise ValueError(f"hyper needs arrays [lanes] of one length, got {found}")
+    return values
 
 
 def lane(state: State, index: int) -> State:
@@ -104,7 +112,3 @@ def lane(state: State, index: int) -> State:
     """
     one = jax.tree.map(lambda x: x[index], state._replace(step=None, key=None))
     return one._replace(step=state.step, key=state.key)
-
-
-def _arrays(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: jnp.asarray(value) for name, value in values.items()}
