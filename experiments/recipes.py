@@ -2,10 +2,11 @@
 
 import bisect
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
+from jax.sharding import Mesh
 
 from experiments.optimisers import optimiser
 from jdistill import (
@@ -57,6 +58,14 @@ def dataset(config: Spec, fold: int) -> DataSet:
     return build(data, spec, **_taken(data, spec, extra))
 
 
+def mesh(config: Spec) -> Mesh | None:
+    """The devices that `config.devices` asks for; None for the default one."""
+    wanted, there = config.get("devices", 1), jax.devices()
+    if not 1 <= wanted <= len(there):
+        raise ValueError(f"config.devices is {wanted}; there are {len(there)}")
+    return None if wanted == 1 else train.data_mesh(there[:wanted])
+
+
 def stages(config: Spec, parts: DataSet) -> dict[str, Stage]:
     """The stages up to the quantised student, in the order they are trained."""
     hard = objective.combine(ce=objective.on_labels(losses.cross_entropy))
@@ -67,6 +76,7 @@ def stages(config: Spec, parts: DataSet) -> dict[str, Stage]:
     prune = _pruner(config["pruned"]["compression"])
     keep = _keeper(config["pruned"]["compression"])
     both = compress.chain(keep, build(compress, config["quantised"]["compression"]))
+    _check(parts, {"teacher": teacher, "student": student}, (prune, both))
 
     def stage(name, model, goal, *, spec, compression=None, **how):
         run = config[name]
@@ -126,6 +136,35 @@ def equal_bytes(config: Spec, parts: DataSet, budget: int) -> Stage:
     compression = build(compress, quantise)
     learner = train.learner(model, hard, tx, compression=compression)
     return Stage("equal_bytes", spec, model, learner, run["num_steps"], "packed")
+
+
+def _check(
+    parts: DataSet, nets: Mapping[str, Model], compressions: Sequence[Compression]
+) -> None:
+    """Finds now what would else be found after the teacher is trained."""
+    batch, key = next(iter(eval_batches(parts.train, batch_size=2))), jax.random.key(0)
+
+    def start(model):
+        params, state = model.init(key, batch)
+        return params, model.apply(params, state, batch, train=False)[0].logits
+
+    shapes = {name: jax.eval_shape(lambda m=m: start(m)) for name, m in nets.items()}
+    classes = {name: logits.shape[-1] for name, (_, logits) in shapes.items()}
+    for name, found in classes.items():
+        if found != len(parts.train.classes):
+            every = ", ".join(f"the {n} {c}" for n, c in classes.items())
+            raise ValueError(
+                f"config.{name}.model: the data have {len(parts.train.classes)} "
+                f"classes, {every}"
+            )
+
+    def compressed(compression):
+        params, state = nets["student"].init(key, batch)
+        found = products(nets["student"], params, state, batch)
+        return compression.init(params, key=key, products=found)
+
+    for compression in compressions:
+        jax.eval_shape(lambda c=compression: compressed(c))
 
 
 def _shrink(size: Any, share: float) -> Any:

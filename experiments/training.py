@@ -1,6 +1,6 @@
 """One stage's run: callbacks, curves, checkpoints, and what comes out."""
 
-import functools
+import contextlib
 import pathlib
 import time
 import zlib
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
+from jax.sharding import Mesh
 
 from experiments.board import scalars
 from experiments.progress import progress
@@ -27,6 +28,7 @@ class Job(NamedTuple):
     dataset: DataSet
     fold: int
     workdir: pathlib.Path
+    mesh: Mesh | None = None
 
 
 class Trained(NamedTuple):
@@ -47,13 +49,13 @@ def train_stage(job: Job, stage: Stage, done: Mapping[str, Frozen]) -> Trained:
     named = jax.random.fold_in(jax.random.key(seed), zlib.crc32(stage.name.encode()))
     key = jax.random.fold_in(named, job.fold)
     saved = train.checkpoints(folder / "checkpoints")
-    begin, resumed = time.perf_counter(), (folder / "checkpoints" / "last").exists()
-    resumed = resumed and any((folder / "checkpoints" / "last").iterdir())
+    begin, resumed = time.perf_counter(), any((folder / "checkpoints/last").iterdir())
     with (
+        contextlib.closing(saved),
         progress(stage.num_steps, f"{stage.name} {job.fold}") as advance,
-        scalars(folder / "board") as write,
+        contextlib.ExitStack() as stack,
     ):
-        report = _reporter(job, stage, advance, write)
+        report = _reporter(job, stage, advance, _board(folder / "board", stack))
         state = train.run(
             stage.learner,
             job.dataset.train,
@@ -66,8 +68,8 @@ def train_stage(job: Job, stage: Stage, done: Mapping[str, Frozen]) -> Trained:
             every={config["eval_every"]: report},
             checkpoints=saved,
             save_every=config["save_every"],
+            mesh=job.mesh,
         )
-    saved.close()
     seconds = None if resumed else round(time.perf_counter() - begin, 3)
     encoded = _compiled(stage.learner.encode)(state)
     return Trained(_compiled(stage.learner.finish)(state), encoded, seconds)
@@ -102,7 +104,7 @@ def _fresh(job: Job, stage: Stage, key: Any) -> Frozen | None:
 
 def _reporter(job: Job, stage: Stage, advance: Any, write: Any) -> Any:
     """The callback: training means, valid figures, each point written once."""
-    append = _curves(job.workdir)
+    append = open_rows(job.workdir / "curves.jsonl", CURVE)
     place = {"stage": stage.name, "fold": job.fold, "seed": job.config["seed"]}
     figures = {"accuracy": metrics.accuracy(), "nll": metrics.nll()}
 
@@ -125,6 +127,13 @@ def _reporter(job: Job, stage: Stage, advance: Any, write: Any) -> Any:
     return report
 
 
-@functools.lru_cache(maxsize=4)
-def _curves(workdir: pathlib.Path) -> Any:
-    return open_rows(workdir / "curves.jsonl", CURVE)
+def _board(folder: pathlib.Path, stack: contextlib.ExitStack) -> Any:
+    """Scalars from the first step that is written on; earlier points stay."""
+    opened: list[Any] = []
+
+    def write(step: int, values: Mapping[str, Any]) -> None:
+        if not opened:
+            opened.append(stack.enter_context(scalars(folder, step=step)))
+        opened[0](step, values)
+
+    return write
