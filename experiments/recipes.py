@@ -15,6 +15,7 @@ from jdistill import (
     losses,
     models,
     objective,
+    ops,
     schedules,
     train,
     tree,
@@ -160,7 +161,7 @@ def _check(
 
     def compressed(compression):
         params, state = nets["student"].init(key, batch)
-        found = products(nets["student"], params, state, batch)
+        found = _products(nets["student"], params, state, batch)
         return compression.init(params, key=key, products=found)
 
     for compression in compressions:
@@ -176,13 +177,23 @@ def _shrink(size: Any, share: float) -> Any:
 def _file_size(spec: Spec, quantise: Spec, parts: DataSet) -> int:
     """The bytes of a dense int8 file: a code an element, a step size a channel."""
     batch = next(iter(eval_batches(parts.train, batch_size=2)))
-    params, _ = jax.eval_shape(build(models, spec).init, jax.random.key(0), batch)
-    where = quantise.get("where", r".*kernel")
-    rounded = tree.select(params, where)
+    model = build(models, spec)
+    params, state = jax.eval_shape(model.init, jax.random.key(0), batch)
+    found = _products(model, params, state, batch)
+    rounded = tree.select(params, quantise.get("where"), default=found)
     return HEADER + sum(
         leaf.size + 4 * leaf.shape[-1] if path in rounded else 4 * leaf.size
         for path, leaf in tree.flatten(params).items()
     )
+
+
+def _products(model: Model, params: Any, state: Any, batch: Any) -> tuple[str, ...]:
+    """The paths of the weights that the model's products read."""
+
+    def logits(params, batch):
+        return model.apply(params, state, batch, train=False)[0].logits
+
+    return ops.weights(logits, params, batch)
 
 
 def _pruner(spec: Spec) -> Compression:

@@ -1,6 +1,7 @@
 """One stage's run: callbacks, curves, checkpoints, and what comes out."""
 
 import contextlib
+import functools
 import pathlib
 import time
 import zlib

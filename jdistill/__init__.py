@@ -34,12 +34,14 @@ if TYPE_CHECKING:
     from jdistill.objective import combine as combine
     from jdistill.objective import on_labels as on_labels
     from jdistill.objective import on_logits as on_logits
+    from jdistill.predictor import load as load
     from jdistill.train import learner as learner
     from jdistill.train import run as run
 
 _FROM = {
     "combine": "objective",
     "learner": "train",
+    "load": "predictor",
     "on_labels": "objective",
     "on_logits": "objective",
     "pack": "artifact",
@@ -59,6 +61,7 @@ __all__ = [
     "data",
     "evaluate",
     "learner",
+    "load",
     "losses",
     "metrics",
     "models",
