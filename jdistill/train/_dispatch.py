@@ -16,7 +16,7 @@ from jdistill.typing import Batch, Learner, Split
 
 RESIDENT_BYTES = 2**30  # larger splits are streamed
 WINDOW_BYTES = 2**26  # what the gathered examples of one dispatch may take
-WINDOW_STEPS = 64
+WINDOW_STEPS = 96
 
 
 class Dispatch(NamedTuple):
@@ -40,7 +40,7 @@ def batch_of(split: Split, order: data.IndexBatches, step: int) -> Batch:
 
 
 def window_of(learner, split, state, frozen, order, periods: list[int]) -> int:
-    """The most steps a dispatch may hold: a divisor of every period."""
+    """How many steps a dispatch holds: many, and where that can be, periods evenly."""
     if split.arrays is None:
         return 1
     batch = batch_of(split, order, 0)
@@ -51,7 +51,9 @@ def window_of(learner, split, state, frozen, order, periods: list[int]) -> int:
     most = max(1, WINDOW_BYTES // max(1, tree.num_bytes(batch)))
     common = math.gcd(*periods) or WINDOW_STEPS
     most = min(most, common, WINDOW_STEPS)
-    return max(n for n in range(1, most + 1) if common % n == 0)
+    even = [n for n in range(1, most + 1) if common % n == 0]
+    # A dispatch that an event cuts off is worked on twice: better than many short ones.
+    return even[-1] if 4 * even[-1] >= most else most
 
 
 def dispatcher(learner, split, order, window, mesh, frozen) -> Dispatch:
@@ -117,7 +119,8 @@ def _resident(learner: Learner, window: int, mesh: Mesh | None):
         return batch if mesh is None else _mesh.split_batch(batch, mesh, axis=axis)
 
     def program(state, arrays, indices, start, stop, frozen):
-        flat = jax.tree.map(lambda x: x[indices.reshape(-1)], arrays)
+        rows = indices.reshape(-1)
+        flat = jax.tree.map(lambda x: x.at[rows].get(mode="clip"), arrays)
         flat = learner.teach(split(flat, 0), frozen)
         batches = jax.tree.map(lambda x: x.reshape(window, -1, *x.shape[1:]), flat)
         batches = split(batches, 1)

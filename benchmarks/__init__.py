@@ -1,0 +1,1 @@
+"""What training and compression cost: one JSON line a figure."""
