@@ -16,6 +16,7 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     c.experiment = "pipeline"
     c.seed = 0
     c.folds = (0,) if smoke else (0, 1, 2, 3, 4)
+    c.devices = 1
     c.batch_size = 64
     c.eval_batch = 256
     c.eval_every = 20 if smoke else 200

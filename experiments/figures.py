@@ -3,16 +3,13 @@
 import functools
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
-from jdistill.evaluate import evaluate, predict
 
 from experiments.recipes import Stage
 from experiments.training import Job
 from jdistill import artifact, data, metrics, ops, report, tree
+from jdistill.evaluate import evaluate, predict
 from jdistill.typing import Frozen, Model
-
-LATENCY_BATCH = 64
 
 
 class Figures(NamedTuple):
@@ -55,25 +52,17 @@ def of(
     )
     logits = predict(model, frozen, data.eval_batches(test, batch_size=size))
     labels = test.take(np.arange(test.size))["label"]
-    batch = next(iter(data.eval_batches(test, batch_size=LATENCY_BATCH)))
+    batch = next(iter(data.eval_batches(test, batch_size=size)))
     row = {
         **found,
         "classes": list(test.classes),
         "parameters": tree.count(frozen.params),
-        "latency_ms": report.latency(_forward(model), frozen, dict(batch), repeats=10),
-        "latency_batch": LATENCY_BATCH,
+        "latency_ms": report.latency(predict, model, frozen, [batch], repeats=10),
+        "latency_batch": size,
         "energy": energy(model, frozen, batch, packed),
         "data": dict(job.dataset.info),
     }
     return Figures(row, np.argmax(logits, axis=-1) == labels)
-
-
-@functools.lru_cache(maxsize=32)
-def _forward(model: Model) -> Any:
-    def forward(frozen, batch):
-        return model.apply(frozen.params, frozen.state, batch, train=False)[0].logits
-
-    return jax.jit(forward)
 
 
 def energy(

@@ -10,6 +10,7 @@ Each stage is a run with its own checkpoints, so a killed job goes on where it w
 rows are made of finished stages only and come out the same again.
 """
 
+import concurrent.futures
 import pathlib
 import shutil
 from collections.abc import Iterator, Mapping
@@ -31,8 +32,10 @@ def run(config: Any, workdir: pathlib.Path) -> Iterator[Row]:
     config = config.to_dict() if hasattr(config, "to_dict") else dict(config)
     correct: dict[str, list[np.ndarray]] = {}
     stages: dict[str, recipes.Stage] = {}
+    mesh = recipes.mesh(config)
     for fold in config["folds"]:
-        job = Job(config, recipes.dataset(config, fold), fold, pathlib.Path(workdir))
+        dataset = recipes.dataset(config, fold)
+        job = Job(config, dataset, fold, pathlib.Path(workdir), mesh)
         stages = stages or recipes.stages(config, job.dataset)
         for row, right in _fold(job, stages):
             correct.setdefault(row["stage"], []).append(right)
@@ -44,6 +47,8 @@ def _fold(job: Job, stages: dict[str, recipes.Stage]) -> Iterator[Result]:
     """The stages of one fold; each row, and which test examples it got right."""
     done: dict[str, Frozen] = {}
     teacher = stages["teacher"].model
+    beside = concurrent.futures.ThreadPoolExecutor(1)  # a core is free meanwhile
+    baseline = beside.submit(figures.tfidf, job) if job.config.get("baseline") else None
     for stage in [s for s in stages.values() if s.name != "equal_bytes"]:
         trained = train_stage(job, stage, done)
         done[stage.name] = trained.frozen
@@ -53,7 +58,7 @@ def _fold(job: Job, stages: dict[str, recipes.Stage]) -> Iterator[Result]:
         size = {"bytes": figures.float_bytes(trained.frozen), **_seconds(trained)}
         yield (
             {"stage": stage.name, "realised": stage.realised, **size, **figure.row},
-            (figure.correct),
+            figure.correct,
         )
     packed = _pack(job, stages["quantised"], trained)
     yield from _from_file(job, stages["quantised"], packed, done, teacher)
@@ -63,8 +68,8 @@ def _fold(job: Job, stages: dict[str, recipes.Stage]) -> Iterator[Result]:
                 job.config, job.dataset, packed.bytes
             )
         yield _equal_bytes(job, stages["equal_bytes"], done, teacher)
-    if job.config.get("baseline"):
-        yield figures.tfidf(job)
+    if baseline is not None:
+        yield baseline.result()
 
 
 def _pack(job: Job, stage: recipes.Stage, trained: Trained) -> artifact.Packed:

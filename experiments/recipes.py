@@ -1,30 +1,32 @@
 """From a configuration to the stages of the pipeline."""
 
+import bisect
 import inspect
-import pathlib
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
+from jax.sharding import Mesh
 
 from experiments.optimisers import optimiser
 from jdistill import (
-    artifact,
     compress,
     data,
     losses,
     models,
     objective,
-    ops,
     schedules,
     train,
+    tree,
 )
 from jdistill.build import build
 from jdistill.data import eval_batches
 from jdistill.typing import Compression, DataSet, Learner, Model
 
 Spec = Mapping[str, Any]
+
+SHARES = 64  # in how many steps a student shrinks to a file's size
+HEADER = 1024  # bytes of a small file that are not parameters
 
 
 class Stage(NamedTuple):
@@ -56,6 +58,14 @@ def dataset(config: Spec, fold: int) -> DataSet:
     return build(data, spec, **_taken(data, spec, extra))
 
 
+def mesh(config: Spec) -> Mesh | None:
+    """The devices that `config.devices` asks for; None for the default one."""
+    wanted, there = config.get("devices", 1), jax.devices()
+    if not 1 <= wanted <= len(there):
+        raise ValueError(f"config.devices is {wanted}; there are {len(there)}")
+    return None if wanted == 1 else train.data_mesh(there[:wanted])
+
+
 def stages(config: Spec, parts: DataSet) -> dict[str, Stage]:
     """The stages up to the quantised student, in the order they are trained."""
     hard = objective.combine(ce=objective.on_labels(losses.cross_entropy))
@@ -66,6 +76,7 @@ def stages(config: Spec, parts: DataSet) -> dict[str, Stage]:
     prune = _pruner(config["pruned"]["compression"])
     keep = _keeper(config["pruned"]["compression"])
     both = compress.chain(keep, build(compress, config["quantised"]["compression"]))
+    _check(parts, {"teacher": teacher, "student": student}, (prune, both))
 
     def stage(name, model, goal, *, spec, compression=None, **how):
         run = config[name]
@@ -108,25 +119,52 @@ def equal_bytes(config: Spec, parts: DataSet, budget: int) -> Stage:
     """
     run = config["equal_bytes"]
     whole = _complete(config["student"]["model"], parts)
-    quantise = build(compress, config["quantised"]["compression"])
+    quantise = config["quantised"]["compression"]
 
-    def shrunk(parts_of_256: int) -> dict[str, Any]:
-        sizes = {k: _shrink(whole[k], parts_of_256 / 256) for k in run["scale"]}
+    def shrunk(share: int) -> dict[str, Any]:
+        sizes = {k: _shrink(whole[k], share / SHARES) for k in run["scale"]}
         return {**whole, **sizes}
 
-    low, high = 1, 256
-    while low < high:  # the largest share of 256 that fits
-        middle = (low + high + 1) // 2
-        if _file_size(shrunk(middle), quantise, parts) <= budget:
-            low = middle
-        else:
-            high = middle - 1
-    spec = shrunk(low)
+    def size(share: int) -> int:
+        return _file_size(shrunk(share), quantise, parts)
+
+    fits = bisect.bisect_right(range(1, SHARES + 1), budget, key=size)
+    spec = shrunk(max(1, fits))
     model = build(models, spec)
     hard = objective.combine(ce=objective.on_labels(losses.cross_entropy))
     tx = optimiser(run["tx"], num_steps=run["num_steps"])
-    learner = train.learner(model, hard, tx, compression=quantise)
+    compression = build(compress, quantise)
+    learner = train.learner(model, hard, tx, compression=compression)
     return Stage("equal_bytes", spec, model, learner, run["num_steps"], "packed")
+
+
+def _check(
+    parts: DataSet, nets: Mapping[str, Model], compressions: Sequence[Compression]
+) -> None:
+    """Finds now what would else be found after the teacher is trained."""
+    batch, key = next(iter(eval_batches(parts.train, batch_size=2))), jax.random.key(0)
+
+    def start(model):
+        params, state = model.init(key, batch)
+        return params, model.apply(params, state, batch, train=False)[0].logits
+
+    shapes = {name: jax.eval_shape(lambda m=m: start(m)) for name, m in nets.items()}
+    classes = {name: logits.shape[-1] for name, (_, logits) in shapes.items()}
+    for name, found in classes.items():
+        if found != len(parts.train.classes):
+            every = ", ".join(f"the {n} {c}" for n, c in classes.items())
+            raise ValueError(
+                f"config.{name}.model: the data have {len(parts.train.classes)} "
+                f"classes, {every}"
+            )
+
+    def compressed(compression):
+        params, state = nets["student"].init(key, batch)
+        found = products(nets["student"], params, state, batch)
+        return compression.init(params, key=key, products=found)
+
+    for compression in compressions:
+        jax.eval_shape(lambda c=compression: compressed(c))
 
 
 def _shrink(size: Any, share: float) -> Any:
@@ -135,27 +173,16 @@ def _shrink(size: Any, share: float) -> Any:
     return tuple(max(1, round(width * share)) for width in size)
 
 
-def _file_size(spec: Spec, compression: Compression, parts: DataSet) -> int:
+def _file_size(spec: Spec, quantise: Spec, parts: DataSet) -> int:
+    """The bytes of a dense int8 file: a code an element, a step size a channel."""
     batch = next(iter(eval_batches(parts.train, batch_size=2)))
-    model, key = build(models, spec), jax.random.key(0)
-    params, state = model.init(key, batch)
-    learned, compressed = compression.init(
-        params, key=key, products=products(model, params, state, batch)
+    params, _ = jax.eval_shape(build(models, spec).init, jax.random.key(0), batch)
+    where = quantise.get("where", r".*kernel")
+    rounded = tree.select(params, where)
+    return HEADER + sum(
+        leaf.size + 4 * leaf.shape[-1] if path in rounded else 4 * leaf.size
+        for path, leaf in tree.flatten(params).items()
     )
-    encoded = compression.encode(params, learned, compressed)
-    with tempfile.TemporaryDirectory() as folder:
-        return artifact.pack(
-            pathlib.Path(folder) / "size", encoded, state, description={"model": spec}
-        )
-
-
-def products(model: Model, params: Any, state: Any, batch: Any) -> tuple[str, ...]:
-    """The paths of the weights that the model's products read."""
-
-    def logits(params, batch):
-        return model.apply(params, state, batch, train=False)[0].logits
-
-    return ops.weights(logits, params, batch)
 
 
 def _pruner(spec: Spec) -> Compression:

@@ -1,6 +1,6 @@
 """One stage's run: callbacks, curves, checkpoints, and what comes out."""
 
-import functools
+import contextlib
 import pathlib
 import time
 import zlib
@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
-from jdistill.evaluate import evaluate
+from jax.sharding import Mesh
 
 from experiments.board import scalars
 from experiments.progress import progress
 from experiments.recipes import Stage
 from experiments.rows import open_rows
 from jdistill import data, metrics, models, train
+from jdistill.evaluate import evaluate
 from jdistill.typing import DataSet, Frozen
 
 CURVE = ("stage", "fold", "seed", "step", "split", "name")
@@ -27,6 +28,7 @@ class Job(NamedTuple):
     dataset: DataSet
     fold: int
     workdir: pathlib.Path
+    mesh: Mesh | None = None
 
 
 class Trained(NamedTuple):
@@ -44,37 +46,45 @@ def train_stage(job: Job, stage: Stage, done: Mapping[str, Frozen]) -> Trained:
     """Trains a stage, or goes on with it, or finds it finished."""
     config, seed = job.config, job.config["seed"]
     folder = job.workdir / f"fold{job.fold}" / stage.name
-    key = jax.random.fold_in(jax.random.key(seed), zlib.crc32(stage.name.encode()))
+    named = jax.random.fold_in(jax.random.key(seed), zlib.crc32(stage.name.encode()))
+    key = jax.random.fold_in(named, job.fold)
     saved = train.checkpoints(folder / "checkpoints")
-    begin, resumed = time.perf_counter(), (folder / "checkpoints" / "last").exists()
-    resumed = resumed and any((folder / "checkpoints" / "last").iterdir())
+    begin, resumed = time.perf_counter(), any((folder / "checkpoints/last").iterdir())
     with (
+        contextlib.closing(saved),
         progress(stage.num_steps, f"{stage.name} {job.fold}") as advance,
-        scalars(folder / "board") as write,
+        contextlib.ExitStack() as stack,
     ):
-        report = _reporter(job, stage, advance, write)
+        report = _reporter(job, stage, advance, _board(folder / "board", stack))
         state = train.run(
             stage.learner,
             job.dataset.train,
-            key=jax.random.fold_in(key, job.fold),
+            key=key,
             num_steps=stage.num_steps,
             batch_size=config["batch_size"],
             seed=seed,
             frozen=done["teacher"] if stage.taught else None,
-            start=_start(job, stage, done),
+            start=_start(job, stage, done, key),
             every={config["eval_every"]: report},
             checkpoints=saved,
             save_every=config["save_every"],
+            mesh=job.mesh,
         )
-    saved.close()
     seconds = None if resumed else round(time.perf_counter() - begin, 3)
-    encoded = stage.learner.encode(state)
-    return Trained(stage.learner.finish(state), encoded, seconds)
+    encoded = _compiled(stage.learner.encode)(state)
+    return Trained(_compiled(stage.learner.finish)(state), encoded, seconds)
 
 
-def _start(job: Job, stage: Stage, done: Mapping[str, Frozen]) -> Frozen | None:
+@functools.lru_cache(maxsize=64)
+def _compiled(function: Any) -> Any:
+    return jax.jit(function)
+
+
+def _start(
+    job: Job, stage: Stage, done: Mapping[str, Frozen], key: Any
+) -> Frozen | None:
     if stage.start is None:
-        return None
+        return _fresh(job, stage, key)
     if stage.plain is None:
         return done[stage.start]
     batches = data.eval_batches(job.dataset.train, batch_size=job.config["batch_size"])
@@ -82,9 +92,19 @@ def _start(job: Job, stage: Stage, done: Mapping[str, Frozen]) -> Frozen | None:
     return models.observe_int8(stage.plain, done[stage.start], whole)
 
 
+def _fresh(job: Job, stage: Stage, key: Any) -> Frozen | None:
+    """Parameters with gates from the training texts, if the configuration asks."""
+    if not job.config.get("idf_gates"):
+        return None
+    train = job.dataset.train
+    batch = next(iter(data.eval_batches(train, batch_size=2)))
+    params, state = _compiled(stage.model.init)(key, batch)
+    return Frozen(models.idf_gates(params, train.arrays), state)
+
+
 def _reporter(job: Job, stage: Stage, advance: Any, write: Any) -> Any:
     """The callback: training means, valid figures, each point written once."""
-    append = _curves(job.workdir)
+    append = open_rows(job.workdir / "curves.jsonl", CURVE)
     place = {"stage": stage.name, "fold": job.fold, "seed": job.config["seed"]}
     figures = {"accuracy": metrics.accuracy(), "nll": metrics.nll()}
 
@@ -92,7 +112,7 @@ def _reporter(job: Job, stage: Stage, advance: Any, write: Any) -> Any:
         step = int(state.step)
         found = evaluate(
             stage.model,
-            stage.learner.finish(state),
+            _compiled(stage.learner.finish)(state),
             data.eval_batches(job.dataset.valid, batch_size=job.config["eval_batch"]),
             metrics=figures,
         )
@@ -107,6 +127,13 @@ def _reporter(job: Job, stage: Stage, advance: Any, write: Any) -> Any:
     return report
 
 
-@functools.lru_cache(maxsize=4)
-def _curves(workdir: pathlib.Path) -> Any:
-    return open_rows(workdir / "curves.jsonl", CURVE)
+def _board(folder: pathlib.Path, stack: contextlib.ExitStack) -> Any:
+    """Scalars from the first step that is written on; earlier points stay."""
+    opened: list[Any] = []
+
+    def write(step: int, values: Mapping[str, Any]) -> None:
+        if not opened:
+            opened.append(stack.enter_context(scalars(folder, step=step)))
+        opened[0](step, values)
+
+    return write

@@ -9,6 +9,7 @@ from jdistill.models._lenet import lenet5 as lenet5
 from jdistill.models._lenet import lenet_300_100 as lenet_300_100
 from jdistill.models._linen import from_linen as from_linen
 from jdistill.models._mlp import mlp as mlp
+from jdistill.models._ngrams import idf_gates as idf_gates
 from jdistill.models._ngrams import ngram_classifier as ngram_classifier
 from jdistill.models._nnx import from_nnx as from_nnx
 from jdistill.models._resnet import resnet as resnet
@@ -20,6 +21,7 @@ __all__ = [
     "from_function",
     "from_linen",
     "from_nnx",
+    "idf_gates",
     "lenet5",
     "lenet_300_100",
     "mlp",

@@ -6,10 +6,11 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jdistill.models._linen import from_linen
 from jdistill.models._sizes import float_type, positive, rates
-from jdistill.typing import Model
+from jdistill.typing import Batch, Model, Tree
 
 
 class _NgramClassifier(nn.Module):
@@ -19,6 +20,7 @@ class _NgramClassifier(nn.Module):
     classes: int
     dropout: float
     token_dropout: float
+    norm: int
     dtype: Any
 
     @nn.compact
@@ -27,10 +29,17 @@ class _NgramClassifier(nn.Module):
             raise ValueError(
                 f"ngram_classifier takes ids [batch, steps], got {inputs.shape}"
             )
+        inputs %= self.num_buckets
         gate = nn.Embed(
             self.num_buckets, 1, embedding_init=nn.initializers.zeros, name="gate"
         )
-        embed = nn.Embed(self.num_buckets, self.dim, dtype=self.dtype, name="embed")
+        embed = nn.Embed(
+            self.num_buckets,
+            self.dim,
+            dtype=self.dtype,
+            embedding_init=nn.initializers.normal(0.1),
+            name="embed",
+        )
         weight = jnp.exp(gate(inputs)[..., 0])
         if token_mask is not None:
             weight *= token_mask
@@ -39,7 +48,8 @@ class _NgramClassifier(nn.Module):
         if train and self.token_dropout:
             kept = 1 - self.token_dropout
             weight *= jax.random.bernoulli(self.make_rng("dropout"), kept, weight.shape)
-        total = jnp.maximum(weight.sum(-1, keepdims=True), 1e-6)
+        total = jnp.sum(weight**self.norm, axis=-1, keepdims=True)
+        total = jnp.maximum(total, 1e-6) ** (1 / self.norm)
         share = (weight / total).astype(self.dtype)
         x = jnp.einsum("bs,bsd->bd", share, embed(inputs))
         x = nn.Dropout(self.dropout, deterministic=not train)(x)
@@ -57,26 +67,30 @@ def ngram_classifier(
     hidden: Sequence[int] = (),
     dropout: float | int = 0.0,
     token_dropout: float | int = 0.0,
+    norm: int = 1,
     dtype: str = "float32",
     taps: str | Sequence[str] = (),
 ) -> Model:
     r"""A fully connected classifier over a weighted mean of n-gram embeddings.
 
     .. math:: w_t = m_t r_t \exp(g_{i_t}), \quad
-        h = \sum_t w_t E_{i_t} / \sum_t w_t, \quad logits = mlp(h)
+        h = \sum_t w_t E_{i_t} / \|w\|_p, \quad logits = mlp(h)
 
     with the ids i, the token mask m, the batch's `token_weight` r (1 where it has
     none; inverse document frequencies, say), one embedding E and one learned gate g
-    for each bucket. Gates begin at 0, where h is the plain mean over real tokens, and
-    learn which n-grams to pass over.
+    for each bucket. Gates begin at 0, where h is the plain mean over real tokens
+    (p = 1), and learn which n-grams to pass over; `idf_gates` begins them at inverse
+    document frequencies, with which p = 2 is the weighting of TF-IDF. Ids are taken
+    modulo `num_buckets`, so that a small student reads a large teacher's tokens.
 
     Args:
         classes: number of logits.
-        num_buckets: ids are from 0 to below this.
+        num_buckets: rows of the embedding.
         dim: length of an embedding.
         hidden: units of each hidden layer; none makes it linear in h.
         dropout: rate for h and after each hidden layer, in training.
         token_dropout: rate at which whole tokens are left out, in training.
+        norm: p, 1 or 2.
         dtype: type it computes in; parameters and logits are float32.
         taps: `'embed'`, `'Dense_0'`, ...
 
@@ -85,7 +99,7 @@ def ngram_classifier(
         text without a token has h = 0.
 
     Raises:
-        ValueError: a size or rate out of range.
+        ValueError: a size or rate out of range, or another `norm`.
 
     References:
         Joulin et al., Bag of tricks for efficient text classification, EACL 2017
@@ -103,6 +117,8 @@ def ngram_classifier(
     """
     positive(classes=classes, num_buckets=num_buckets, dim=dim, hidden=hidden)
     rates(dropout=dropout, token_dropout=token_dropout)
+    if norm not in (1, 2):
+        raise ValueError(f"norm must be 1 (mean) or 2, got {norm}")
     module = _NgramClassifier(
         num_buckets,
         dim,
@@ -110,6 +126,44 @@ def ngram_classifier(
         classes,
         dropout,
         token_dropout,
+        norm,
         float_type(dtype),
     )
     return from_linen(module, taps=taps)
+
+
+def idf_gates(params: Tree, tokens: Batch) -> Tree:
+    r"""Parameters of `ngram_classifier` whose gates weigh n-grams by their rarity.
+
+    .. math:: g_i = \ln \frac{1 + \ln \frac{1 + n}{1 + df_i}}{1 + \ln (1 + n)}
+
+    0 for an n-gram of no text, below 0 for those of many; the n texts are those of the
+    training part. The divisor changes nothing in the model, which normalises weights,
+    but leaves most gates at or near 0, where pruning finds them.
+
+    Args:
+        params: of a model of `ngram_classifier`.
+        tokens: `inputs` and `token_mask` of the training part.
+
+    Returns:
+        The parameters with other gates.
+
+    References:
+        Salton and Buckley, Term-weighting approaches in automatic text retrieval,
+        Information Processing & Management 1988.
+
+    Example:
+        >>> ids = np.array([[0, 1], [0, 2]])
+        >>> tokens = {'inputs': ids, 'token_mask': np.ones((2, 2))}
+        >>> params = {'gate': {'embedding': jnp.zeros((4, 1))}}
+        >>> idf_gates(params, tokens)['gate']['embedding'][:, 0].round(1)
+        Array([-0.7, -0.4, -0.4,  0. ], dtype=float32)
+    """
+    buckets = params["gate"]["embedding"].shape[0]
+    ids, real = np.asarray(tokens["inputs"]), np.asarray(tokens["token_mask"]) != 0
+    texts = np.broadcast_to(np.arange(len(ids))[:, None], ids.shape)
+    pairs = np.unique(texts[real].astype(np.int64) * buckets + ids[real] % buckets)
+    counts = np.bincount(pairs % buckets, minlength=buckets)
+    rarity = 1 + np.log((1 + len(ids)) / (1 + counts))
+    gates = np.log(rarity / (1 + np.log(1 + len(ids))))[:, None]
+    return {**params, "gate": {"embedding": jnp.asarray(gates, jnp.float32)}}

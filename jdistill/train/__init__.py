@@ -1,4 +1,4 @@
-"""Training: one recipe, one loop, meshes and checkpoints."""
+"""Training: one recipe, one loop, meshes, checkpoints and sweeps."""
 
 from jdistill.train._checkpoint import Checkpoints as Checkpoints
 from jdistill.train._checkpoint import checkpoints as checkpoints
@@ -6,5 +6,16 @@ from jdistill.train._learner import learner as learner
 from jdistill.train._loop import run as run
 from jdistill.train._mesh import data_mesh as data_mesh
 from jdistill.train._mesh import shardings as shardings
+from jdistill.train._sweep import lane as lane
+from jdistill.train._sweep import sweep as sweep
 
-__all__ = ["Checkpoints", "checkpoints", "data_mesh", "learner", "run", "shardings"]
+__all__ = [
+    "Checkpoints",
+    "checkpoints",
+    "data_mesh",
+    "lane",
+    "learner",
+    "run",
+    "shardings",
+    "sweep",
+]

@@ -1,5 +1,6 @@
 """Checkpoints that survive a kill: atomic, asynchronous, checksummed leaf by leaf."""
 
+import functools
 import pathlib
 import warnings
 import zlib
@@ -22,12 +23,14 @@ class Checkpoints(NamedTuple):
       training. With a score, the state is also kept as the best if none scored higher.
     * `restore(like) -> (step, state) | None`: the newest that is whole.
     * `best(like) -> (step, state) | None`: the one with the highest score.
-    * `close()`: waits for what is being written.
+    * `wait()`: until what is being written is whole.
+    * `close()`: waits, and opens nothing more.
     """
 
     save: Callable[..., None]
     restore: Callable[[Tree], tuple[int, Tree] | None]
     best: Callable[[Tree], tuple[int, Tree] | None]
+    wait: Callable[[], None]
     close: Callable[[], None]
 
 
@@ -36,7 +39,8 @@ def checkpoints(folder: str | pathlib.Path, *, keep: int = 2) -> Checkpoints:
 
     A checkpoint is written aside and renamed when it is whole, so a run killed at any
     moment leaves the ones before it. Each leaf has a checksum: one that was altered is
-    named in a warning and the checkpoint before it is taken.
+    named in a warning, the checkpoint is moved to the folder's `damaged`, and the one
+    before it is taken. States of another form are refused, and nothing is moved.
 
     Args:
         folder: where they are or will be; one run each.
@@ -47,7 +51,8 @@ def checkpoints(folder: str | pathlib.Path, *, keep: int = 2) -> Checkpoints:
         The functions that save and restore.
 
     Raises:
-        ValueError: `keep` is below 2.
+        ValueError: `keep` is below 2; from `restore` and `best`: the checkpoint holds
+            a state of other leaves, shapes or types than `like`.
 
     Example:
         >>> import tempfile
@@ -61,25 +66,33 @@ def checkpoints(folder: str | pathlib.Path, *, keep: int = 2) -> Checkpoints:
     last = _manager(pathlib.Path(folder) / "last", keep)
     best = _manager(pathlib.Path(folder) / "best", 1)
 
-    def save(step: int, state: Tree, score: float | None = None) -> None:
-        leaves = {path: _host(leaf) for path, leaf in tree.flatten(state).items()}
-        if score is not None and score > _score(best):
-            _write(best, step, leaves, score)
-        newest = last.latest_step()
-        if newest is None or step > newest:
-            _write(last, step, leaves, score)
-
-    def close() -> None:
-        for manager in (last, best):
-            manager.wait_until_finished()
-            manager.close()
-
     return Checkpoints(
-        save=save,
-        restore=lambda like: _newest(last, like),
-        best=lambda like: _newest(best, like),
-        close=close,
+        save=functools.partial(_save, last, best),
+        restore=functools.partial(_newest, last),
+        best=functools.partial(_newest, best),
+        wait=functools.partial(_wait, last, best),
+        close=functools.partial(_close, last, best),
     )
+
+
+def _save(last, best, step: int, state: Tree, score: float | None = None) -> None:
+    leaves = {path: _host(leaf) for path, leaf in tree.flatten(state).items()}
+    if score is not None and score > _score(best):
+        _write(best, step, leaves, score)
+    newest = last.latest_step()
+    if newest is None or step > newest:
+        _write(last, step, leaves, score)
+
+
+def _wait(*managers) -> None:
+    for manager in managers:
+        manager.wait_until_finished()
+
+
+def _close(*managers) -> None:
+    _wait(*managers)
+    for manager in managers:
+        manager.close()
 
 
 def _manager(folder: pathlib.Path, keep: int) -> ocp.CheckpointManager:
@@ -90,7 +103,11 @@ def _manager(folder: pathlib.Path, keep: int) -> ocp.CheckpointManager:
 
 
 def _write(manager, step: int, leaves: dict[str, Any], score: float | None) -> None:
-    note = {"score": score, "checksums": {p: _checksum(x) for p, x in leaves.items()}}
+    note = {
+        "score": None if score is None else float(score),
+        "checksums": {path: _checksum(x) for path, x in leaves.items()},
+        "forms": {path: _form(x) for path, x in leaves.items()},
+    }
     arguments = ocp.args.Composite(
         state=ocp.args.StandardSave(leaves), note=ocp.args.JsonSave(note)
     )
@@ -98,14 +115,14 @@ def _write(manager, step: int, leaves: dict[str, Any], score: float | None) -> N
 
 
 def _score(manager) -> float:
-    step = manager.latest_step()
-    if step is None:
-        return -np.inf
     manager.wait_until_finished()
-    restored = manager.restore(
-        step, args=ocp.args.Composite(note=ocp.args.JsonRestore())
-    )
-    return restored.note["score"]
+    step = manager.latest_step()
+    return -np.inf if step is None else _note(manager, step)["score"]
+
+
+def _note(manager, step: int) -> dict[str, Any]:
+    arguments = ocp.args.Composite(note=ocp.args.JsonRestore())
+    return manager.restore(step, args=arguments).note
 
 
 def _host(leaf: Any) -> Any:
@@ -125,36 +142,62 @@ def _checksum(leaf: Any) -> int | None:
     return zlib.crc32(np.ascontiguousarray(leaf).tobytes())
 
 
+def _form(leaf: Any) -> str:
+    return f"{leaf.dtype}{list(leaf.shape)}"
+
+
 def _newest(manager, like: Tree) -> tuple[int, Tree] | None:
     manager.wait_until_finished()
     for step in sorted(manager.all_steps(), reverse=True):
         try:
-            return step, _read(manager, step, like)
+            note = _note(manager, step)
+            other = _difference(note["forms"], like)
+            found = None if other else _read(manager, step, note, like)
         except Exception as error:  # whatever a damaged file makes of the reader
-            reason = str(error).splitlines()[0][:200]
-            warnings.warn(
-                f"checkpoint {step} in {manager.directory} is damaged ({reason}); "
-                "going back to the one before it",
-                stacklevel=2,
+            _set_aside(manager, step, error)
+            continue
+        if other:
+            raise ValueError(
+                f"checkpoint {step} in {manager.directory} is of another state: {other}"
             )
-            manager.delete(step)
+        return step, found
     return None
 
 
-def _read(manager, step: int, like: Tree) -> Tree:
+def _difference(forms: dict[str, str], like: Tree) -> str:
+    mine = {p: _form(_abstract(leaf)) for p, leaf in tree.flatten(like).items()}
+    for path in [*mine, *forms]:
+        there, here = forms.get(path, "nothing"), mine.get(path, "nothing")
+        if there != here:
+            return f"{path!r} is {there} there and {here} here"
+    return ""
+
+
+def _set_aside(manager, step: int, error: Exception) -> None:
+    reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+    folder = pathlib.Path(manager.directory)
+    damaged = folder.with_name("damaged")
+    damaged.mkdir(exist_ok=True)
+    number = sum(1 for _ in damaged.iterdir())
+    (folder / str(step)).rename(damaged / f"{folder.name}-{step}-{number}")
+    manager.reload()
+    warnings.warn(
+        f"checkpoint {step} in {folder} is damaged ({reason}); going back to the one "
+        f"before it, and it is in {damaged}",
+        stacklevel=4,
+    )
+
+
+def _read(manager, step: int, note: dict[str, Any], like: Tree) -> Tree:
     paths = tree.flatten(like)
     target = {path: _abstract(leaf) for path, leaf in paths.items()}
-    restored = manager.restore(
-        step,
-        args=ocp.args.Composite(
-            state=ocp.args.StandardRestore(target), note=ocp.args.JsonRestore()
-        ),
-    )
-    for path, checksum in restored.note["checksums"].items():
-        if checksum is not None and _checksum(restored.state[path]) != checksum:
+    arguments = ocp.args.Composite(state=ocp.args.StandardRestore(target))
+    found = manager.restore(step, args=arguments).state
+    for path, checksum in note["checksums"].items():
+        if checksum is not None and _checksum(found[path]) != checksum:
             raise ValueError(f"{path!r} was altered")
-    found = {path: _placed(restored.state[path], leaf) for path, leaf in paths.items()}
-    return tree.unflatten(like, found)
+    placed = {path: _placed(found[path], leaf) for path, leaf in paths.items()}
+    return tree.unflatten(like, placed)
 
 
 def _abstract(leaf: Any) -> Any:

@@ -72,13 +72,18 @@ def dispatcher(learner, split, order, window, mesh, frozen) -> Dispatch:
 
         return Dispatch(go, explain)
 
-    stream = _Stream(split, order)
+    mine = order.shard(jax.process_index(), jax.process_count())
+    stream = _Stream(split, order if mesh is None else mine)
     program = _streamed(learner)
 
     def go_streamed(state, start, stop):
-        batch = with_mask(stream.batch(start))
-        batch = batch if mesh is None else _mesh.from_host(batch, mesh)
-        return program(state, batch, frozen)
+        sums = None
+        for step in range(start, stop):
+            batch = with_mask(stream.batch(step))
+            batch = batch if mesh is None else _mesh.from_host(batch, mesh)
+            state, metrics, bad = program(state, batch, frozen)
+            sums = metrics if sums is None else jax.tree.map(jnp.add, sums, metrics)
+        return state, sums, bad
 
     return Dispatch(go_streamed, explain)
 

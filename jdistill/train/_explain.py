@@ -1,36 +1,64 @@
 """Why a step was not finite: the first culprit, by name."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
 
 from jdistill import tree
-from jdistill.train._gradient import Gradient, Recipe, accumulate, step_key
+from jdistill.train._gradient import Forward, Gradient, Recipe, accumulate, step_key
 from jdistill.typing import Batch, State, Tree
 
 
-def explain(recipe: Recipe, state: State, batch: Batch) -> str:
+def explain(recipe: Recipe, state: State, batch: Batch, move: Callable) -> str:
+    """What is not finite first: an input, a term, a gradient, or what `move` makes."""
+    recipe = recipe._replace(axis_name=None)
     applied = recipe.compression.apply(state.params, state.learned, state.compression)
     key = step_key(recipe, state)
     grads, forward = accumulate(recipe, state, applied, batch, key)
-    finite = {path: bool(jnp.isfinite(x).all()) for path, x in _floats(batch)}
-    for name in [name for name, ok in finite.items() if not ok]:
-        rows = ~jnp.isfinite(batch[name]).reshape(len(batch[name]), -1).all(axis=1)
-        named = batch.get("id", jnp.arange(len(rows)))[rows].tolist()[:5]
-        return f"{name!r} is not finite in examples {named}"
-    for name, (value, _) in forward.metrics.items():
-        if name != "loss" and not jnp.isfinite(value):
-            bad = [p for p, x in _floats(applied) if not jnp.isfinite(x).all()]
-            where = f"; parameter {bad[0]!r} is not finite" if bad else ""
-            return f"term {name!r} is {float(value)}{where}{_first_bad(grads)}"
-    return f"the loss is finite{_first_bad(grads)}"
+    return (
+        _examples(batch)
+        or _terms(applied, forward, grads)
+        or _first_bad("the gradient of parameter", grads.applied)
+        or _moved(move(recipe, state, batch, grads, forward))
+        or "the state is not finite"
+    )
 
 
-def _floats(values: Tree) -> list[tuple[str, Any]]:
+def _examples(batch: Batch) -> str:
+    real = jnp.asarray(batch["mask"]) != 0 if "mask" in batch else True
+    for name, x in _floats(batch).items():
+        rows = real & ~jnp.isfinite(x).reshape(len(x), -1).all(axis=1)
+        if rows.any():
+            named = batch.get("id", jnp.arange(len(rows)))[rows].tolist()[:5]
+            return f"{name!r} is not finite in examples {named}"
+    return ""
+
+
+def _terms(applied: Tree, forward: Forward, grads: Gradient) -> str:
+    terms = {n: v for n, (v, _) in forward.metrics.items() if n != "loss"}
+    bad = {name: value for name, value in terms.items() if not jnp.isfinite(value)}
+    for name, value in bad.items():
+        culprit = _first_bad("parameter", applied)
+        culprit = culprit or _first_bad("the gradient of parameter", grads.applied)
+        return f"term {name!r} is {float(value)}" + (culprit and f"; {culprit}")
+    loss = forward.metrics["loss"][0]
+    if not jnp.isfinite(loss):
+        return f"the loss is {float(loss)}, its terms are finite: a weight is not"
+    return ""
+
+
+def _moved(state: State) -> str:
+    moved = {"params": state.params, "learned": state.learned}
+    bad = _first_bad("the optimiser makes parameter", moved["params"])
+    return bad or _first_bad("the optimiser makes", {**moved, "aux": state.aux})
+
+
+def _floats(values: Tree) -> dict[str, Any]:
     leaves = tree.flatten(values).items()
-    return [(p, x) for p, x in leaves if jnp.issubdtype(x.dtype, jnp.floating)]
+    return {p: x for p, x in leaves if jnp.issubdtype(x.dtype, jnp.floating)}
 
 
-def _first_bad(grads: Gradient) -> str:
-    bad = [p for p, x in _floats(grads.applied) if not jnp.isfinite(x).all()]
-    return f"; the gradient of parameter {bad[0]!r} is not finite" if bad else ""
+def _first_bad(what: str, values: Tree) -> str:
+    bad = [p for p, x in _floats(values).items() if not jnp.isfinite(x).all()]
+    return f"{what} {bad[0]!r} is not finite" if bad else ""

@@ -55,6 +55,13 @@ def pmean(recipe: Recipe, state: Tree) -> Tree:
     return jax.lax.pmean(state, recipe.axis_name)
 
 
+def gather(recipe: Recipe, values: Tree) -> Tree:
+    """The whole batch's, where each device has a part; memories then stay equal."""
+    if recipe.axis_name is None:
+        return values
+    return jax.lax.all_gather(values, recipe.axis_name, tiled=True)
+
+
 def step_key(recipe: Recipe, state: State) -> Key:
     key = jax.random.fold_in(state.key, state.step)
     if recipe.axis_name is None:
@@ -104,14 +111,17 @@ def _gradient(
 
 def accumulate(recipe: Recipe, state: State, applied: Tree, batch: Batch, key: Key):
     """The gradient of the whole batch, its metrics, and the model state after it."""
-    counts = psum(recipe, recipe.objective.count(batch))
     parts = recipe.micro_batches
     if parts == 1:
+        counts = psum(recipe, recipe.objective.count(batch))
         return _gradient(recipe, state, applied, batch, counts, key)
     size = jax.tree.leaves(batch)[0].shape[0]
     if size % parts:
         raise ValueError(f"micro_batches={parts} does not divide a batch of {size}")
     stacked = jax.tree.map(lambda x: x.reshape(parts, -1, *x.shape[1:]), batch)
+    # Of the parts, because a penalty counts once in each of them.
+    each = jax.vmap(recipe.objective.count)(stacked)
+    counts = psum(recipe, jax.tree.map(lambda x: jnp.sum(x, axis=0), each))
 
     def part(carry, inputs):
         model_state, sums = carry

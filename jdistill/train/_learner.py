@@ -11,6 +11,7 @@ from jdistill.train._gradient import (
     Gradient,
     Recipe,
     accumulate,
+    gather,
     pmean,
     psum,
     step_key,
@@ -117,7 +118,7 @@ def learner(
         return recipe.compression.encode(state.params, state.learned, state.compression)
 
     def explained(state, batch, frozen=None) -> str:
-        return explain(recipe, state, teach(batch, frozen))
+        return explain(recipe, state, teach(batch, frozen), _move)
 
     return Learner(init, teach, step, finish, encode, explained)
 
@@ -172,11 +173,14 @@ def _step(recipe: Recipe, state: State, batch: Batch):
     grads, forward = accumulate(recipe, state, applied, batch, key)
     grads, metrics = psum(recipe, (grads, forward.metrics))
     moved = _move(recipe, state, batch, grads, forward)
-    good = (state.bad < 0) & _all_finite((metrics["loss"][0], grads))
+    # Also what moved, so that no step leaves a state behind that the next one rejects.
+    moves = (moved.params, moved.learned, moved.model_state, trained_of(moved.aux))
+    good = (state.bad < 0) & _all_finite((metrics["loss"][0], grads, moves))
     kept = jax.tree.map(lambda new, old: jnp.where(good, new, old), moved, state)
     bad = jnp.where((state.bad < 0) & ~good, state.step, state.bad)
-    # The counter goes on, so that it is the same in every lane of a sweep.
-    return kept._replace(step=state.step + 1, bad=bad), metrics
+    # The counter goes on, so that it is the same in every lane of a sweep; so is the
+    # key, which no step changes.
+    return kept._replace(step=state.step + 1, key=state.key, bad=bad), metrics
 
 
 def _move(
@@ -194,9 +198,10 @@ def _move(
         direct=(grads.raw, (still, grads.trained)),
         key=jax.random.fold_in(state.key, -1 - state.step),
     )
+    student, batch = gather(recipe, (forward.student, batch))
     aux = recipe.objective.update(
         with_trained(state.aux, trained),
-        forward.student,
+        student,
         teacher_outputs(batch),
         batch,
         step=state.step,

@@ -67,7 +67,8 @@ def run(
         The state after `num_steps`.
 
     Raises:
-        ValueError: a period below 1; a batch that the mesh does not divide.
+        ValueError: a period below 1; a batch that the mesh does not divide; a
+            checkpoint past `num_steps`.
         FloatingPointError: a loss or gradient that is not finite, with its step, the
             first bad parameter, and where the last good state is.
 
@@ -84,24 +85,33 @@ def run(
         20
     """
     every = dict(every or {})
-    periods = [*every, *([save_every] if save_every else [])]
-    if any(period < 1 for period in periods):
-        raise ValueError(f"periods must be at least 1, got {sorted(periods)}")
-    if mesh is not None and batch_size % mesh.devices.shape[0]:
-        raise ValueError(
-            f"batch_size={batch_size} is not divisible by the {mesh.devices.shape[0]} "
-            f"devices of mesh axis {mesh.axis_names[0]!r}"
-        )
+    periods = [*every, *([] if save_every is None else [save_every])]
+    _check_numbers(periods, steps_per_dispatch, batch_size, mesh)
+    frozen, start = _mesh.onto((frozen, start), mesh)
     order = data.index_batches(split.size, batch_size=batch_size, seed=seed)
     state = _first_state(learner, split, order, key, frozen, start, mesh, rules)
     if checkpoints is not None and (found := checkpoints.restore(state)):
-        _, state = found
+        at, state = found
+        if at > num_steps:
+            raise ValueError(f"the checkpoint is at step {at}, past {num_steps=}")
     window = steps_per_dispatch or window_of(
         learner, split, state, frozen, order, periods
     )
     dispatch = dispatcher(learner, split, order, window, mesh, frozen)
     events = _Events(every, checkpoints, save_every or 0, num_steps)
     return _loop(dispatch, state, events, window)
+
+
+def _check_numbers(periods, steps_per_dispatch, batch_size, mesh) -> None:
+    if any(period < 1 for period in periods):
+        raise ValueError(f"periods must be at least 1, got {sorted(periods)}")
+    if steps_per_dispatch is not None and steps_per_dispatch < 1:
+        raise ValueError(f"{steps_per_dispatch=} must be at least 1")
+    if mesh is not None and batch_size % mesh.devices.shape[0]:
+        raise ValueError(
+            f"batch_size={batch_size} is not divisible by the {mesh.devices.shape[0]} "
+            f"devices of mesh axis {mesh.axis_names[0]!r}"
+        )
 
 
 class _Events(NamedTuple):
@@ -115,13 +125,11 @@ def _first_state(learner, split, order, key, frozen, start, mesh, rules) -> Stat
     batch = batch_of(split, order, 0)
     # A copy, because the first step takes over the buffers it starts from.
     start = jax.tree.map(jnp.copy, start)
-    init = functools.partial(_compiled_init(learner), start=start)
     if mesh is None:
-        return init(key, batch, frozen)
-    shapes = jax.eval_shape(init, key, batch, frozen)
-    return jax.jit(init, out_shardings=_mesh.shardings(shapes, mesh, rules))(
-        key, batch, frozen
-    )
+        return _compiled_init(learner)(key, batch, frozen, start=start)
+    shapes = jax.eval_shape(learner.init, key, batch, frozen, start=start)
+    init = jax.jit(learner.init, out_shardings=_mesh.shardings(shapes, mesh, rules))
+    return init(key, batch, frozen, start=start)
 
 
 @functools.lru_cache(maxsize=64)
@@ -183,11 +191,15 @@ def _check(bad, state: State, dispatch: Dispatch, events: _Events) -> None:
     steps = np.atleast_1d(jax.device_get(bad))
     if (steps < 0).any():  # of a sweep, the lanes that are left go on
         return
-    step = int(steps.min())
+    step = int(steps.max())
     reason = dispatch.explain(state, step)
     kept = ""
     if events.checkpoints is not None:
-        good = state._replace(step=jnp.int32(step), bad=jnp.full_like(state.bad, -1))
+        # One run goes on from there as if nothing had been; the lanes of a sweep
+        # stopped at different steps, and stay so.
+        bad = jnp.full_like(state.bad, -1) if state.bad.ndim == 0 else state.bad
+        good = state._replace(step=jnp.full_like(state.step, step), bad=bad)
         events.checkpoints.save(step, good)
+        events.checkpoints.wait()
         kept = f"; the state before it is saved as checkpoint {step}"
     raise FloatingPointError(f"step {step}: {reason}{kept}")

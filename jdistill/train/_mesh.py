@@ -78,6 +78,29 @@ def everywhere(values: Tree, mesh: Mesh | None) -> Tree:
     return jax.device_put(values, place)
 
 
+def onto(values: Tree, mesh: Mesh | None) -> Tree:
+    """Puts what is not on the devices of a mesh yet whole on each of them.
+
+    Arrays that are there keep their sharding.
+
+    Example:
+        >>> one = data_mesh(jax.devices()[:1])
+        >>> onto({'x': np.ones(2)}, one)['x'].sharding.mesh.axis_names
+        ('data',)
+    """
+    if mesh is None:
+        return values
+    devices = set(mesh.devices.flat)
+    return jax.tree.map(
+        lambda x: (
+            x
+            if isinstance(x, jax.Array) and x.sharding.device_set == devices
+            else everywhere(x, mesh)
+        ),
+        values,
+    )
+
+
 def split_batch(batch: Batch, mesh: Mesh, *, axis: int = 0) -> Batch:
     """Constrains each array of a batch to be split along `axis` over the mesh's first.
 

@@ -1,0 +1,114 @@
+"""A whole trade-off curve in one program: one recipe a value of its hyperparameters."""
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jdistill.typing import Frozen, Learner, State
+
+LANES = State(**dict.fromkeys(State._fields, 0))._replace(step=None, key=None)
+"""The axis of lanes in each part of a state."""
+
+
+def sweep(make: Callable[..., Learner], hyper: Mapping[str, Any]) -> Learner:
+    r"""Recipes that differ in numbers only, trained side by side as one learner.
+
+    .. math:: \theta_i \leftarrow step_{make(h_i)}(\theta_i, batch), \quad i = 1 \dots n
+
+    Each lane sees the same batches, starts from the same key, and is what `run` makes
+    of `make(**h_i)` alone, to rounding. A lane whose loss is no longer finite stops and
+    the others go on; `run` raises once all have stopped.
+
+    Args:
+        make: builds a learner from one value of each hyperparameter. It is called
+            inside the trace, so the values are scalars that have no Python value.
+        hyper: by name, an array `[lanes]` of values each.
+
+    Returns:
+        A learner for `run`. Every leaf of its state but `step` and `key` has a leading
+        axis of lanes, and so have metrics and what `finish` and `encode` return; `lane`
+        takes one out.
+
+    Raises:
+        ValueError: there is no hyperparameter, or they are not of one length.
+
+    Example:
+        >>> import optax
+        >>> from jdistill import losses, models, objective, train
+        >>> student = models.mlp(widths=(4,), classes=2)
+        >>> hard = objective.combine(ce=objective.on_labels(losses.cross_entropy))
+        >>> rates = {'rate': jnp.array([0.1, 0.01, 0.001])}
+        >>> three = sweep(lambda rate: train.learner(student, hard, optax.sgd(rate)),
+        ...               rates)
+        >>> batch = {'inputs': jnp.ones((4, 5)), 'label': jnp.zeros(4, int)}
+        >>> three.init(jax.random.key(0), batch).bad.shape
+        (3,)
+    """
+    values = _values(hyper)
+    first = {name: value[0] for name, value in values.items()}
+
+    def each(method: Callable[..., Any], *states: State, out_axes: Any = 0) -> Any:
+        run = jax.vmap(
+            lambda values, *states: method(make(**values), *states),
+            in_axes=(0, *[LANES] * len(states)),
+            out_axes=out_axes,
+        )
+        return run({name: jnp.asarray(x) for name, x in values.items()}, *states)
+
+    def init(key, batch, frozen=None, *, start: Frozen | None = None) -> State:
+        start_one = functools.partial(_init, key=key, batch=batch, frozen=frozen)
+        return each(functools.partial(start_one, start=start), out_axes=LANES)
+
+    def step(state, batch, frozen=None):
+        return each(lambda x, s: x.step(s, batch, frozen), state, out_axes=(LANES, 0))
+
+    def explain(state, batch, frozen=None) -> str:
+        index = int(np.argmax(np.asarray(state.bad)))  # the last that stopped
+        culprit = {name: value[index].item() for name, value in values.items()}
+        reason = make(**culprit).explain(lane(state, index), batch, frozen)
+        return f"all lanes have stopped, the last with {culprit}: {reason}"
+
+    return Learner(
+        init=init,
+        teach=make(**first).teach,
+        step=step,
+        finish=lambda state: each(lambda x, s: x.finish(s), state),
+        encode=lambda state: each(lambda x, s: x.encode(s), state),
+        explain=explain,
+    )
+
+
+def _init(recipe: Learner, *, key, batch, frozen, start) -> State:
+    return recipe.init(key, batch, frozen, start=start)
+
+
+def _values(hyper: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    values = {name: np.asarray(value) for name, value in hyper.items()}
+    shapes = {value.shape for value in values.values()}
+    if len(shapes) != 1 or len(shapes.copy().pop()) != 1:
+        found = {name: value.shape for name, value in values.items()}
+        raise ValueError(f"hyper needs arrays [lanes] of one length, got {found}")
+    return values
+
+
+def lane(state: State, index: int) -> State:
+    """The state of one lane of a sweep, as its own learner takes it.
+
+    Args:
+        state: of a learner that `sweep` made.
+        index: which lane, from 0.
+
+    Returns:
+        The state without the axis of lanes.
+
+    Example:
+        >>> state = State(*[jnp.arange(3)] * 9)
+        >>> lane(state, 1).params, lane(state, 1).step.shape
+        (Array(1, dtype=int32), (3,))
+    """
+    one = jax.tree.map(lambda x: x[index], state._replace(step=None, key=None))
+    return one._replace(step=state.step, key=state.key)
