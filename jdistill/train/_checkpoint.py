@@ -75,7 +75,7 @@ def checkpoints(folder: str | pathlib.Path, *, keep: int = 2) -> Checkpoints:
     )
 
 
-def _save(last, best, step: int, state: Tree, score: float | None = None) -> None:
+def _save(last, best, step: int, state: Tree, score: Any = None) -> None:
     leaves = {path: _host(leaf) for path, leaf in tree.flatten(state).items()}
     if score is not None and score > _score(best):
         _write(best, step, leaves, score)
