@@ -13,7 +13,7 @@ import numpy as np
 import optax
 
 from benchmarks import _measure
-from jdistill import data, models, objective, train
+from jdistill import models, objective, train
 from jdistill.typing import Frozen, Split
 
 TEACHER, STUDENT, CLASSES, SIZE = (512, 256), (128, 64), 10, 784

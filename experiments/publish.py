@@ -48,9 +48,10 @@ def differences(rows: list[dict]) -> str:
         * a against b: +1.00 points [-1.00, +3.00], paired over 100 test examples
     """
     lines = [
-        f"* {row['of']} against {row['against']}: {100 * row['difference']:+.2f} points "
-        f"[{100 * row['low']:+.2f}, {100 * row['high']:+.2f}], paired over "
-        f"{row['examples']} test examples"
+        "* {of} against {against}: {0:+.2f} points [{1:+.2f}, {2:+.2f}], paired over "
+        "{examples} test examples".format(
+            *(100 * row[name] for name in ("difference", "low", "high")), **row
+        )
         for row in rows
         if row.get("stage") == "comparison"
     ]

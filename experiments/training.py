@@ -100,7 +100,8 @@ def _fresh(job: Job, stage: Stage, key: Any) -> Frozen | None:
     train = job.dataset.train
     batch = next(iter(data.eval_batches(train, batch_size=2)))
     params, state = _compiled(stage.model.init)(key, batch)
-    return Frozen(models.idf_gates(params, train.arrays), state)
+    tokens = train.take(range(train.size))
+    return Frozen(models.idf_gates(params, tokens), state)
 
 
 def _reporter(job: Job, stage: Stage, advance: Any, write: Any) -> Any:
