@@ -92,11 +92,13 @@ def apart(student, teacher, kd, tx, batch, frozen, *, steps: int) -> dict:
     }
 
 
-def compression(*, steps: int, rounds: int, batch_size: int, length: int) -> dict:
+def compression(
+    *, steps: int, rounds: int, batch_size: int, length: int, dim: int, depth: int
+) -> dict:
     """The transformer's step with pruning and int8 fake quantisation, and without."""
     batch = texts(batch_size, length)
     encoder = models.encoder_classifier(
-        classes=CLASSES, vocab=VOCAB, steps=length, dim=128, depth=2
+        classes=CLASSES, vocab=VOCAB, steps=length, dim=dim, depth=depth
     )
     labels = objective.combine(ce=objective.on_labels(losses.cross_entropy))
     smaller = compress.chain(
@@ -156,11 +158,13 @@ def _one_stage(steps: int) -> None:
     train.run(learner, split, key=jax.random.key(0), num_steps=steps, every=every)
 
 
-def tracing(*, rounds: int, batch_size: int, length: int) -> list[dict]:
+def tracing(
+    *, rounds: int, batch_size: int, length: int, dim: int, depth: int
+) -> list[dict]:
     """Finding the weights and observing the ranges of the transformer."""
     batch = texts(batch_size, length)
     encoder = models.encoder_classifier(
-        classes=CLASSES, vocab=VOCAB, steps=length, dim=128, depth=2
+        classes=CLASSES, vocab=VOCAB, steps=length, dim=dim, depth=depth
     )
     params, _ = encoder.init(jax.random.key(0), batch)
 
@@ -191,9 +195,11 @@ def measure(
     encoder_steps: int = EVERY,
     batch_size: int = 64,
     length: int = 128,
+    dim: int = 128,
+    depth: int = 2,
 ) -> list[dict]:
     """All figures of this page."""
-    text = {"batch_size": batch_size, "length": length}
+    text = {"batch_size": batch_size, "length": length, "dim": dim, "depth": depth}
     rows = [
         distillation(steps=steps, rounds=rounds),
         compilations(steps=45),
