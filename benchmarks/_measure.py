@@ -8,34 +8,56 @@ import pathlib
 import platform
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import jax
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "torch")
 
 
-def seconds(call: Callable[[], Any]) -> float:
+class Taken(NamedTuple):
+    """Seconds by the clock, and seconds of all this process's threads together."""
+
+    wall: float
+    cpu: float
+
+
+def now() -> Taken:
+    """What both clocks show."""
+    return Taken(time.perf_counter(), time.process_time())
+
+
+def since(start: Taken) -> Taken:
+    """What has gone by."""
+    return Taken(*(b - a for a, b in zip(start, now(), strict=True)))
+
+
+def total(taken: Iterable[Taken]) -> Taken:
+    """The sum by each clock."""
+    return Taken(*map(sum, zip(*taken, strict=True)))
+
+
+def timed(call: Callable[[], Any]) -> Taken:
     """How long a call takes until what it returns is computed."""
-    start = time.perf_counter()
+    start = now()
     jax.block_until_ready(call())
-    return time.perf_counter() - start
+    return since(start)
 
 
 def interleaved(
-    calls: Mapping[str, Callable[[], float]], *, rounds: int
-) -> dict[str, list[float]]:
+    calls: Mapping[str, Callable[[], Taken]], *, rounds: int
+) -> dict[str, list[Taken]]:
     """Each call once a round, in turns, so that a busy machine slows all of them.
 
     Args:
-        calls: functions that return their own seconds, by name.
+        calls: functions that time themselves, by name.
         rounds: how often each is called; the order turns round every time.
 
     Returns:
-        Seconds by name, one a round.
+        Times by name, one a round.
     """
-    taken: dict[str, list[float]] = {name: [] for name in calls}
+    taken: dict[str, list[Taken]] = {name: [] for name in calls}
     for turn in range(rounds):
         names = list(calls) if turn % 2 == 0 else list(reversed(calls))
         for name in names:
@@ -43,28 +65,65 @@ def interleaved(
     return taken
 
 
-def ratio(
-    name: str, ours: Sequence[float], theirs: Sequence[float], **more: Any
+def in_turns(
+    calls: Mapping[str, Callable[[], Any]], *, rounds: int, turns: int
+) -> dict[str, list[Taken]]:
+    """Rounds that are the sum of many short turns each, after one to warm up.
+
+    Args:
+        calls: what to time, by name.
+        rounds: how many times each get.
+        turns: how often each is called in a round.
+
+    Returns:
+        Times by name, one a round.
+    """
+    clocked = {k: lambda call=call: timed(call) for k, call in calls.items()}
+    interleaved(clocked, rounds=1)
+    taken = [interleaved(clocked, rounds=turns) for _ in range(rounds)]
+    return {name: [total(one[name]) for one in taken] for name in calls}
+
+
+def speedup(
+    name: str, ours: Sequence[Taken], theirs: Sequence[Taken], **more: Any
 ) -> dict[str, Any]:
     """The row of a figure: how many times longer `theirs` takes than `ours`.
 
     Args:
         name: of the figure.
-        ours: seconds, one a round.
-        theirs: seconds of the same rounds.
+        ours: times, one a round.
+        theirs: times of the same rounds.
         more: further columns.
 
     Returns:
-        A row; 'ratio' is the median over the rounds of the ratio within a round.
+        A row; 'ratio' is the median over the rounds of the ratio within a round, by
+        the clock, and 'cpu_ratio' the same of the processor's seconds, which other
+        programs on the machine disturb less.
     """
-    ratios = [b / a for a, b in zip(ours, theirs, strict=True)]
+    return _row(name, theirs, ours, ours, theirs, more)
+
+
+def cost(
+    name: str, ours: Sequence[Taken], theirs: Sequence[Taken], **more: Any
+) -> dict[str, Any]:
+    """The row of a figure: how many times longer `ours` takes than `theirs`.
+
+    Like `speedup`, the other way round.
+    """
+    return _row(name, ours, theirs, ours, theirs, more)
+
+
+def _row(name, above, below, ours, theirs, more) -> dict[str, Any]:
+    pairs = list(zip(above, below, strict=True))
+    walls = [a.wall / b.wall for a, b in pairs]
     return {
         "name": name,
-        "ratio": round(statistics.median(ratios), 4),
-        "ratios": [round(x, 4) for x in ratios],
-        "ours_s": round(statistics.median(ours), 6),
-        "theirs_s": round(statistics.median(theirs), 6),
-        "n": len(ratios),
+        "ratio": round(statistics.median(walls), 4),
+        "cpu_ratio": round(statistics.median(a.cpu / b.cpu for a, b in pairs), 4),
+        "ratios": [round(x, 4) for x in walls],
+        "ours_s": round(statistics.median(x.wall for x in ours), 6),
+        "theirs_s": round(statistics.median(x.wall for x in theirs), 6),
+        "n": len(pairs),
         **more,
     }
 
@@ -75,6 +134,7 @@ def where_and_with(threads: int) -> dict[str, Any]:
         "versions": {"python": platform.python_version(), **_versions()},
         "hardware": _processor(),
         "threads": threads,
+        "omp_wait_policy": os.environ.get("OMP_WAIT_POLICY", ""),
         "load": round(os.getloadavg()[0], 2),
     }
 

@@ -1,10 +1,10 @@
 """The loops that PyTorch users write, for the pair of `kd_step`."""
 
-import time
-
 import torch
 from torch import nn
 from torch.nn import functional
+
+from benchmarks._measure import Taken, now, since
 
 TEMPERATURE, ALPHA = 4.0, 0.9
 
@@ -39,14 +39,14 @@ def listing(inputs, label, teacher, student, *, batch_size: int):
     loader = torch.utils.data.DataLoader(examples, batch_size=batch_size, shuffle=True)
     optimizer = torch.optim.Adam(student.parameters(), lr=1e-3)
 
-    def epoch() -> float:
-        start = time.perf_counter()
+    def epoch() -> Taken:
+        start = now()
         student.train()
         for x, y in loader:
             with torch.no_grad():
                 soft = teacher(x)
             _update(optimizer, hinton(student(x), soft, y))
-        return time.perf_counter() - start
+        return since(start)
 
     return epoch
 
@@ -56,15 +56,15 @@ def resident(inputs, label, teacher, student, *, batch_size: int):
     x_all, y_all = torch.from_numpy(inputs), torch.from_numpy(label)
     optimizer = torch.optim.Adam(student.parameters(), lr=1e-3)
 
-    def epoch() -> float:
-        start = time.perf_counter()
+    def epoch() -> Taken:
+        start = now()
         student.train()
         for rows in torch.randperm(len(x_all)).split(batch_size):
             x, y = x_all[rows], y_all[rows]
             with torch.inference_mode():
                 soft = teacher(x)
             _update(optimizer, hinton(student(x), soft, y))
-        return time.perf_counter() - start
+        return since(start)
 
     return epoch
 
@@ -76,13 +76,13 @@ def cached(inputs, label, teacher, student, *, batch_size: int):
         soft_all = torch.cat([teacher(x) for x in x_all.split(1024)])
     optimizer = torch.optim.Adam(student.parameters(), lr=1e-3)
 
-    def epoch() -> float:
-        start = time.perf_counter()
+    def epoch() -> Taken:
+        start = now()
         student.train()
         for rows in torch.randperm(len(x_all)).split(batch_size):
             loss = hinton(student(x_all[rows]), soft_all[rows], y_all[rows])
             _update(optimizer, loss)
-        return time.perf_counter() - start
+        return since(start)
 
     return epoch
 

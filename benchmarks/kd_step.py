@@ -6,7 +6,6 @@ calls it; an epoch of ours is the time between two of its callbacks.
 """
 
 import os
-import time
 
 import jax
 import numpy as np
@@ -49,8 +48,8 @@ def ours(split: Split, frozen: Frozen):
     learner = train.learner(student, kd, optax.adam(1e-3), teacher=teacher)
     steps = -(-split.size // BATCH_SIZE)
 
-    def epoch() -> float:
-        stamps = []
+    def epoch() -> _measure.Taken:
+        starts = []
         train.run(
             learner,
             split,
@@ -58,9 +57,9 @@ def ours(split: Split, frozen: Frozen):
             num_steps=2 * steps,
             batch_size=BATCH_SIZE,
             frozen=frozen,
-            every={steps: lambda state, metrics: stamps.append(time.perf_counter())},
+            every={steps: lambda state, metrics: starts.append(_measure.now())},
         )
-        return stamps[1] - stamps[0]
+        return _measure.since(starts[0])
 
     return epoch
 
@@ -115,7 +114,7 @@ def measure(*, count: int = 60_000, rounds: int = 5, threads: int = 2) -> list[d
         "kd_cached_vs_cached": ("cached", "their cached"),
     }
     return [
-        _measure.ratio(name, taken[a], taken[b], **columns)
+        _measure.speedup(name, taken[a], taken[b], **columns)
         for name, (a, b) in pairs.items()
     ]
 
