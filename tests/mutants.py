@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from typing import NamedTuple
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -338,6 +339,16 @@ def fails(tests: str, tree: pathlib.Path) -> bool:
     return done.returncode == 1
 
 
+def selection(mutants: Sequence[Mutant]) -> str:
+    """The tests of all mutants, for one run of pytest."""
+    parts = [shlex.split(mutant.tests) for mutant in mutants]
+    files = sorted({part[0] for part in parts})
+    words = dict.fromkeys(
+        part[2] if len(part) > 1 else pathlib.Path(part[0]).stem for part in parts
+    )
+    return shlex.join([*files, "-k", " or ".join(f"({word})" for word in words)])
+
+
 def main(names: list[str]) -> int:
     """Runs the mutants whose name has one of the given words, all without any."""
     chosen = [m for m in MUTANTS if not names or any(n in m.name for n in names)]
@@ -349,9 +360,8 @@ def main(names: list[str]) -> int:
             copy = shutil.copytree if source.is_dir() else shutil.copy
             options = {"ignore": LEFT_OUT} if source.is_dir() else {}
             copy(source, tree / name, **options)
-        files = sorted({shlex.split(mutant.tests)[0] for mutant in chosen})
-        if files and fails(" ".join(files), tree):
-            sys.stdout.write("the tests fail without any edit\n")
+        if chosen and fails(selection(chosen), tree):
+            sys.stdout.write(f"these fail without any edit: {selection(chosen)}\n")
             return 1
         for mutant in chosen:
             problem = survives(mutant, tree)
