@@ -23,6 +23,7 @@ NAMESPACES = [
         "models",
         "objective",
         "ops",
+        "predictor",
         "report",
         "schedules",
         "train",
@@ -34,6 +35,7 @@ PAGES = {
     "build": "experiments",
     "evaluate": "metrics",
     "objective": "losses",
+    "predictor": "artifact",
     "schedules": "losses",
 }
 DATA = {  # what may be left out and yet is no option: data, by position

@@ -32,3 +32,16 @@ def test_an_edit_survives_unless_its_tests_fail_and_is_undone(tmp_path, monkeypa
         mutant = mutants.Mutant("", "number.py", before, after, "test_number.py")
         assert mutants.survives(mutant, tmp_path) == wanted
         assert number.read_text() == "return 2"
+
+
+def test_the_tests_of_all_mutants_are_selected_in_one_run():
+    def mutant(tests):
+        return mutants.Mutant("", "", "", "", tests)
+
+    chosen = [mutant("tests/test_b.py -k 'x or y'"), mutant("tests/test_a.py")]
+    assert shlex.split(mutants.selection(chosen)) == [
+        "tests/test_a.py",
+        "tests/test_b.py",
+        "-k",
+        "(x or y) or (test_a)",
+    ]
