@@ -55,7 +55,7 @@ def order(stop):
     return data.index_batches(40, batch_size=8, seed=0).window(0, stop)
 
 
-@pytest.mark.parametrize("window", [1, 2, 3, 7, 10, 64])
+@pytest.mark.parametrize("window", [1, 4, 7, 64])
 def test_a_window_of_any_size_gives_the_same_run(window):
     assert close(run(steps_per_dispatch=window), run(steps_per_dispatch=5))
 
@@ -139,8 +139,7 @@ def stop_at(step):
     return stop
 
 
-@pytest.mark.parametrize("window", [1, 4])
-@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize(("window", "streamed"), [(1, 0), (4, 0), (4, 1)])
 def test_a_run_cut_at_any_step_ends_in_the_same_bits(tmp_path, window, streamed):
     part = split()._replace(arrays=None) if streamed else split()
     how = {"part": part, "save_every": 2, "steps_per_dispatch": window, "num_steps": 6}
@@ -217,7 +216,10 @@ def test_nan_in_the_data_names_the_step_and_the_example_and_saves_the_last_good_
     part = spoilt(example)
     part = part._replace(arrays=None) if streamed else part
     store, calls = saved(tmp_path), []
-    said = rf"step {first}: 'inputs' is not finite in examples \[{example}\].*point {first}"
+    said = (
+        rf"step {first}: 'inputs' is not finite in examples \[{example}\]; the state "
+        f"before it is saved as checkpoint {first}$"
+    )
     with pytest.raises(FloatingPointError, match=said):
         run(part=part, checkpoints=store, num_steps=9,
             every={9: lambda s, m: calls.append(s)})  # fmt: skip
@@ -231,7 +233,7 @@ def test_nan_in_the_data_names_the_step_and_the_example_and_saves_the_last_good_
 def test_a_rate_that_explodes_is_named_with_the_parameter(tmp_path):
     learner = adam(tx=optax.sgd(lambda count: jnp.where(count == 5, jnp.inf, 0.1)))
     store = saved(tmp_path)
-    said = "step 5: the optimiser makes parameter 'Dense_0/bias' is not finite"
+    said = "step 5: the optimiser's step of parameter 'Dense_0/bias' is not finite"
     with pytest.raises(FloatingPointError, match=said):
         run(learner, checkpoints=store, num_steps=20, save_every=3)
     good = run(learner, num_steps=5, save_every=3)
