@@ -3,6 +3,7 @@
 import flax.linen as nn
 import jax
 import numpy as np
+import optax
 import pytest
 
 from jdistill import data, models, train
@@ -67,9 +68,7 @@ def test_a_split_too_large_for_the_device_is_streamed_whatever_the_window(monkey
 
 
 def test_convolutions_train_like_that_too():
-    learner = train.learner(
-        models.from_linen(Conv()), HARD, __import__("optax").sgd(0.1)
-    )
+    learner = train.learner(models.from_linen(Conv()), HARD, optax.sgd(0.1))
     one, two = (
         train.run(learner, split(), key=jax.random.key(0), num_steps=4, batch_size=8,
                   steps_per_dispatch=n)

@@ -29,9 +29,8 @@ def run(*, num_steps=6, **more):
 def test_four_devices_give_the_run_of_one(streamed):
     part = split()._replace(arrays=None) if streamed else split()
     state = run(part=part, mesh=MESH)
-    assert state.params["Dense_0"]["kernel"].sharding.device_set == set(
-        jax.devices()[:4]
-    )
+    kernel = state.params["Dense_0"]["kernel"]
+    assert kernel.sharding.device_set == set(jax.devices()[:4])
     assert close(jax.device_get(state), jax.device_get(run()))
 
 
