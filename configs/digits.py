@@ -19,26 +19,36 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     c.devices = 1
     c.batch_size = 64
     c.eval_batch = 256
-    c.eval_every = 20 if smoke else 200
-    c.save_every = 20 if smoke else 400
+    c.eval_every = 20 if smoke else 100
+    c.save_every = 20 if smoke else 300
     c.data = dict(name="digits", num_folds=5)
-    tx = dict(name="adamw", learning_rate=2e-3, weight_decay=1e-4, schedule="cosine")
+    tx = dict(name="adamw", schedule="cosine", clip_norm=1.0)
 
-    def stage(num_steps, **more):
-        return dict(num_steps=40 if smoke else num_steps, tx=tx, **more)
+    def stage(num_steps, learning_rate=3e-3, weight_decay=1e-2, **more):
+        steps = 40 if smoke else num_steps
+        rates = dict(learning_rate=learning_rate, weight_decay=weight_decay)
+        return dict(num_steps=steps, tx={**tx, **rates}, **more)
 
-    c.teacher = stage(2000, model=dict(name="mlp", widths=(256, 128), dropout=0.2))
-    c.teacher_half = stage(2000, model=dict(name="mlp", widths=(128, 64), dropout=0.2))
-    c.student = stage(2000, model=dict(name="mlp", widths=(48,)))
+    def mlp(*widths, dropout):
+        return dict(name="mlp", widths=widths, dropout=dropout)
+
+    c.teacher = stage(600, model=mlp(256, 128, dropout=0.3))
+    c.teacher_half = stage(600, model=mlp(128, 64, dropout=0.3))
+    c.student = stage(1000, learning_rate=5e-3, model=mlp(128, 64, dropout=0.1))
     c.objective = dict(name="hinton", temperature=4.0, alpha=0.9)
-    c.distilled = stage(2000)
-    sparsity = dict(name="cubic", start=0, end=30 if smoke else 1000, target=0.6)
-    every = 10 if smoke else 50
-    c.pruned = stage(
-        1500, compression=dict(name="magnitude", sparsity=sparsity, every=every)
+    c.distilled = stage(1000, learning_rate=5e-3)
+    sparsity = dict(name="cubic", start=0, end=30 if smoke else 450, target=0.75)
+    every = 10 if smoke else 25
+    pruning = dict(name="magnitude", sparsity=sparsity, every=every)
+    c.pruned = stage(900, learning_rate=5e-3, weight_decay=0.0, compression=pruning)
+    c.quantised = stage(
+        300,
+        learning_rate=1e-3,
+        weight_decay=0.0,
+        compression=dict(name="fake_quant", bits=8),
     )
-    c.quantised = stage(1000, compression=dict(name="fake_quant", bits=8))
-    c.equal_bytes = stage(2000, scale=("widths",))
+    # As many steps as the three stages of the student together.
+    c.equal_bytes = stage(2200, learning_rate=5e-3, scale=("widths",))
     c.comparisons = (
         ("packed", "teacher"),
         ("packed", "equal_bytes"),

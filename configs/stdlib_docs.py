@@ -19,9 +19,10 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     c.experiment = "pipeline"
     c.seed = 0
     c.folds = (0,) if smoke else (0, 1, 2, 3, 4)
+    c.devices = 1
     c.batch_size = 64
     c.eval_batch = 256
-    c.eval_every = 10 if smoke else 100
+    c.eval_every = 10 if smoke else 50
     c.save_every = 10 if smoke else 200
     c.data = dict(
         name="stdlib_docs",
@@ -48,7 +49,7 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     c.teacher = stage(500, model=ngrams(32768, 16))
     c.teacher_half = stage(500, model=ngrams(32768, 8))
     c.student = stage(400, model=ngrams(16384, 12))
-    c.objective = dict(name="hinton", temperature=3.0, alpha=0.9)
+    c.objective = dict(name="hinton", temperature=2.0, alpha=0.5)
     c.distilled = stage(400)
     sparsity = dict(name="cubic", start=0, end=10 if smoke else 180, target=0.68)
     c.pruned = stage(
@@ -68,7 +69,8 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
             name="fake_quant", bits=8, where="(embed|gate)/embedding|Dense_0/kernel"
         ),
     )
-    c.equal_bytes = stage(400, scale=("num_buckets",))
+    # As many steps as the three stages of the student together.
+    c.equal_bytes = stage(800, scale=("num_buckets",))
     c.baseline = True
     c.comparisons = (
         ("packed", "teacher"),

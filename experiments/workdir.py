@@ -10,6 +10,8 @@ from typing import Any
 def claim(folder: pathlib.Path, config: Mapping[str, Any]) -> None:
     """Makes the folder, or checks that this configuration made it.
 
+    A folder in which a run wrote nothing yet belongs to nobody.
+
     Args:
         folder: where the run writes; `config.json` in it says whose it is.
         config: the configuration, plain values only.
@@ -22,12 +24,14 @@ def claim(folder: pathlib.Path, config: Mapping[str, Any]) -> None:
     file = folder / "config.json"
     if file.exists():
         difference = first_difference(json.loads(file.read_text()), mine)
-        if difference:
+        unused = [path.name for path in folder.iterdir()] == [file.name]
+        if difference and not unused:
             raise ValueError(
                 f"{folder} was made by another config: {difference}; "
                 "take another --workdir"
             )
-        return
+        if not difference:
+            return
     if (folder / "rows.jsonl").exists():
         raise ValueError(
             f"{folder} has rows but no config.json; take another --workdir"

@@ -50,8 +50,8 @@ def _terms(applied: Tree, forward: Forward, grads: Gradient) -> str:
 
 def _moved(state: State) -> str:
     moved = {"params": state.params, "learned": state.learned}
-    bad = _first_bad("the optimiser makes parameter", moved["params"])
-    return bad or _first_bad("the optimiser makes", {**moved, "aux": state.aux})
+    bad = _first_bad("the optimiser's step of parameter", moved["params"])
+    return bad or _first_bad("the optimiser's step of", {**moved, "aux": state.aux})
 
 
 def _floats(values: Tree) -> dict[str, Any]:

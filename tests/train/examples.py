@@ -1,5 +1,7 @@
 """Small recipes and data that the tests of training share."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,6 +15,7 @@ SOFT = objective.hinton(temperature=2.0, alpha=0.5)
 CLASSES, DIM = 3, 5
 
 
+@functools.cache
 def split(size=40, seed=0):
     """Three clouds of points."""
     rng = np.random.default_rng(seed)
@@ -27,10 +30,12 @@ def batch(size=8, start=0):
     return {name: jnp.asarray(x) for name, x in found.items()}
 
 
+@functools.cache
 def net(*, widths=(6,), dropout=0.0, taps=(), classes=CLASSES):
     return models.mlp(widths=widths, classes=classes, dropout=dropout, taps=taps)
 
 
+@functools.cache
 def frozen(model, seed=9):
     return Frozen(*jax.jit(model.init)(jax.random.key(seed), batch()))
 

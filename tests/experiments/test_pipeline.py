@@ -1,0 +1,145 @@
+"""The whole pipeline on every configuration, and mistakes told before they cost."""
+
+import contextlib
+import importlib.util
+import json
+import pathlib
+
+import pytest
+from ml_collections import ConfigDict
+
+from experiments import main, pipeline
+from experiments.rows import read_rows
+from tests.experiments.small import ROOT, command
+
+# ml_collections loads configuration files so
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:the load_module.. method:DeprecationWarning"
+)
+
+STAGES = ["teacher", "teacher_half", "student", "distilled", "pruned", "quantised",
+          "packed", "executed", "equal_bytes"]  # fmt: skip
+CONFIGS = sorted((ROOT / "configs").glob("*.py"))
+
+
+def module(path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    found = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(found)
+    return found
+
+
+def smoke_cases():
+    for path in CONFIGS:
+        real = module(path).get_config("smoke").data.name == "tfds"
+        marks = [pytest.mark.realdata] if real else []
+        yield pytest.param(path, id=path.stem, marks=marks)
+
+
+@pytest.mark.parametrize("path", smoke_cases())
+def test_each_configuration_runs_in_its_smoke_mode(path, tmp_path, capsys, request):
+    if request.node.get_closest_marker("realdata"):
+        request.getfixturevalue("data_folder")
+    workdir = tmp_path / "run"
+    flags = [f"--config={path}:smoke", f"--workdir={workdir}"]
+    assert main.main(["main", *flags]) == 0, capsys.readouterr().err
+    found = read_rows(workdir / "rows.jsonl")
+    models = [row for row in found if "accuracy" in row and row["stage"] != "tfidf"]
+    assert set(STAGES) - {"teacher_half"} <= {row["stage"] for row in models}
+    keys = {"stage", "accuracy", "recall_macro", "bytes", "realised", "seed", "fold"}
+    assert all(keys <= set(row) for row in models)
+    assert (workdir / "student.safetensors").stat().st_size == next(
+        row["bytes"] for row in models if row["stage"] == "packed"
+    )
+    by_stage = {row["stage"]: row for row in models}
+    packed, equal = by_stage["packed"], by_stage["equal_bytes"]
+    assert packed["accuracy"] == by_stage["quantised"]["accuracy"]
+    assert abs(packed["accuracy"] - by_stage["executed"]["accuracy"]) < 0.02
+    assert equal["bytes"] <= packed["bytes"] < by_stage["student"]["bytes"]
+    assert (workdir / "report.html").exists()
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_each_override_of_a_sweep_fits_the_locked_configuration(path):
+    found = module(path)
+    overrides = list(found.sweep()) if hasattr(found, "sweep") else []
+    for override in overrides:
+        config = found.get_config()
+        config.lock()
+        config.update_from_flattened_dict(override)
+        for key, value in override.items():
+            node = config
+            for part in key.split("."):
+                node = node[part]
+            assert node == value
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_each_configuration_says_what_it_asks_costs_and_runs_as(path):
+    text = module(path).__doc__
+    assert f"--config=configs/{path.name}" in text
+    assert "Question:" in text and "Cost:" in text
+
+
+# Mistakes on the command line: one line, exit code 2, nothing trained and nothing lost.
+
+
+@pytest.fixture
+def run(tmp_path, capsys):
+    def of(*more, arg=""):
+        flags = command(tmp_path, tmp_path / "run", *more)
+        flags[0] += f":{arg}" if arg else ""
+        code = main.main(["main", *flags])
+        return code, capsys.readouterr().err
+
+    return of
+
+
+@pytest.mark.parametrize(
+    ("arg", "more", "said"),
+    [
+        ("", "--config.student.modle=3", "has no key 'modle'; did you mean 'model'?"),
+        ("", "--config.student.model.name=mpl", "models has no 'mpl'; did you mean 'mlp'"),
+        ("", "--config.objective.name=hintn", "objective has no 'hintn'; did you mean"),
+        ("", "--config.data.name=digit", "data has no 'digit'; did you mean 'digits'"),
+        ("", "--config.teacher.tx.name=adm", "optax has no 'adm'; did you mean"),
+        ("", "--config.teacher.tx.schedule=cosin", "no schedule 'cosin'; valid: constant"),
+        ("", "--config.pruned.compression.sparsity.name=cubc", "schedules has no 'cubc'"),
+        ("argument", "", "mlp takes no argument 'width'; did you mean 'widths'"),
+        ("", "--config.pruned.compression.where=.*kernl", "where='.*kernl' matches no"),
+        ("student_classes", "", "the data have 10 classes, the teacher 10, the student 7"),
+        ("", "--config.devices=64", "config.devices is 64; there are 4"),
+        ("", "--config.quantised.compression.bits=99", "bits"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_one_line_before_anything_is_trained(
+    run, tmp_path, arg, more, said
+):
+    code, line = run(*([more] if more else []), arg=arg)
+    assert code == 2
+    assert said in line
+    assert line.startswith("error: ") and line.count("\n") == 1
+    written = {p.name for p in (tmp_path / "run").rglob("*")}
+    assert written <= {"config.json"}
+
+
+def test_a_mistake_put_right_runs_in_the_same_folder(run, tmp_path, monkeypatch):
+    assert run("--config.student.model.name=mpl")[0] == 2
+    monkeypatch.setattr(pipeline, "run", lambda config, workdir: [])
+    with contextlib.suppress(ValueError):  # a table of no rows
+        assert run()[0] == 0
+    there = json.loads((tmp_path / "run/config.json").read_text())
+    assert there["student"]["model"]["name"] == "mlp"
+
+
+def test_the_folder_of_another_configuration_is_refused_and_not_touched(run, tmp_path):
+    workdir = tmp_path / "run"
+    workdir.mkdir()
+    config = ConfigDict({"experiment": "pipeline", "seed": 5})
+    (workdir / "config.json").write_text(json.dumps(config.to_dict()))
+    (workdir / "rows.jsonl").write_text('{"stage": "teacher"}\n')
+    before = {p: p.read_bytes() for p in workdir.iterdir()}
+    code, line = run()
+    assert code == 2
+    assert "made by another config" in line and line.count("\n") == 1
+    assert {p: p.read_bytes() for p in pathlib.Path(workdir).iterdir()} == before

@@ -1,0 +1,155 @@
+"""Kill -9 at any moment and the same command again: the same bits, each row once."""
+
+import json
+import os
+import signal
+import subprocess
+import textwrap
+
+import numpy as np
+import pytest
+
+from experiments.rows import read_rows
+from tests.experiments.small import ROOT, child, command
+
+# Runs main; kills itself just before a row is written, some time into a save, or after
+# some seconds of training.
+SCRIPT = textwrap.dedent("""
+    import os, signal, sys, threading, time
+    sys.path.insert(0, sys.argv[1])
+    moment, number = sys.argv[2].split(":")
+    from experiments import main, pipeline
+    from jdistill.train import _checkpoint
+
+    def end():
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def counted(function, kill, count=[0]):
+        def call(*args, **more):
+            count[0] += 1
+            if count[0] == int(float(number)):
+                kill()
+            return function(*args, **more)
+        return call
+
+    if moment == "row":  # between the last save of a stage and its row
+        run = pipeline.run
+        def rows(*args):
+            for number_of_row, row in enumerate(run(*args), 1):
+                if number_of_row == int(number):
+                    end()
+                yield row
+        pipeline.run = rows
+    if moment == "save":
+        later = lambda: threading.Timer(float("0." + number.split(".")[1]), end).start()
+        _checkpoint._write = counted(_checkpoint._write, later)
+    if moment == "stage":  # before a stage begins
+        pipeline.train_stage = counted(pipeline.train_stage, end)
+    if moment == "time":
+        threading.Timer(float(number), end).start()
+    sys.exit(main.main(["main", *sys.argv[3:]]))
+""")
+ENVIRONMENT = {
+    **os.environ,
+    "JAX_PLATFORMS": "cpu",
+    "JAX_COMPILATION_CACHE_DIR": str(ROOT / ".cache/jax"),
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
+}
+TIMES = ("seconds", "latency_ms", "commit")
+
+
+def start(folder, workdir, moment="none:0", devices=1):
+    flags = f"--xla_force_host_platform_device_count={devices}"
+    more = [f"--config.devices={devices}"]
+    done = subprocess.run(
+        child(SCRIPT, ROOT, moment, *command(folder, workdir, *more)),
+        env={**ENVIRONMENT, "XLA_FLAGS": flags}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode in (0, -signal.SIGKILL), done.stderr[-3000:]
+    return done.returncode
+
+
+def rows(workdir):
+    """What the rows say, but for what time took."""
+    return [
+        {key: value for key, value in row.items() if key not in TIMES}
+        for row in read_rows(workdir / "rows.jsonl")
+    ]
+
+
+def arrays(workdir):
+    """Every array of every stage's last checkpoint, as its checksum."""
+    notes = sorted(workdir.glob("fold*/*/checkpoints/last/12/note/metadata"))
+    return {
+        note.relative_to(workdir): json.loads(note.read_text())["checksums"]
+        for note in notes
+    }
+
+
+def assert_same_end(one, other):
+    assert len(arrays(one)) == 7
+    assert arrays(one) == arrays(other)
+    files = sorted(p.relative_to(one) for p in one.rglob("*.safetensors"))
+    assert len(files) == 3
+    for file in files:
+        assert (one / file).read_bytes() == (other / file).read_bytes(), file
+    assert rows(one) == rows(other)
+    curves = [
+        {json.dumps(r, sort_keys=True) for r in read_rows(w / "curves.jsonl")}
+        for w in (one, other)
+    ]
+    assert curves[0] == curves[1]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run that nobody stopped, by the number of its devices."""
+    folder, done = tmp_path_factory.mktemp("whole"), {}
+
+    def of(devices):
+        if devices not in done:
+            done[devices] = folder / str(devices)
+            assert start(folder, done[devices], devices=devices) == 0
+        return done[devices]
+
+    return of
+
+
+def killed(tmp_path, moments, devices=1):
+    """The same command until it ends, killed at each moment in turn."""
+    workdir, kills = tmp_path / "run", 0
+    for moment in moments:
+        kills += start(tmp_path, workdir, moment, devices) != 0
+    assert start(tmp_path, workdir, devices=devices) == 0
+    return workdir, kills
+
+
+def test_kills_between_a_save_and_its_row_and_amid_a_save_change_nothing(
+    tmp_path, whole
+):
+    workdir, kills = killed(tmp_path, ["row:3", "save:5.004"])
+    assert kills == 2
+    assert_same_end(whole(1), workdir)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("devices", [1, 4])
+def test_kills_at_many_moments_change_nothing(tmp_path, whole, devices):
+    rng = np.random.default_rng(devices)
+    moments = ["row:1", "save:1.0", "stage:3", "save:3.01", "row:5", "save:4.002",
+               "stage:6", "row:6", "save:2.03", "row:7", "row:9", "row:11"]  # fmt: skip
+    moments += [f"time:{seconds:.2f}" for seconds in rng.uniform(5, 15, 4)]
+    order = rng.permutation(len(moments))
+    workdir, kills = killed(tmp_path, [moments[i] for i in order], devices)
+    assert kills >= 8
+    assert_same_end(whole(devices), workdir)
+
+
+@pytest.mark.slow
+def test_four_devices_train_what_one_does(whole):
+    one, four = rows(whole(1)), rows(whole(4))
+    assert [row["stage"] for row in one] == [row["stage"] for row in four]
+    for a, b in zip(one, four, strict=True):
+        if "accuracy" in a:
+            assert abs(a["accuracy"] - b["accuracy"]) <= 0.01
+            assert abs(a["nll"] - b["nll"]) <= 1e-2
