@@ -38,8 +38,9 @@ PAGES = {
     "predictor": "artifact",
     "schedules": "losses",
 }
-DATA = {  # what may be left out and yet is no option: data, by position
+DATA = {  # what may be left out and yet is no option: data, or half of a model
     ("artifact", "pack", "state"),
+    ("models", "from_function", "init"),  # a model is apply and init, as in `Model`
     ("report", "html", "curves"),
     ("train", "data_mesh", "devices"),
     ("train", "shardings", "rules"),

@@ -9,8 +9,8 @@ from jdistill.typing import Batch, Model, Outputs, Tree
 
 def from_function(
     apply: Callable[..., Any],
-    *,
     init: Callable[..., Tree] | None = None,
+    *,
     inputs: str | Sequence[str] = "inputs",
 ) -> Model:
     """A plain `apply(params, x)` as a `Model`; its state is always empty.
