@@ -14,7 +14,9 @@ from jdistill.evaluate import predict
 from jdistill.typing import DataSet, Frozen
 from tests.train.examples import adam, frozen, net, split, steps
 
-PARTS = DataSet(split(40), split(17, 1), split(19, 2), prepare=lambda x: x, info={"n": 5})
+PARTS = DataSet(
+    split(40), split(17, 1), split(19, 2), prepare=lambda x: x, info={"n": 5}
+)
 JOB = Job({"eval_batch": 8, "data": {"name": "digits"}}, PARTS, 0, None)
 MODEL, TEACHER = net(), net(widths=(7,))
 

@@ -22,9 +22,10 @@ def config(**changes):
 
 def test_the_fold_of_the_job_is_that_of_the_data():
     first, second = (recipes.dataset(config(), fold) for fold in (0, 1))
-    assert first.test.size != second.test.size or (
-        first.test.arrays["inputs"] != second.test.arrays["inputs"]
-    ).any()
+    assert (
+        first.test.size != second.test.size
+        or (first.test.arrays["inputs"] != second.test.arrays["inputs"]).any()
+    )
 
 
 def test_stages_are_in_the_order_they_need_each_other():
@@ -81,7 +82,9 @@ def test_products_are_the_weights_of_the_model():
     batch = next(iter(eval_batches(DIGITS.train, batch_size=2)))
     params, state = model.init(jax.random.key(0), batch)
     found = recipes.products(model, params, state, batch)
-    assert set(found) == {"Dense_0/kernel", "Dense_1/kernel"} < set(tree.flatten(params))
+    assert (
+        set(found) == {"Dense_0/kernel", "Dense_1/kernel"} < set(tree.flatten(params))
+    )
 
 
 def test_devices_make_a_mesh_and_one_makes_none():

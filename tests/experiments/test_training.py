@@ -14,7 +14,13 @@ from experiments.rows import read_rows
 from jdistill.typing import DataSet
 from tests.train.examples import HARD, SOFT, adam, net, same, split
 
-CONFIG = {"seed": 3, "batch_size": 8, "eval_batch": 16, "eval_every": 2, "save_every": 4}
+CONFIG = {
+    "seed": 3,
+    "batch_size": 8,
+    "eval_batch": 16,
+    "eval_every": 2,
+    "save_every": 4,
+}
 PARTS = DataSet(split(40), split(17, 1), split(19, 2), prepare=lambda x: x)
 
 
@@ -36,7 +42,12 @@ def test_curves_hold_each_point_once_for_train_and_valid(tmp_path):
     rows = read_rows(tmp_path / "curves.jsonl")
     points = [(row["step"], row["split"], row["name"]) for row in rows]
     assert len(points) == len(set(points))
-    wanted = {("train", "loss"), ("train", "ce"), ("valid", "accuracy"), ("valid", "nll")}
+    wanted = {
+        ("train", "loss"),
+        ("train", "ce"),
+        ("valid", "accuracy"),
+        ("valid", "nll"),
+    }
     assert set(points) == {(step, *n) for step in (2, 4, 6) for n in wanted}
     assert all(row["stage"] == "student" and row["seed"] == 3 for row in rows)
 
