@@ -34,7 +34,7 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
 
     c.teacher = stage(600, model=mlp(256, 128, dropout=0.3))
     c.teacher_half = stage(600, model=mlp(128, 64, dropout=0.3))
-    c.student = stage(1000, learning_rate=5e-3, model=mlp(128, 64, dropout=0.1))
+    c.student = stage(1000, learning_rate=5e-3, model=mlp(128, 64, dropout=0.0))
     c.objective = dict(name="hinton", temperature=4.0, alpha=0.9)
     c.distilled = stage(1000, learning_rate=5e-3)
     sparsity = dict(name="cubic", start=0, end=30 if smoke else 450, target=0.75)

@@ -2,14 +2,18 @@
 
 import bisect
 import inspect
+import pathlib
+import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 from jax.sharding import Mesh
 
 from experiments.optimisers import optimiser
 from jdistill import (
+    artifact,
     compress,
     data,
     losses,
@@ -18,7 +22,6 @@ from jdistill import (
     ops,
     schedules,
     train,
-    tree,
 )
 from jdistill.build import build
 from jdistill.data import eval_batches
@@ -27,7 +30,6 @@ from jdistill.typing import Compression, DataSet, Learner, Model
 Spec = Mapping[str, Any]
 
 SHARES = 64  # in how many steps a student shrinks to a file's size
-HEADER = 1024  # bytes of a small file that are not parameters
 
 
 class Stage(NamedTuple):
@@ -120,7 +122,7 @@ def equal_bytes(config: Spec, parts: DataSet, budget: int) -> Stage:
     """
     run = config["equal_bytes"]
     whole = _complete(config["student"]["model"], parts)
-    quantise = config["quantised"]["compression"]
+    quantise = build(compress, config["quantised"]["compression"])
 
     def shrunk(share: int) -> dict[str, Any]:
         sizes = {k: _shrink(whole[k], share / SHARES) for k in run["scale"]}
@@ -134,8 +136,7 @@ def equal_bytes(config: Spec, parts: DataSet, budget: int) -> Stage:
     model = build(models, spec)
     hard = objective.combine(ce=objective.on_labels(losses.cross_entropy))
     tx = optimiser(run["tx"], num_steps=run["num_steps"])
-    compression = build(compress, quantise)
-    learner = train.learner(model, hard, tx, compression=compression)
+    learner = train.learner(model, hard, tx, compression=quantise)
     return Stage("equal_bytes", spec, model, learner, run["num_steps"], "packed")
 
 
@@ -161,7 +162,7 @@ def _check(
 
     def compressed(compression):
         params, state = nets["student"].init(key, batch)
-        found = _products(nets["student"], params, state, batch)
+        found = products(nets["student"], params, state, batch)
         return compression.init(params, key=key, products=found)
 
     for compression in compressions:
@@ -174,20 +175,29 @@ def _shrink(size: Any, share: float) -> Any:
     return tuple(max(1, round(width * share)) for width in size)
 
 
-def _file_size(spec: Spec, quantise: Spec, parts: DataSet) -> int:
+def _file_size(spec: Spec, compression: Compression, parts: DataSet) -> int:
     """The bytes of a dense int8 file: a code an element, a step size a channel."""
     batch = next(iter(eval_batches(parts.train, batch_size=2)))
-    model = build(models, spec)
-    params, state = jax.eval_shape(model.init, jax.random.key(0), batch)
-    found = _products(model, params, state, batch)
-    rounded = tree.select(params, quantise.get("where"), default=found)
-    return HEADER + sum(
-        leaf.size + 4 * leaf.shape[-1] if path in rounded else 4 * leaf.size
-        for path, leaf in tree.flatten(params).items()
+    model, key = build(models, spec), jax.random.key(0)
+
+    def untrained():
+        params, state = model.init(key, batch)
+        learned, compressed = compression.init(
+            params, key=key, products=products(model, params, state, batch)
+        )
+        return compression.encode(params, learned, compressed), state
+
+    # Codes take the same bytes whatever they are, so nothing is computed.
+    encoded, state = jax.tree.map(
+        lambda x: np.ones(x.shape, x.dtype), jax.eval_shape(untrained)
     )
+    with tempfile.TemporaryDirectory() as folder:
+        return artifact.pack(
+            pathlib.Path(folder) / "size", encoded, state, description={"model": spec}
+        )
 
 
-def _products(model: Model, params: Any, state: Any, batch: Any) -> tuple[str, ...]:
+def products(model: Model, params: Any, state: Any, batch: Any) -> tuple[str, ...]:
     """The paths of the weights that the model's products read."""
 
     def logits(params, batch):

@@ -63,7 +63,7 @@ def write(
         "sha256": _short(hashlib.sha256(text.encode())),
     }
     tensors = {_name(i, j): a for i, e in enumerate(entries) for j, a in _parts(e)}
-    return _replace(pathlib.Path(path), save(tensors, metadata))
+    return _replace(pathlib.Path(path), _ordered(save(tensors, metadata)))
 
 
 def read(path: str | os.PathLike[str]) -> Contents:
@@ -102,6 +102,16 @@ def _header(path: Any, data: bytes) -> tuple[dict[str, Any], int]:
     except ValueError as error:
         raise ValueError(f"{path} was altered: its header is not JSON") from error
     return header, 8 + length
+
+
+def _ordered(file: bytes) -> bytes:
+    """The file with its metadata in order: safetensors writes them in a random one."""
+    size = int.from_bytes(file[:8], "little")
+    header = json.loads(file[8 : 8 + size])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text = text.ljust(-(-len(text) // 8) * 8)
+    return len(text).to_bytes(8, "little") + text + file[8 + size :]
 
 
 def _index(path: Any, metadata: Mapping[str, str]) -> dict[str, Any]:

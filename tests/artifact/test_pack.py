@@ -193,3 +193,11 @@ def test_a_tree_that_the_file_does_not_hold_is_named(path):
     packed(path)
     with pytest.raises(ValueError, match="no leaf for parameter 'other'"):
         artifact.unpack(path, like={"other": 0})
+
+
+def test_equal_encodings_give_equal_bytes(tmp_path):
+    encoded = {"w": compress.Dense(jnp.arange(6.0))}
+    files = [tmp_path / str(number) for number in range(8)]
+    for file in files:
+        artifact.pack(file, encoded, {}, description={"é": "\x01"})
+    assert len({file.read_bytes() for file in files}) == 1

@@ -12,10 +12,10 @@ from configs import digits
 def get_config(arg=""):
     c = digits.get_config("smoke")
     c.teacher.model.widths = (16,)
-    c.teacher_half.model.widths = (8,)
+    del c.teacher_half
     c.student.model.widths = (8,)
-    for name in ("teacher", "teacher_half", "student", "distilled", "pruned",
-                 "quantised", "equal_bytes"):
+    for name in ("teacher", "student", "distilled", "pruned", "quantised",
+                 "equal_bytes"):
         c[name].num_steps = 12
     c.pruned.compression.sparsity.end = 10
     c.pruned.compression.every = 2
