@@ -51,9 +51,11 @@ def window_of(learner, split, state, frozen, order, periods: list[int]) -> int:
     most = max(1, WINDOW_BYTES // max(1, tree.num_bytes(batch)))
     common = math.gcd(*periods) or WINDOW_STEPS
     most = min(most, common, WINDOW_STEPS)
-    even = [n for n in range(1, most + 1) if common % n == 0]
-    # A dispatch that an event cuts off is worked on twice: better than many short ones.
-    return even[-1] if 4 * even[-1] >= most else most
+    even = max(n for n in range(1, most + 1) if common % n == 0)
+    # An event that cuts a window has the whole of it gathered twice: a loss of n steps
+    # in a period, against one dispatch in n steps. Both are least near the root.
+    uneven = min(most, math.isqrt(common))
+    return even if 2 * even >= uneven else uneven
 
 
 def dispatcher(learner, split, order, window, mesh, frozen) -> Dispatch:
