@@ -29,7 +29,7 @@ from jdistill.typing import Compression, DataSet, Learner, Model
 
 Spec = Mapping[str, Any]
 
-SHARES = 64  # in how many steps a student shrinks to a file's size
+SHARES = 256  # in how many steps a student shrinks to a file's size
 
 
 class Stage(NamedTuple):

@@ -48,8 +48,10 @@ def load(path: str | os.PathLike[str]) -> Loaded:
         model = models.simulate_int8(model)
         state = {"model": state, "activations": packed.activations}
     prepare = _as_inputs
-    if says.get("prepare"):
-        prepare = build(data, says["prepare"])(()).prepare
+    if spec := says.get("prepare"):
+        if spec.get("name") == "bpe":
+            raise ValueError(f"{path}: 'bpe' was learned on texts that are not in it")
+        prepare = build(data, spec)(()).prepare
 
     def predict(examples):
         batch = prepare(examples)

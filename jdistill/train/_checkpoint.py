@@ -102,7 +102,7 @@ def _manager(folder: pathlib.Path, keep: int) -> ocp.CheckpointManager:
     return ocp.CheckpointManager(folder.absolute(), options=options)
 
 
-def _write(manager, step: int, leaves: dict[str, Any], score: float | None) -> None:
+def _write(manager, step: int, leaves: dict[str, Any], score: Any) -> None:
     note = {
         "score": None if score is None else float(score),
         "checksums": {path: _checksum(x) for path, x in leaves.items()},
