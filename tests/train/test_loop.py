@@ -180,13 +180,14 @@ def test_a_longer_run_goes_on_from_a_shorter_one(tmp_path):
     assert same(found, run(steps_per_dispatch=4))
 
 
-def test_variables_to_start_from_survive_the_run():
-    start = RECIPE.finish(run(num_steps=2))
+@pytest.mark.parametrize("learner", [RECIPE, PLAIN])
+def test_variables_to_start_from_survive_the_run(learner):
+    start = learner.finish(run(learner, num_steps=2))
     before = jax.device_get(start)
-    one, two = run(start=start), run(start=start)
+    one, two = run(learner, start=start), run(learner, start=start)
     assert same(start, before)
     assert same(one, two)
-    zero = run(start=start, num_steps=0)
+    zero = run(learner, start=start, num_steps=0)
     kernel = start.params["Dense_1"]["kernel"]
     assert np.array_equal(zero.params["Dense_1"]["kernel"], kernel)
 
