@@ -16,6 +16,7 @@ def config(**changes):
     from configs import digits
 
     found = ConfigDict(digits.get_config("smoke"))
+    found.student.model.widths = (48,)
     found.update_from_flattened_dict(changes)
     return found.to_dict()
 
