@@ -1,4 +1,3 @@
-import functools
 import inspect
 
 import jax
@@ -10,41 +9,58 @@ from jaxtyping import TypeCheckError
 from jdistill import losses
 from tests.losses.members import MEMBERS
 
-BATCHES = [(6,), (2, 3)]
-CLASSES = 5
 CASES = [
     pytest.param(member, numbers, id=f"{name}{dict(numbers) or ''}")
     for name, member in MEMBERS.items()
     for numbers in member.numbers
 ]
 each = pytest.mark.parametrize(("member", "numbers"), CASES)
-PER_EXAMPLE = [case for case in CASES if case.values[0].inputs != "weights"]
-each_of_a_batch = pytest.mark.parametrize(("member", "numbers"), PER_EXAMPLE)
+REFUSED = (ValueError, TypeError, TypeCheckError)
 
 
-def family(inputs):
-    names = [name for name, member in MEMBERS.items() if inputs(member)]
+def each_where(holds):
+    cases = [case for case in CASES if holds(case.values[0])]
+    return pytest.mark.parametrize(("member", "numbers"), cases)
+
+
+def family(holds):
+    names = [name for name, member in MEMBERS.items() if holds(member)]
     return pytest.mark.parametrize("member", [MEMBERS[n] for n in names], ids=names)
 
 
-def arrays(member, batch, seed=0, scale=2.0):
-    """float32 arguments of a family, the differentiated one first."""
-    random = np.random.default_rng(seed)
-    first = (scale * random.normal(size=(*batch, CLASSES))).astype(np.float32)
-    if member.inputs == "weights":
-        return (first,)
-    if member.inputs == "labels":
-        return first, random.integers(CLASSES, size=batch)
-    return first, (scale * random.normal(size=first.shape)).astype(np.float32)
+def arrays(member, batch=(6,), seed=0, **scale):
+    """float32 arguments of a family, and what comes from the batch."""
+    return member.arrays(np.random.default_rng(seed), batch, **scale)
 
 
-def apply(member, arguments, numbers):
-    return member.loss(*map(jnp.asarray, arguments), **numbers)
+def floats(function, values):
+    return jax.tree.map(
+        lambda x: function(x) if np.issubdtype(x.dtype, np.floating) else x, values
+    )
 
 
-def slope(member, arguments, numbers):
-    first, *rest = map(jnp.asarray, arguments)
-    return jax.grad(lambda x: member.loss(x, *rest, **numbers).sum())(first)
+def apply(member, arguments, context, numbers):
+    arguments, context = jax.tree.map(jnp.asarray, (tuple(arguments), dict(context)))
+    return member.loss(*arguments, **context, **numbers)
+
+
+def exact(member, arguments, context, numbers):
+    """The reference, in float64."""
+    arguments, context = floats(np.float64, (tuple(arguments), dict(context)))
+    return member.reference(*arguments, **context, **numbers)
+
+
+def slope(member, arguments, context, numbers):
+    first, *rest = arguments
+
+    def total(first):
+        return apply(member, (first, *rest), context, numbers).sum()
+
+    return jax.grad(total)(jax.tree.map(jnp.asarray, first))
+
+
+def rows_of(values, index):
+    return jax.tree.map(lambda x: x[index], values)
 
 
 def test_the_table_has_every_loss():
@@ -53,122 +69,189 @@ def test_the_table_has_every_loss():
 
 
 @each
-@pytest.mark.parametrize("batch", BATCHES)
+@pytest.mark.parametrize("batch", [(6,), (2, 3)])
 def test_values_equal_the_float64_equation(member, numbers, batch):
-    arguments = arrays(member, batch)
-    wanted = member.reference(*arguments, **numbers)
-    found = apply(member, arguments, numbers)
-    np.testing.assert_allclose(found, wanted, rtol=2e-5, atol=2e-6)
-    assert found.shape == (() if member.inputs == "weights" else batch)
+    if len(batch) > 1 and not member.any_batch:
+        pytest.skip("it has one axis of examples")
+    arguments, context = arrays(member, batch)
+    wanted = exact(member, arguments, context, numbers)
+    found = apply(member, arguments, context, numbers)
+    np.testing.assert_allclose(found, wanted, rtol=5e-5, atol=5e-6)
+    assert np.any(wanted)
+    assert found.dtype == jnp.float32
+    if member.per_example:
+        assert found.shape[: len(batch)] == batch
 
 
 @pytest.mark.parametrize("name", MEMBERS)
 def test_values_equal_those_worked_out_by_hand(name):
+    assert MEMBERS[name].golden
     for arguments, numbers, wanted in MEMBERS[name].golden:
-        arguments = [np.float32(a) if a.dtype == float else a for a in arguments]
-        found = apply(MEMBERS[name], arguments, numbers)
-        np.testing.assert_allclose(found, wanted, rtol=1e-5)
+        context = {k: v for k, v in numbers.items() if isinstance(v, np.ndarray)}
+        numbers = {k: v for k, v in numbers.items() if k not in context}
+        arguments = floats(np.float32, arguments)
+        found = apply(MEMBERS[name], arguments, context, numbers)
+        np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
 
 
 @family(lambda member: member.second is not None)
 def test_values_equal_a_second_implementation(member):
-    arguments = arrays(member, (6,))
-    wanted = member.second(*arguments)
-    np.testing.assert_allclose(
-        apply(member, arguments, {}), wanted, rtol=2e-5, atol=2e-6
-    )
+    arguments, context = arrays(member)
+    wanted = member.second(*arguments, **context)
+    found = apply(member, arguments, context, {})
+    np.testing.assert_allclose(found, wanted, rtol=5e-5, atol=5e-6)
 
 
 @each
-def test_gradients_equal_float64_finite_differences(member, numbers):
-    first, *rest = arrays(member, (3,))
-    found, step = slope(member, (first, *rest), numbers), 1e-5
-    for index in np.ndindex(first.shape):
-        moved = np.zeros(first.shape)
-        moved[index] = step
-        above = member.reference(np.float64(first) + moved, *rest, **numbers).sum()
-        below = member.reference(np.float64(first) - moved, *rest, **numbers).sum()
-        wanted = (above - below) / (2 * step)
-        np.testing.assert_allclose(found[index], wanted, rtol=1e-3, atol=1e-5)
+def test_gradients_equal_float64_differences_in_random_directions(member, numbers):
+    (first, *rest), context = arrays(member, (4,))
+    found = slope(member, (first, *rest), context, numbers)
+    random, step = np.random.default_rng(1), 1e-5
+    for _ in range(6):
+        way = jax.tree.map(lambda x: random.normal(size=x.shape), first)
+
+        def total(length, way=way):
+            moved = jax.tree.map(lambda x, w: np.float64(x) + length * w, first, way)
+            return np.sum(exact(member, (moved, *rest), context, numbers))
+
+        wanted = (total(step) - total(-step)) / (2 * step)
+        along = jax.tree.map(lambda g, w: np.sum(np.float64(g) * w), found, way)
+        size = np.sqrt(sum(np.sum(np.float64(g) ** 2) for g in jax.tree.leaves(found)))
+        np.testing.assert_allclose(
+            sum(jax.tree.leaves(along)), wanted, rtol=1e-3, atol=1e-4 * size + 1e-7
+        )
 
 
 @each
 def test_compiled_equals_eager(member, numbers):
-    arguments = [jnp.asarray(a) for a in arrays(member, (6,))]
-    compiled = jax.jit(functools.partial(member.loss, **numbers))(*arguments)
-    np.testing.assert_allclose(compiled, member.loss(*arguments, **numbers), rtol=1e-5)
+    arguments, context = jax.tree.map(jnp.asarray, arrays(member))
+    compiled = jax.jit(lambda a, c: member.loss(*a, **c, **numbers))
+    eager = member.loss(*arguments, **context, **numbers)
+    np.testing.assert_allclose(
+        compiled(arguments, context), eager, rtol=2e-5, atol=2e-6
+    )
 
 
-@each_of_a_batch
+@each_where(lambda member: member.per_example and not member.relates)
 def test_vmap_equals_the_batch(member, numbers):
-    arguments = [jnp.asarray(a) for a in arrays(member, (6,))]
-    one_by_one = jax.vmap(functools.partial(member.loss, **numbers))(*arguments)
-    whole = member.loss(*arguments, **numbers)
-    np.testing.assert_allclose(one_by_one, whole, rtol=1e-5, atol=1e-6)
+    arguments, context = jax.tree.map(jnp.asarray, arrays(member))
+    one = jax.tree.map(lambda x: x[:, None], (arguments, context))
+    if member.any_batch:
+        one = arguments, context
+    found = jax.vmap(lambda a, c: member.loss(*a, **c, **numbers))(*one)
+    whole = member.loss(*arguments, **context, **numbers)
+    np.testing.assert_allclose(found.reshape(whole.shape), whole, rtol=2e-5, atol=2e-6)
 
 
 @each
-def test_bfloat16_comes_out_as_float32_summed_in_float32(member, numbers):
-    arguments = [
-        jnp.asarray(a, jnp.bfloat16 if a.dtype == np.float32 else None)
-        for a in arrays(member, (512,))
-    ]
-    found = member.loss(*arguments, **numbers)
-    exact = [np.asarray(a, np.float32) if a.ndim > 1 else a for a in arguments]
+def test_bfloat16_comes_out_as_float32_computed_in_float32(member, numbers):
+    arguments, context = arrays(member, (64,))
+    arguments = floats(lambda x: jnp.asarray(x, jnp.bfloat16), arguments)
+    found = apply(member, arguments, context, numbers)
+    rounded = floats(lambda x: np.asarray(x, np.float32), arguments)
     assert found.dtype == jnp.float32
-    wanted = member.reference(*exact, **numbers)
-    np.testing.assert_allclose(found, wanted, rtol=2e-5, atol=2e-5)
-    assert slope(member, arguments, numbers).dtype == jnp.bfloat16
+    wanted = exact(member, rounded, context, numbers)
+    np.testing.assert_allclose(found, wanted, rtol=5e-5, atol=5e-5)
+    for leaf in jax.tree.leaves(slope(member, arguments, context, numbers)):
+        assert leaf.dtype == jnp.bfloat16
 
 
 @each
 @pytest.mark.parametrize("scale", [0.0, 1e4])
 def test_value_and_gradient_are_finite_at_zeros_and_huge_inputs(member, numbers, scale):
-    arguments = [
-        np.float32(scale) * np.sign(a) if a.dtype == np.float32 else a
-        for a in arrays(member, (6,))
-    ]
-    assert np.all(np.isfinite(apply(member, arguments, numbers)))
-    assert np.all(np.isfinite(slope(member, arguments, numbers)))
+    arguments, context = arrays(member)
+    arguments = floats(lambda x: np.float32(scale) * np.sign(x), arguments)
+    assert np.all(np.isfinite(apply(member, arguments, context, numbers)))
+    for leaf in jax.tree.leaves(slope(member, arguments, context, numbers)):
+        assert np.all(np.isfinite(leaf))
 
 
-@each_of_a_batch
+@each_where(lambda member: member.shift_invariant)
 def test_a_constant_added_to_all_logits_changes_nothing(member, numbers):
-    if not member.shift_invariant:
-        pytest.skip("its equation has no softmax")
-    first, *rest = arrays(member, (6,))
-    moved = apply(member, (first + np.float32(3.0), *rest), numbers)
-    still = apply(member, (first, *rest), numbers)
+    (first, *rest), context = arrays(member)
+    moved = apply(member, (first + np.float32(3.0), *rest), context, numbers)
+    still = apply(member, (first, *rest), context, numbers)
     np.testing.assert_allclose(moved, still, rtol=1e-4, atol=1e-5)
 
 
-@each_of_a_batch
+@each_where(lambda member: member.per_example and not member.relates)
 def test_each_value_depends_on_its_own_example_alone(member, numbers):
-    first, *rest = arrays(member, (4,))
-    other = first.copy()
-    other[2] += np.arange(CLASSES)
-    found = apply(member, (other, *rest), numbers)
-    still = apply(member, (first, *rest), numbers)
-    assert np.array_equal(np.asarray(found != still), [False, False, True, False])
+    (first, *rest), context = arrays(member, (4,))
+    other = jax.tree.map(np.copy, first)
+    for leaf in jax.tree.leaves(other):
+        leaf[2] = -leaf[2][..., ::-1] - 0.5
+    found = apply(member, (other, *rest), context, numbers)
+    still = apply(member, (first, *rest), context, numbers)
+    changed = np.asarray(found != still).reshape(4, -1).any(1)
+    assert np.array_equal(changed, [False, False, True, False])
 
 
-@family(lambda member: member.inputs == "logits")
-def test_a_student_equal_to_the_teacher_is_best(member):
-    for numbers in member.numbers:
-        student, teacher = arrays(member, (6,))
-        best = apply(member, (teacher, teacher), numbers)
-        if member.at_teacher == "zero":
-            np.testing.assert_allclose(best, 0, atol=1e-5)
-        assert np.all(best <= apply(member, (student, teacher), numbers))
-        flat = slope(member, (teacher, teacher), numbers)
-        np.testing.assert_allclose(flat, 0, atol=1e-5)
+@each_where(lambda member: member.relates)
+def test_a_relation_sees_the_other_rows_in_any_order(member, numbers):
+    (first, *rest), context = arrays(member)
+    still = apply(member, (first, *rest), context, numbers)
+    other = jax.tree.map(np.copy, first)
+    for leaf in jax.tree.leaves(other):
+        leaf[2] = -leaf[2][..., ::-1] - 0.5
+    found = apply(member, (other, *rest), context, numbers)
+    assert np.any(np.asarray(found != still)[[0, 1, 3, 4, 5]])
+    order = np.array([3, 1, 5, 0, 2, 4])
+    arguments, context = rows_of(((first, *rest), context), order)
+    found = apply(member, arguments, context, numbers)
+    np.testing.assert_allclose(found, still[order], rtol=1e-4, atol=1e-6)
+
+
+@each_where(lambda member: member.relates)
+def test_padded_rows_change_neither_values_nor_gradients(member, numbers):
+    arguments, context = arrays(member, (5,))
+    still = apply(member, arguments, context, numbers)
+    flat = slope(member, arguments, context, numbers)
+    junk, more = arrays(member, (8,), seed=1)
+    padded = jax.tree.map(
+        lambda x, y: np.concatenate([x, y[5:]]), (arguments, context), (junk, more)
+    )
+    mask = np.array([1, 1, 1, 1, 1, 0, 0, 0], np.float32)
+    context = {**padded[1], "mask": mask}
+    found = apply(member, padded[0], context, numbers)
+    np.testing.assert_allclose(found[:5], still, rtol=1e-4, atol=1e-6)
+    assert not np.any(found[5:])
+    steep = slope(member, padded[0], context, numbers)
+    for new, old in zip(jax.tree.leaves(steep), jax.tree.leaves(flat), strict=True):
+        np.testing.assert_allclose(new[:5], old, rtol=1e-3, atol=1e-5)
+        assert not np.any(new[5:])
+
+
+@each_where(lambda member: member.relates)
+@pytest.mark.parametrize("real", [0, 1, 2])
+def test_few_or_no_real_rows_give_finite_numbers(member, numbers, real):
+    arguments, context = arrays(member, (4,))
+    mask = np.float32(np.arange(4) < real)
+    found = apply(member, arguments, {**context, "mask": mask}, numbers)
+    steep = slope(member, arguments, {**context, "mask": mask}, numbers)
+    assert np.all(np.isfinite(found))
+    for leaf in jax.tree.leaves(steep):
+        assert np.all(np.isfinite(leaf))
+        assert real or not np.any(leaf)
+    assert real or not np.any(found)
+
+
+@each_where(lambda member: member.at_teacher is not None)
+def test_a_student_equal_to_the_teacher_is_best(member, numbers):
+    (student, teacher), context = arrays(member)
+    best = apply(member, (teacher, teacher), context, numbers)
+    if member.at_teacher == "zero":
+        np.testing.assert_allclose(best, 0, atol=1e-5)
+    worse = apply(member, (student, teacher), context, numbers)
+    assert np.all(best <= worse)
+    for leaf in jax.tree.leaves(slope(member, (teacher, teacher), context, numbers)):
+        np.testing.assert_allclose(leaf, 0, atol=2e-5)
 
 
 @family(lambda member: member.squared_temperature)
 def test_the_gradient_keeps_its_size_over_temperatures(member):
-    arguments = arrays(member, (64,), scale=1.0)
+    arguments, context = arrays(member, (64,), scale=1.0)
     sizes = [
-        float(jnp.linalg.norm(slope(member, arguments, {"temperature": t})))
+        float(jnp.linalg.norm(slope(member, arguments, context, {"temperature": t})))
         for t in (1.0, 4.0, 20.0, 100.0)
     ]
     assert max(sizes) / min(sizes) < 1.35, sizes
@@ -177,35 +260,39 @@ def test_the_gradient_keeps_its_size_over_temperatures(member):
 
 @family(lambda member: "temperature" in inspect.signature(member.loss).parameters)
 def test_a_temperature_may_be_traced_and_a_wrong_one_is_named(member):
-    arguments = [jnp.asarray(a) for a in arrays(member, (6,))]
-    traced = jax.jit(lambda t: member.loss(*arguments, temperature=t))(4.0)
+    arguments, context = arrays(member)
+    traced = jax.jit(lambda t: apply(member, arguments, context, {"temperature": t}))
     np.testing.assert_allclose(
-        traced, member.loss(*arguments, temperature=4), rtol=1e-5, atol=1e-6
+        traced(4.0),
+        apply(member, arguments, context, {"temperature": 4}),
+        rtol=2e-5,
+        atol=2e-6,
     )
     for wrong in (0.0, -1.0, float("nan")):
         with pytest.raises(ValueError, match=f"temperature must be above 0.*{wrong}"):
-            member.loss(*arguments, temperature=wrong)
+            apply(member, arguments, context, {"temperature": wrong})
 
 
-@family(lambda member: member.inputs != "weights")
+@family(lambda member: member.per_example)
 def test_shapes_that_do_not_fit_are_refused(member):
-    first, second = map(jnp.asarray, arrays(member, (6,)))
-    for wrong in (second[:1], second[:3], second[None]):
-        with pytest.raises((ValueError, TypeError, TypeCheckError)):
-            member.loss(first, wrong)
+    (first, second), context = arrays(member)
+    for rows in (slice(1), slice(3), None):
+        wrong = rows_of(second, rows)
+        with pytest.raises(REFUSED):
+            apply(member, (first, wrong), context, {})
 
 
-@family(lambda member: member.inputs == "logits")
+@family(lambda member: member.per_example and member.at_teacher is not None)
 def test_shapes_that_do_not_fit_are_refused_without_the_checks_of_tests(member):
-    student, teacher = map(jnp.asarray, arrays(member, (6,)))
-    for wrong in (teacher[:1], teacher[:, :1], teacher[:, :4]):
-        with pytest.raises(ValueError, match=r"student has shape \(6, 5\), teacher"):
-            inspect.unwrap(member.loss)(student, wrong)
+    (first, second), context = jax.tree.map(jnp.asarray, arrays(member))
+    for rows in (slice(1), slice(3), None):
+        with pytest.raises(ValueError, match=r"student has shape .*, teacher"):
+            inspect.unwrap(member.loss)(first, rows_of(second, rows), **context)
 
 
-@family(lambda member: member.inputs == "weights")
+@family(lambda member: not member.per_example)
 def test_a_penalty_is_zero_for_zeros_and_grows_with_the_size(member):
-    (weights,) = arrays(member, (6,))
-    assert apply(member, (0 * weights,), {}) == 0
-    assert apply(member, (2 * weights,), {}) > apply(member, (weights,), {})
-    assert not np.any(slope(member, (0 * weights,), {}))
+    (weights,), _ = arrays(member)
+    assert apply(member, (0 * weights,), {}, {}) == 0
+    assert apply(member, (2 * weights,), {}, {}) > apply(member, (weights,), {}, {})
+    assert not np.any(slope(member, (0 * weights,), {}, {}))

@@ -1,0 +1,10 @@
+"""The one table of losses: each row drives every test of its family.
+
+A new loss is one row in the file of its family: its float64 transcription in NumPy,
+values worked out by hand or by a second implementation, and what its family promises.
+"""
+
+from tests.losses.members import _labels, _logits, _penalties
+from tests.losses.members._member import Member as Member
+
+MEMBERS = _labels.MEMBERS | _logits.MEMBERS | _penalties.MEMBERS

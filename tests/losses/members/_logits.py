@@ -1,0 +1,68 @@
+"""Losses between the logits of student and teacher."""
+
+import math
+
+import numpy as np
+import optax
+
+from jdistill import losses
+from tests.losses.members._member import Member, log_softmax, logits
+
+
+def soft_cross_entropy(student, teacher, temperature=1.0):
+    student, teacher = np.float64(student), np.float64(teacher)
+    p = np.exp(log_softmax(teacher / temperature))
+    return -(temperature**2) * (p * log_softmax(student / temperature)).sum(-1)
+
+
+def kl(student, teacher, temperature=1.0):
+    entropy = soft_cross_entropy(teacher, teacher, temperature)
+    return soft_cross_entropy(student, teacher, temperature) - entropy
+
+
+THREE_TO_ONE = np.log(np.array([[0.75, 0.25]]))
+EVEN = np.zeros((1, 2))
+TEMPERATURES = ({}, {"temperature": 4.0}, {"temperature": 0.5})
+
+MEMBERS = {
+    "kl": Member(
+        losses.kl,
+        logits,
+        kl,
+        golden=(
+            ((EVEN, THREE_TO_ONE), {}, [0.75 * math.log(1.5) + 0.25 * math.log(0.5)]),
+            (
+                (4 * EVEN, 4 * THREE_TO_ONE),
+                {"temperature": 4.0},
+                [16 * (0.75 * math.log(1.5) + 0.25 * math.log(0.5))],
+            ),
+            ((THREE_TO_ONE, EVEN), {}, [0.5 * math.log(4 / 3)]),
+        ),
+        numbers=TEMPERATURES,
+        at_teacher="zero",
+        squared_temperature=True,
+        any_batch=True,
+        shift_invariant=True,
+        second=lambda s, t: optax.losses.kl_divergence_with_log_targets(
+            log_softmax(s), log_softmax(t)
+        ),
+    ),
+    "soft_cross_entropy": Member(
+        losses.soft_cross_entropy,
+        logits,
+        soft_cross_entropy,
+        golden=(
+            ((EVEN, THREE_TO_ONE), {}, [math.log(2)]),
+            ((4 * EVEN, 4 * THREE_TO_ONE), {"temperature": 4.0}, [16 * math.log(2)]),
+            ((THREE_TO_ONE, EVEN), {}, [0.5 * math.log(16 / 3)]),
+        ),
+        numbers=TEMPERATURES,
+        at_teacher="least",
+        squared_temperature=True,
+        any_batch=True,
+        shift_invariant=True,
+        second=lambda s, t: optax.losses.softmax_cross_entropy(
+            s, np.exp(log_softmax(t))
+        ),
+    ),
+}
