@@ -93,6 +93,31 @@ class Aux(NamedTuple):
     memory: Tree = ()
 
 
+class Projection(NamedTuple):
+    """A small network between a tap and a loss, trained beside the student.
+
+    * `init(key, feature, like) -> params`: `feature` is a tap or a tuple of taps,
+      `like` the other side's, from which widths and sizes are taken.
+    * `apply(params, feature, like, *, mask=None, key=None) -> feature`: `mask` is
+      `[batch]`, 0 for padding; `key` is for what is drawn anew in each step.
+    """
+
+    init: Callable[..., Tree]
+    apply: Callable[..., Any]
+
+
+class Memory(NamedTuple):
+    """What a term keeps from step to step of the features that it compares.
+
+    * `init(student, teacher, batch) -> tree`
+    * `update(tree, student, teacher, batch) -> tree`: after the gradient, with what
+      the loss compared. Padded examples leave no trace.
+    """
+
+    init: Callable[..., Tree]
+    update: Callable[..., Tree]
+
+
 class Term(NamedTuple):
     """One loss with its weight.
 

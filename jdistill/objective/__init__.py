@@ -7,15 +7,17 @@ gets, and what it counts: examples or tokens.
 
 from jdistill.metrics._examples import weighted_mean as weighted_mean
 from jdistill.objective._combine import combine as combine
+from jdistill.objective._connect import connect as connect
+from jdistill.objective._features import on_features as on_features
 from jdistill.objective._recipes import distillation as distillation
 from jdistill.objective._recipes import hinton as hinton
-from jdistill.objective._terms import on_features as on_features
 from jdistill.objective._terms import on_labels as on_labels
 from jdistill.objective._terms import on_logits as on_logits
 from jdistill.objective._terms import on_params as on_params
 
 __all__ = [
     "combine",
+    "connect",
     "distillation",
     "hinton",
     "on_features",

@@ -1,12 +1,13 @@
 """Terms: which arrays a loss gets, and what it counts."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
 
 from jdistill import tree
 from jdistill.metrics._examples import check_per, keep, teacher_logits, weights_of
+from jdistill.objective._context import context
 from jdistill.typing import Term, value_at
 
 
@@ -35,7 +36,8 @@ def on_labels(loss: Callable[..., Any], *, per: str | None = None, **numbers) ->
         if "label" not in batch:
             raise ValueError(f"no 'label' in the batch; there are {sorted(batch)}")
         logits = keep(student.logits, weights)
-        return loss(logits, jnp.asarray(batch["label"]), **_now(numbers, step))
+        more = context(loss, batch, numbers, step=step, weights=weights)
+        return loss(logits, jnp.asarray(batch["label"]), **more)
 
     return _term(values, per)
 
@@ -43,7 +45,8 @@ def on_labels(loss: Callable[..., Any], *, per: str | None = None, **numbers) ->
 def on_logits(loss: Callable[..., Any], *, per: str | None = None, **numbers) -> Term:
     """A term of both networks' logits, `loss(student, teacher, **numbers)`.
 
-    The teacher's are those of its outputs, or `batch['teacher_logits']` without it.
+    The teacher's are those of its outputs, or `batch['teacher_logits']` without it. The
+    loss is also given what it names among `labels`, `mask`, `token_mask` and `ids`.
 
     Args:
         loss: one value for each example or token.
@@ -72,46 +75,8 @@ def on_logits(loss: Callable[..., Any], *, per: str | None = None, **numbers) ->
                 "the student has {} classes and the teacher {}".format(*classes)
             )
         both = keep(student.logits, weights), keep(theirs, weights)
-        return loss(*both, **_now(numbers, step))
-
-    return _term(values, per)
-
-
-def on_features(
-    loss: Callable[..., Any],
-    *,
-    student: str,
-    teacher: str,
-    per: str | None = "example",
-    **numbers,
-) -> Term:
-    """A term of one tap of each network, `loss(student, teacher, **numbers)`.
-
-    Args:
-        loss: one value for each example or token.
-        student: the name of the student's tap.
-        teacher: the name of the teacher's tap.
-        per: 'example' or 'token'.
-        numbers: the loss's own; a function of the step is a schedule.
-
-    Returns:
-        A term of weight 1.
-
-    Raises:
-        ValueError: `per` is another word.
-
-    Example:
-        >>> squared = lambda s, t: jnp.mean((s - t) ** 2, axis=-1)
-        >>> on_features(squared, student="dense_0", teacher="dense_2").weight
-        1.0
-    """
-    taps = {"student": student, "teacher": teacher}
-
-    def values(student, teacher, batch, *, step, weights, **_):
-        ours = _tap("student", student, taps["student"])
-        theirs = _tap("teacher", teacher, taps["teacher"])
-        both = keep(ours, weights), keep(theirs, weights)
-        return loss(*both, **_now(numbers, step))
+        more = context(loss, batch, numbers, step=step, weights=weights)
+        return loss(*both, **more)
 
     return _term(values, per)
 
@@ -135,7 +100,8 @@ def on_params(penalty: Callable[..., Any], *, where: tree.Where, **numbers) -> T
     """
 
     def values(student, teacher, batch, *, params, step, **_):
-        leaves, now = tree.flatten(params), _now(numbers, step)
+        leaves = tree.flatten(params)
+        now = {name: value_at(value, step) for name, value in numbers.items()}
         paths = sorted(tree.select(params, where))
         return sum((penalty(leaves[p], **now) for p in paths), jnp.zeros(()))
 
@@ -153,16 +119,3 @@ def _term(values: Callable[..., Any], per: str | None) -> Term:
         return values(student, teacher, batch, weights=weights, **context)
 
     return Term(weighted, count)
-
-
-def _now(numbers: Mapping[str, Any], step: Any) -> dict[str, Any]:
-    return {name: value_at(value, step) for name, value in numbers.items()}
-
-
-def _tap(side, outputs, name):
-    if outputs is None:
-        raise ValueError(f"no {side}: the term reads its tap {name!r}")
-    if name not in outputs.features:
-        taps = sorted(outputs.features)
-        raise ValueError(f"the {side} has no tap {name!r}; there are {taps}")
-    return outputs.features[name]

@@ -4,12 +4,12 @@ import pytest
 
 from jdistill.objective import distillation, hinton
 from jdistill.typing import Outputs
-from tests.losses import members
+from tests.losses.members import _labels, _logits
 
 RANDOM = np.random.default_rng(0)
 STUDENT, TEACHER = RANDOM.normal(size=(2, 8, 5)).astype(np.float32)
 LABEL = RANDOM.integers(5, size=8)
-HARD = members.cross_entropy(STUDENT, LABEL).mean()
+HARD = _labels.cross_entropy(STUDENT, LABEL).mean()
 
 
 def loss(objective, step=0):
@@ -21,14 +21,14 @@ def loss(objective, step=0):
 @pytest.mark.parametrize("temperature", [1.0, 4.0])
 @pytest.mark.parametrize("alpha", [0.0, 0.9, 1.0])
 def test_hinton_is_the_weighted_mean_of_soft_and_hard(temperature, alpha):
-    soft = members.kl(STUDENT, TEACHER, temperature).mean()
+    soft = _logits.kl(STUDENT, TEACHER, temperature).mean()
     found = loss(hinton(temperature=temperature, alpha=alpha))
     np.testing.assert_allclose(found, alpha * soft + (1 - alpha) * HARD, rtol=1e-5)
 
 
 @pytest.mark.parametrize("temperature", [1.0, 4.0])
 def test_distillation_adds_a_multiple_of_the_soft_labels(temperature):
-    soft = members.soft_cross_entropy(STUDENT, TEACHER, temperature).mean()
+    soft = _logits.soft_cross_entropy(STUDENT, TEACHER, temperature).mean()
     found = loss(distillation(lam=0.5, temperature=temperature))
     np.testing.assert_allclose(found, HARD + 0.5 * soft, rtol=1e-5)
 

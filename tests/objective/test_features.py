@@ -1,0 +1,179 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from jdistill import models, train, tree
+from jdistill.objective import combine, connect, on_features
+from jdistill.typing import Aux, Frozen, Memory, Outputs, Projection
+
+RANDOM = np.random.default_rng(0)
+S, T = (jnp.asarray(RANDOM.normal(size=(4, n)), jnp.float32) for n in (3, 5))
+STUDENT, TEACHER = Outputs(S, {"s": S, "s2": 2 * S}), Outputs(T, {"t": T})
+BATCH = {"label": jnp.arange(4), "id": jnp.arange(10, 14)}
+
+
+def squared(student, teacher):
+    return jnp.sum((student - teacher) ** 2, axis=-1)
+
+
+def total(student, teacher):
+    return sum(jnp.sum(x, axis=-1) for x in (*student, *teacher))
+
+
+def _init(key, feature, like):
+    return jax.random.normal(key, (feature.shape[-1], like.shape[-1]))
+
+
+linear = Projection(_init, lambda w, x, like, *, mask=None, key=None: x @ w)
+AUTO = Projection(
+    lambda key, x, like: jnp.eye(x.shape[-1]),
+    lambda w, x, like, *, mask=None, key=None: x @ w,
+)
+newest = Memory(
+    lambda student, teacher, batch: jnp.zeros_like(teacher),
+    lambda tree, student, teacher, batch: teacher,
+)
+
+
+def compute(term, aux=None, batch=BATCH, student=STUDENT, key=None):
+    goal = combine(term=term)
+    aux = goal.init(jax.random.key(0), student, TEACHER, batch) if aux is None else aux
+    options = dict(params={}, applied={}, aux=aux, step=0, key=key)
+    return goal.compute(student, TEACHER, batch, **options)[0], aux
+
+
+def test_a_projection_makes_two_widths_comparable_and_is_trained():
+    term = on_features(squared, student=connect("s", linear), teacher="t")
+    found, aux = compute(term)
+    weights = aux["term"].trained["student"]
+    assert weights.shape == (3, 5)
+    np.testing.assert_allclose(found, squared(S @ weights, T).mean(), rtol=1e-5)
+    slope = jax.grad(lambda aux: compute(term, aux)[0])(aux)["term"]
+    assert np.all(slope.trained["student"])
+
+
+def test_either_side_may_be_projected_or_both_with_weights_of_their_own():
+    term = on_features(squared, student="s", teacher=connect("t", linear))
+    assert compute(term)[1]["term"].trained["teacher"].shape == (5, 3)
+    term = on_features(
+        squared, student=connect("s", AUTO), teacher=connect("t", linear)
+    )
+    assert sorted(compute(term)[1]["term"].trained) == ["student", "teacher"]
+
+
+def test_several_taps_reach_the_loss_as_a_tuple():
+    term = on_features(total, student=("s", "s2"), teacher=["t"])
+    np.testing.assert_allclose(compute(term)[0], (3 * S.sum(-1) + T.sum(-1)).mean())
+
+
+def test_an_argument_may_be_of_the_other_network():
+    term = on_features(squared, student=connect("t", AUTO, of="teacher"), teacher="t")
+    assert compute(term)[0] == 0
+
+
+def test_what_is_fixed_is_used_and_never_trained():
+    fixed = jnp.ones((3, 5))
+    term = on_features(squared, student=connect("s", linear, fixed=fixed), teacher="t")
+    found, aux = compute(term)
+    assert aux["term"].trained == {}
+    np.testing.assert_allclose(found, squared(S @ fixed, T).mean(), rtol=1e-6)
+
+
+def test_a_memory_begins_before_the_first_step_and_follows_each():
+    def distance(student, teacher, *, memory):
+        return jnp.sum(memory, axis=-1) + 0 * jnp.sum(student, axis=-1)
+
+    term = on_features(distance, student="s", teacher="t", memory=newest)
+    found, aux = compute(term)
+    assert found == 0
+    after = combine(term=term).update(aux, STUDENT, TEACHER, BATCH, step=0)
+    np.testing.assert_allclose(compute(term, after)[0], T.sum(-1).mean(), rtol=1e-6)
+
+
+def test_keys_of_projections_differ_from_each_other_and_with_the_step():
+    noise = Projection(
+        lambda key, x, like: jnp.zeros(()),
+        lambda w, x, like, *, mask=None, key=None: x + jax.random.normal(key, x.shape),
+    )
+    term = on_features(
+        squared, student=connect("s", noise), teacher=connect("s", noise, of="student")
+    )
+    first, aux = compute(term, key=jax.random.key(0))
+    assert first > 0  # the two draws differ
+    assert first == compute(term, aux, key=jax.random.key(0))[0]
+    assert first != compute(term, aux, key=jax.random.key(1))[0]
+
+
+def test_padding_reaches_neither_projection_nor_loss():
+    term = on_features(squared, student=connect("s", linear), teacher="t")
+    found, aux = compute(term)
+    junk = jnp.concatenate([S, jnp.full((2, 3), jnp.nan)])
+    padded = Outputs(junk, {"s": junk})
+    theirs = Outputs(T, {"t": jnp.concatenate([T, jnp.full((2, 5), jnp.nan)])})
+    batch = {"id": jnp.arange(6), "mask": jnp.array([1, 1, 1, 1, 0, 0])}
+
+    def loss(aux):
+        options = dict(params={}, applied={}, aux=aux, step=0, key=None)
+        return combine(term=term).compute(padded, theirs, batch, **options)[0]
+
+    np.testing.assert_allclose(loss(aux), found, rtol=1e-6)
+    for leaf in jax.tree.leaves(jax.grad(loss)(aux)):
+        assert np.all(np.isfinite(leaf))
+
+
+def test_a_loss_is_given_what_it_names():
+    seen = {}
+
+    def greedy(student, teacher, *, labels, mask, ids, token_mask, scale):
+        seen.update(labels=labels, mask=mask, ids=ids, tokens=token_mask, scale=scale)
+        return student[:, 0]
+
+    batch = {**BATCH, "mask": jnp.array([1, 1, 1, 0])}
+    term = on_features(greedy, student="s", teacher="t", scale=lambda step: step + 2)
+    compute(term, batch=batch)
+    assert seen["labels"].tolist() == [0, 1, 2, 0]  # that of padding is nobody's
+    assert seen["mask"].tolist() == [1, 1, 1, 0]
+    assert seen["ids"].tolist() == [10, 11, 12, 13]
+    assert seen["tokens"] is None and seen["scale"] == 2
+
+
+def test_labels_that_are_not_there_are_asked_for_by_name():
+    def loss(student, teacher, *, labels):
+        return student[:, 0]
+
+    term = on_features(loss, student="s", teacher="t")
+    with pytest.raises(ValueError, match=r"term 'term': no 'label' in the batch"):
+        compute(term, batch={"id": jnp.arange(4)})
+
+
+def test_a_term_that_learns_says_so_when_it_was_not_begun():
+    term = on_features(squared, student=connect("s", linear), teacher="t")
+    with pytest.raises(ValueError, match="it learns: give `aux` what the objective's"):
+        compute(term, {"term": Aux()})
+
+
+def test_a_side_that_is_none_is_refused():
+    with pytest.raises(ValueError, match="of must be one of .*student.*'mine'"):
+        connect("s", linear, of="mine")
+
+
+def test_a_projection_trains_with_the_student_and_stays_out_of_the_file():
+    student, teacher = (
+        models.mlp(widths=(w,), classes=3, taps="Dense_0") for w in (4, 6)
+    )
+    batch = {"inputs": jnp.asarray(RANDOM.normal(size=(8, 5)), jnp.float32)}
+    batch |= {"label": jnp.arange(8) % 3}
+    frozen = models_frozen(teacher, batch)
+    term = on_features(squared, student=connect("Dense_0", linear), teacher="Dense_0")
+    recipe = train.learner(student, combine(hint=term), optax.sgd(0.1), teacher=teacher)
+    state = recipe.init(jax.random.key(0), batch, frozen)
+    moved, _ = jax.jit(recipe.step)(state, batch, frozen)
+    before, after = (s.aux["hint"].trained["student"] for s in (state, moved))
+    assert not np.array_equal(before, after)
+    assert set(recipe.encode(moved)) == set(tree.flatten(moved.params))
+
+
+def models_frozen(model, batch):
+    return Frozen(*model.init(jax.random.key(1), batch))
