@@ -1,5 +1,6 @@
 """Which taps a loss of features reads, on which side, and through which projection."""
 
+import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -149,5 +150,7 @@ def _tap(side: str, outputs: Outputs | None, name: str) -> Any:
         raise ValueError(f"no {side}: the term reads its tap {name!r}")
     if name not in outputs.features:
         taps = sorted(outputs.features)
-        raise ValueError(f"the {side} has no tap {name!r}; there are {taps}")
+        close = difflib.get_close_matches(name, taps, n=3, cutoff=0.5)
+        hint = f"did you mean {close}? " if close else ""
+        raise ValueError(f"the {side} has no tap {name!r}; {hint}there are {taps}")
     return outputs.features[name]

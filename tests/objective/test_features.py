@@ -155,7 +155,7 @@ def test_a_term_that_learns_says_so_when_it_was_not_begun():
 
 
 def test_a_side_that_is_none_is_refused():
-    with pytest.raises(ValueError, match="of must be one of .*student.*'mine'"):
+    with pytest.raises(ValueError, match=r"of must be one of .*student.*'mine'"):
         connect("s", linear, of="mine")
 
 
