@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import optax
 
 from jdistill.build import build
@@ -23,7 +25,8 @@ def optimiser(
     Args:
         spec: `name` and arguments of an optax optimiser, with `learning_rate` the
             highest it gets; and `schedule` ('constant', or down to 0 by 'cosine' or
-            'linear'), `warmup` (steps up from 0), `clip_norm`, each of them optional.
+            'linear'), `warmup` (steps up from 0), `clip_norm`, `max_norm` (the
+            longest that the weights into a unit may be), each of them optional.
         num_steps: where the schedule ends.
 
     Raises:
@@ -34,6 +37,7 @@ def optimiser(
     """
     rest = dict(spec)
     rate, clip_norm = rest.pop("learning_rate", None), rest.pop("clip_norm", None)
+    limit = rest.pop("max_norm", None)
     if rate is None:
         raise ValueError(f"optimiser {rest.get('name')!r} needs 'learning_rate'")
     name, warmup = rest.pop("schedule", "constant"), rest.pop("warmup", 0)
@@ -47,6 +51,41 @@ def optimiser(
     up = optax.linear_schedule(0.0, rate, max(1, warmup))
     schedule = optax.join_schedules([up, down], [warmup]) if warmup else down
     tx = build(OPTAX, rest, learning_rate=schedule)
-    if clip_norm is None:
-        return tx
-    return optax.chain(optax.clip_by_global_norm(clip_norm), tx)
+    before = [] if clip_norm is None else [optax.clip_by_global_norm(clip_norm)]
+    after = [] if limit is None else [max_norm(limit)]
+    return optax.chain(*before, tx, *after) if before or after else tx
+
+
+def max_norm(limit: float) -> optax.GradientTransformation:
+    r"""Keeps the weights into each unit within a ball, after the optimiser's step.
+
+    .. math:: w_j \leftarrow w_j \min(1, c / \|w_j\|)
+
+    Args:
+        limit: c, the largest length of a column of a weight matrix.
+
+    References:
+        Hinton et al., Improving neural networks by preventing co-adaptation of feature
+        detectors, 2012 (arXiv:1207.0580).
+
+    Example:
+        >>> tx, params = max_norm(1.0), {'w': jnp.array([[3.0], [4.0]])}
+        >>> updates, _ = tx.update({'w': jnp.zeros((2, 1))}, tx.init(params), params)
+        >>> optax.apply_updates(params, updates)['w'].ravel().round(2)
+        Array([0.6, 0.8], dtype=float32)
+    """
+
+    def inside(step, w):
+        if w.ndim != 2:
+            return step
+        new = w + step
+        length = jnp.linalg.norm(new, axis=0, keepdims=True)
+        return new * jnp.minimum(1.0, limit / jnp.maximum(length, 1e-12)) - w
+
+    return optax.GradientTransformation(
+        lambda params: optax.EmptyState(),
+        lambda updates, state, params=None: (
+            jax.tree.map(inside, updates, params),
+            state,
+        ),
+    )
