@@ -69,10 +69,10 @@ def max_norm(limit: float) -> optax.GradientTransformation:
         detectors, 2012 (arXiv:1207.0580).
 
     Example:
-        >>> tx, params = max_norm(1.0), {'w': jnp.array([[3.0], [4.0]])}
+        >>> tx, params = max_norm(2.5), {'w': jnp.array([[3.0], [4.0]])}
         >>> updates, _ = tx.update({'w': jnp.zeros((2, 1))}, tx.init(params), params)
-        >>> optax.apply_updates(params, updates)['w'].ravel().round(2)
-        Array([0.6, 0.8], dtype=float32)
+        >>> optax.apply_updates(params, updates)['w'].ravel()
+        Array([1.5, 2. ], dtype=float32)
     """
 
     def inside(step, w):
