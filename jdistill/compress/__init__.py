@@ -10,6 +10,7 @@ from jdistill.compress._encoded import Quantized as Quantized
 from jdistill.compress._encoded import Sparse as Sparse
 from jdistill.compress._encoded import decode as decode
 from jdistill.compress._encoded import step_sizes as step_sizes
+from jdistill.compress._freeze import freeze as freeze
 from jdistill.compress._gradient import masked as masked
 from jdistill.compress._gradient import pull_back as pull_back
 from jdistill.compress._magnitude import global_magnitude as global_magnitude
@@ -34,6 +35,7 @@ __all__ = [
     "chain",
     "decode",
     "fake_quant",
+    "freeze",
     "global_magnitude",
     "identity",
     "magnitude",

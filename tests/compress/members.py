@@ -75,6 +75,7 @@ def _channel(x, stacked, bits=8):
 
 MEMBERS = {
     "identity": Member(compress.identity(), lambda a, b: [a, b]),
+    "freeze": Member(compress.freeze(where="out/.*"), lambda a, b: [a, b]),
     "magnitude": Member(
         compress.magnitude(sparsity=0.7), each(lambda x, _: pruned(x, 0.7))
     ),
