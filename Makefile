@@ -3,6 +3,7 @@ PYTHON ?= $(firstword $(foreach v,3.11 3.12 3.13,$(shell python$(v) -c 'import s
 NEWEST ?= $(firstword $(foreach p,python3.13 $(wildcard $(HOME)/.pyenv/versions/3.13.*/bin/python),$(shell $(p) -c 'import sys; print(sys.executable)' 2>/dev/null)) python3.13)
 BIN = .venv/bin
 CACHE = JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.cache/jax JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0.3
+BOTH = -n 2 --dist worksteal
 PIP = -m pip install --quiet --disable-pip-version-check
 
 .PHONY: demo test test-slow test-newest check lint types layers mutants bench constraints clean
@@ -11,13 +12,13 @@ demo: .venv/ready  ## a teacher compressed into a small file, with a table and a
 	$(CACHE) $(BIN)/python -m experiments.main --config=configs/stdlib_docs.py --workdir=demo
 
 test: .venv/ready-dev  ## all tests but the slow ones
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q $(BOTH)
 
 test-slow: .venv/ready-dev  ## the minutes-long ones
 	$(BIN)/python -m pytest -q -m slow
 
 test-newest: .venv-newest/ready  ## the same tests on the newest jax, Python 3.13
-	.venv-newest/bin/python -m pytest -q
+	.venv-newest/bin/python -m pytest -q $(BOTH)
 
 check: lint layers types test  ## what continuous integration runs
 

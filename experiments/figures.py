@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments.recipes import Stage
 from experiments.training import Job
 from jdistill import artifact, data, metrics, ops, report, tree
 from jdistill.evaluate import evaluate, predict
@@ -97,16 +96,6 @@ def energy(
 def float_bytes(frozen: Frozen) -> int:
     """The bytes of the parameters as the arrays they are."""
     return tree.num_bytes(frozen.params)
-
-
-def description(job: Job, stage: Stage) -> dict[str, Any]:
-    """What a file says of itself, enough to predict with it."""
-    return {
-        "model": dict(stage.spec),
-        "classes": list(job.dataset.train.classes),
-        "prepare": job.config["data"].get("prepare"),
-        "data": job.config["data"]["name"],
-    }
 
 
 def tfidf(job: Job) -> tuple[dict[str, Any], np.ndarray]:

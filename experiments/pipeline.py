@@ -80,7 +80,7 @@ def _pack(job: Job, stage: recipes.Stage, trained: Trained) -> artifact.Packed:
         trained.encoded,
         trained.frozen.state["model"],
         activations=trained.frozen.state["activations"],
-        description=figures.description(job, stage),
+        description=recipes.description(job.config, job.dataset, stage.spec),
     )
     if job.fold == job.config["folds"][0]:
         shutil.copyfile(path, job.workdir / "student.safetensors")
@@ -112,7 +112,7 @@ def _equal_bytes(job, stage, done, teacher) -> Result:
         path,
         trained.encoded,
         trained.frozen.state,
-        description=figures.description(job, stage),
+        description=recipes.description(job.config, job.dataset, stage.spec),
     )
     packed = artifact.unpack(path, like=trained.frozen.params)
     frozen = Frozen(packed.params, packed.state)

@@ -129,7 +129,8 @@ def equal_bytes(config: Spec, parts: DataSet, budget: int) -> Stage:
         return {**whole, **sizes}
 
     def size(share: int) -> int:
-        return _file_size(shrunk(share), quantise, parts)
+        spec = shrunk(share)
+        return _file_size(spec, quantise, parts, description(config, parts, spec))
 
     fits = bisect.bisect_right(range(1, SHARES + 1), budget, key=size)
     spec = shrunk(max(1, fits))
@@ -138,6 +139,16 @@ def equal_bytes(config: Spec, parts: DataSet, budget: int) -> Stage:
     tx = optimiser(run["tx"], num_steps=run["num_steps"])
     learner = train.learner(model, hard, tx, compression=quantise)
     return Stage("equal_bytes", spec, model, learner, run["num_steps"], "packed")
+
+
+def description(config: Spec, parts: DataSet, spec: Spec) -> dict[str, Any]:
+    """What a file says of itself, enough to predict with it."""
+    return {
+        "model": dict(spec),
+        "classes": list(parts.train.classes),
+        "prepare": config["data"].get("prepare"),
+        "data": config["data"]["name"],
+    }
 
 
 def _check(
@@ -175,7 +186,9 @@ def _shrink(size: Any, share: float) -> Any:
     return tuple(max(1, round(width * share)) for width in size)
 
 
-def _file_size(spec: Spec, compression: Compression, parts: DataSet) -> int:
+def _file_size(
+    spec: Spec, compression: Compression, parts: DataSet, description: Spec
+) -> int:
     """The bytes of a dense int8 file: a code an element, a step size a channel."""
     batch = next(iter(eval_batches(parts.train, batch_size=2)))
     model, key = build(models, spec), jax.random.key(0)
@@ -193,7 +206,7 @@ def _file_size(spec: Spec, compression: Compression, parts: DataSet) -> int:
     )
     with tempfile.TemporaryDirectory() as folder:
         return artifact.pack(
-            pathlib.Path(folder) / "size", encoded, state, description={"model": spec}
+            pathlib.Path(folder) / "size", encoded, state, description=description
         )
 
 

@@ -162,6 +162,7 @@ def _loop(dispatch: Dispatch, state: State, events: _Events, window: int) -> Sta
         _check(before, state, dispatch, events)
     if events.checkpoints is not None:
         events.checkpoints.save(int(state.step), state)
+        events.checkpoints.wait()
     return state
 
 

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from experiments import figures
+from experiments import figures, recipes
 from experiments.training import Job
 from jdistill import artifact, compress, models, tree
 from jdistill.data import eval_batches
@@ -43,7 +43,7 @@ def test_sizes_and_sources_are_told(found):
     assert figures.float_bytes(frozen(MODEL)) == 4 * found.row["parameters"]
     assert found.row["classes"] == ["a", "b", "c"]
     assert found.row["data"] == {"n": 5}
-    assert found.row["latency_ms"] > 0 and found.row["latency_batch"] == 64
+    assert found.row["latency_ms"] > 0 and found.row["latency_batch"] == 8
 
 
 def adds(monkeypatch, *arguments):
@@ -90,8 +90,8 @@ def test_a_table_moves_the_rows_of_the_tokens_and_not_itself(monkeypatch):
 
 def test_a_file_says_what_is_needed_to_predict(tmp_path):
     state, _ = steps(adam(), 1)
-    stage = types.SimpleNamespace(spec={"name": "mlp", "widths": (6,), "classes": 3})
-    told = figures.description(JOB, stage)
+    spec = {"name": "mlp", "widths": (6,), "classes": 3}
+    told = recipes.description(JOB.config, JOB.dataset, spec)
     encoded = {p: compress.Dense(x) for p, x in tree.flatten(state.params).items()}
     artifact.pack(tmp_path / "f", encoded, {}, description=told)
     read = artifact.unpack(tmp_path / "f").description

@@ -29,7 +29,7 @@ def window(learner=PLAIN, part=None, periods=(), **more):
 
 @pytest.mark.parametrize(
     ("periods", "wanted"),
-    [((), 64), ((4,), 4), ((20, 30), 10), ((200, 400), 50), ((7,), 7), ((1, 8), 1)],
+    [((), 96), ((4,), 4), ((20, 30), 10), ((200, 400), 50), ((7,), 7), ((1, 8), 1)],
 )
 def test_a_window_divides_every_period(periods, wanted):
     assert window(periods=periods) == wanted
