@@ -73,7 +73,7 @@ def stages(config: Spec, parts: DataSet) -> dict[str, Stage]:
     """The stages up to the quantised student, in the order they are trained."""
     hard = objective.combine(ce=objective.on_labels(losses.cross_entropy))
     soft = build(objective, config["objective"])
-    spec = {n: _complete(config[n]["model"], parts) for n in ("teacher", "student")}
+    spec = {n: complete(config[n]["model"], parts) for n in ("teacher", "student")}
     teacher, student = (build(models, spec[name]) for name in ("teacher", "student"))
     rounded = models.simulate_int8(student)
     prune = _pruner(config["pruned"]["compression"])
@@ -94,7 +94,7 @@ def stages(config: Spec, parts: DataSet) -> dict[str, Stage]:
 
     found = [stage("teacher", teacher, hard, spec=spec["teacher"])]
     if "teacher_half" in config:
-        half = _complete(config["teacher_half"]["model"], parts)
+        half = complete(config["teacher_half"]["model"], parts)
         found.append(stage("teacher_half", build(models, half), hard, spec=half))
     own = {"spec": spec["student"]}
     taught = {**own, "taught": True, "realised": "masked"}
@@ -121,7 +121,7 @@ def equal_bytes(config: Spec, parts: DataSet, budget: int) -> Stage:
     `config.equal_bytes.scale` names the sizes that shrink together.
     """
     run = config["equal_bytes"]
-    whole = _complete(config["student"]["model"], parts)
+    whole = complete(config["student"]["model"], parts)
     quantise = build(compress, config["quantised"]["compression"])
 
     def shrunk(share: int) -> dict[str, Any]:
@@ -228,7 +228,7 @@ def _keeper(spec: Spec) -> Compression:
     return build(compress, {**spec, "sparsity": spec["sparsity"]["target"]})
 
 
-def _complete(spec: Spec, parts: DataSet) -> dict[str, Any]:
+def complete(spec: Spec, parts: DataSet) -> dict[str, Any]:
     """A model's configuration with what the data say: classes, vocabulary, steps."""
     info = parts.info
     facts = {"classes": len(parts.train.classes), "steps": info.get("steps")}

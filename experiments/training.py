@@ -34,12 +34,14 @@ class Job(NamedTuple):
 class Trained(NamedTuple):
     """What a stage leaves: the model's variables, their encoding, how long it took.
 
-    `seconds` is None where a part of the run is that of an earlier process.
+    `seconds` is None where a part of the run is that of an earlier process; `aux` is
+    what the terms learned beside the model.
     """
 
     frozen: Frozen
     encoded: Mapping[str, Any]
     seconds: float | None
+    aux: Mapping[str, Any]
 
 
 def train_stage(job: Job, stage: Stage, done: Mapping[str, Frozen]) -> Trained:
@@ -72,7 +74,8 @@ def train_stage(job: Job, stage: Stage, done: Mapping[str, Frozen]) -> Trained:
         )
     seconds = None if resumed else round(time.perf_counter() - begin, 3)
     encoded = _compiled(stage.learner.encode)(state)
-    return Trained(_compiled(stage.learner.finish)(state), encoded, seconds)
+    frozen = _compiled(stage.learner.finish)(state)
+    return Trained(frozen, encoded, seconds, state.aux)
 
 
 @functools.lru_cache(maxsize=64)

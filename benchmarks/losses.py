@@ -1,0 +1,123 @@
+"""What each loss between features or rows adds to a step of a residual network.
+
+`python -m benchmarks.losses`. 'ratio' is the step with the loss over the step without:
+1 adds nothing. Losses with a projection have the multiply-adds of both steps as well.
+"""
+
+import os
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from benchmarks import _measure
+from benchmarks.overhead import stepping
+from experiments.objectives import combined
+from jdistill import models, ops, train
+from jdistill.typing import Frozen
+
+SIDE, CLASSES = 32, 10
+TAPS = ("Block_2", "Block_5", "Block_8")
+LAST = {"on": "features", "student": "Block_8", "teacher": "Block_8"}
+SOFT = {
+    "ce": {"on": "labels", "loss": "cross_entropy"},
+    "kd": {"on": "logits", "loss": "kl", "temperature": 4.0},
+}
+
+
+def through(name, taps="Block_8", **options):
+    """A tap behind a projection."""
+    return {"taps": taps, "projection": {"name": name, **options}}
+
+
+PLAIN = {
+    "activation_boundary": {},
+    "attention_transfer": {},
+    "cka": {},
+    "correlation_congruence": {},
+    "fitnet": {},
+    "fsp": {"student": TAPS[1:], "teacher": TAPS[1:]},
+    "hierarchical_context": {"student": TAPS, "teacher": TAPS},
+    "ickd": {},
+    "nst": {},
+    "pkt": {},
+    "rkd_angle": {},
+    "rkd_distance": {},
+    "similarity_preserving": {},
+}
+LEARNED = {
+    "fitnet with conv_norm": {"loss": "fitnet", "student": through("conv_norm")},
+    "mgd with generation": {"loss": "mgd", "student": through("generation")},
+    "vid with gaussian": {"loss": "vid", "student": through("gaussian")},
+    "hierarchical_context with review": {
+        "loss": "hierarchical_context",
+        "student": through("review", TAPS),
+        "teacher": TAPS,
+    },
+    "crd with a bank of 4096": {
+        "loss": "crd",
+        "student": through("embed"),
+        "teacher": through("embed"),
+        "memory": {"name": "bank", "size": 4096},
+    },
+}
+
+
+def recipe(terms, depth, taps):
+    """The student and its teacher, alike, and what the student learns."""
+    student, teacher = (
+        models.resnet(classes=CLASSES, depth=depth, taps=taps) for _ in range(2)
+    )
+    tx = optax.sgd(0.05, momentum=0.9)
+    return train.learner(student, combined(terms), tx, teacher=teacher)
+
+
+def measure(
+    *, rounds: int = 5, steps: int = 4, batch_size: int = 64, depth: int = 20
+) -> list[dict]:
+    """A row for each loss, and one for taps that no loss reads."""
+    random = np.random.default_rng(0)
+    images = random.normal(size=(batch_size, SIDE, SIDE, 3)).astype(np.float32)
+    batch = {"inputs": jnp.asarray(images), "id": jnp.arange(batch_size)}
+    batch["label"] = jnp.asarray(random.integers(0, CLASSES, batch_size))
+    teacher = models.resnet(classes=CLASSES, depth=depth)
+    frozen = Frozen(*teacher.init(jax.random.key(0), batch))
+    columns = _measure.where_and_with(os.cpu_count() or 1)
+    plain = recipe(SOFT, depth, ())
+    without = stepping(plain, batch, frozen, steps=steps)
+    adds = multiply_adds(plain, batch, frozen)
+    extra = {name: {"loss": name, **more} for name, more in PLAIN.items()} | LEARNED
+    rows = []
+    for name, term in {"taps alone": None, **extra}.items():
+        terms = SOFT if term is None else SOFT | {"extra": LAST | term}
+        ours = recipe(terms, depth, TAPS)
+        calls = {
+            "ours": stepping(ours, batch, frozen, steps=steps),
+            "theirs": without,
+        }
+        taken = _measure.in_turns(calls, rounds=rounds, turns=1)
+        counted = multiply_adds(ours, batch, frozen)
+        row = _measure.cost(
+            f"loss: {name}",
+            taken["ours"],
+            taken["theirs"],
+            steps=steps,
+            multiply_adds=counted,
+            multiply_adds_ratio=round(counted / adds, 4),
+        )
+        rows.append({**row, **columns})
+    return rows
+
+
+def multiply_adds(learner, batch, frozen) -> int:
+    """Of a whole step, forward and backward."""
+    state = jax.jit(learner.init)(jax.random.key(0), batch, frozen)
+    counted = ops.count(lambda s, b, f: learner.step(s, b, f), state, batch, frozen)
+    return int(counted.total.multiply_adds)
+
+
+if __name__ == "__main__":
+    given = vars(_measure.arguments(rounds=5, steps=4, batch_size=64, depth=20))
+    out = given.pop("out")
+    _measure.write(measure(**given), out)

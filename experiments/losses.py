@@ -1,0 +1,124 @@
+"""What does each loss gain: every one of them distils the same pair of networks.
+
+A method is a list of stages, each with its own terms, optimiser and frozen layers; the
+student of a method starts as the student alone does, and sees the same examples in the
+same order. `seed` numbers the folds as well: another one is another test set.
+"""
+
+import pathlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import scipy.stats
+
+from experiments import figures, recipes
+from experiments.objectives import combined
+from experiments.optimisers import optimiser
+from experiments.recipes import Stage
+from experiments.training import Job, train_stage
+from jdistill import compress, models, train
+from jdistill.build import build
+from jdistill.typing import Frozen, Model
+
+Row = dict[str, Any]
+
+
+def run(config: Any, workdir: pathlib.Path) -> Iterator[Row]:
+    """Yields a row for each method and seed, then what each method gains."""
+    config = config.to_dict() if hasattr(config, "to_dict") else dict(config)
+    jobs = [
+        Job({**config, "seed": 0}, recipes.dataset(config, n), n, pathlib.Path(workdir))
+        for n in config["seeds"]
+    ]
+    nets = _networks(config, jobs[0])
+    teachers: list[Frozen] = []
+    for job in jobs:
+        stage = _stage(config, "teacher", config["teacher"], nets, {})
+        teachers.append(train_stage(job, stage, {}).frozen)
+        yield _row(job, "teacher", nets["teacher"], nets, teachers[-1])
+    found: dict[str, list[float]] = {}
+    for method, stages in config["methods"].items():
+        for job, teacher in zip(jobs, teachers, strict=True):
+            student, seconds = _student(job, method, stages, nets, teacher)
+            row = _row(job, method, nets["student"], nets, teacher, student)
+            found.setdefault(method, []).append(row["accuracy"])
+            yield {**row, "seconds": seconds}
+    yield from gains(found, config["against"])
+
+
+def gains(
+    found: Mapping[str, Sequence[float]], against: Sequence[str]
+) -> Iterator[Row]:
+    r"""The mean gain of each method over others, with its interval over the seeds.
+
+    .. math:: \bar d \pm t_{n-1, 0.975} \, s_d / \sqrt n
+
+    Example:
+        >>> row, = gains({'kl': [0.9, 0.8], 'alone': [0.8, 0.7]}, ['alone'])
+        >>> round(row['difference'], 6), round(row['low'], 6)
+        (0.1, 0.1)
+    """
+    for other in against:
+        for method, values in found.items():
+            if method == other or len(values) < 2:
+                continue
+            gain = np.subtract(values, found[other])
+            reach = scipy.stats.t.ppf(0.975, len(gain) - 1) * gain.std(ddof=1)
+            reach /= np.sqrt(len(gain))
+            yield {
+                "stage": "comparison",
+                "of": method,
+                "against": other,
+                "metric": "accuracy",
+                "difference": float(gain.mean()),
+                "low": float(gain.mean() - reach),
+                "high": float(gain.mean() + reach),
+                "seeds": len(gain),
+                "seed": "all",
+            }
+
+
+def _networks(config: Mapping[str, Any], job: Job) -> dict[str, Model]:
+    spec = {side: config[side]["model"] for side in ("teacher", "student")}
+    return {
+        side: build(models, recipes.complete(one, job.dataset))
+        for side, one in spec.items()
+    }
+
+
+def _student(job, method, stages, nets, teacher) -> tuple[Frozen, float | None]:
+    """The stages of a method, each from where the one before it ended."""
+    done, learned, seconds, before = {"teacher": teacher}, {}, 0.0, None
+    for number, spec in enumerate(stages):
+        name = spec.get("name", str(number))
+        stage = _stage(job.config, f"{method}-{name}", spec, nets, learned)
+        trained = train_stage(job, stage._replace(start=before), done)
+        done[stage.name], learned[name] = trained.frozen, trained.aux
+        before = stage.name
+        unknown = seconds is None or trained.seconds is None
+        seconds = None if unknown else seconds + trained.seconds
+    return done[before], seconds
+
+
+def _stage(config, name, spec, nets: Mapping[str, Model], learned) -> Stage:
+    steps = spec.get("num_steps", config["num_steps"])
+    own = nets["teacher" if name == "teacher" else "student"]
+    where = spec.get("frozen")
+    learner = train.learner(
+        own,
+        combined(spec["terms"], learned),
+        optimiser(spec.get("tx", config["tx"]), num_steps=steps),
+        teacher=None if own is nets["teacher"] else nets["teacher"],
+        compression=None if where is None else compress.freeze(where=where),
+    )
+    taught = own is not nets["teacher"]
+    return Stage(name, {}, own, learner, steps, taught=taught)
+
+
+def _row(job, stage, model, nets, teacher, frozen=None) -> Row:
+    frozen = teacher if frozen is None else frozen
+    found = figures.of(job, model, frozen, (nets["teacher"], teacher))
+    size = {"bytes": figures.float_bytes(frozen)}
+    place = {"seed": job.fold, "fold": job.fold}
+    return {"stage": stage, "realised": "dense", **place, **size, **found.row}

@@ -1,0 +1,80 @@
+"""From a configuration's terms to an objective."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from jdistill import losses, objective, projections, schedules
+from jdistill.build import build
+from jdistill.typing import Aux, Objective, Term
+
+ON = ("labels", "logits", "features", "params")
+Spec = Mapping[str, Any]
+Learned = Mapping[str, Mapping[str, Aux]]
+"""What the terms of earlier stages learned, by stage and term."""
+
+
+def combined(terms: Spec, learned: Learned | None = None) -> Objective:
+    """The objective of a configuration's terms, by their names.
+
+    A term is `{'on': 'labels' | 'logits' | 'features' | 'params', 'loss': name,
+    'weight': w, ...}` with the loss's own numbers; `student` and `teacher` of features
+    are a tap, several, or `{'taps': ..., 'projection': {'name': ...}, 'of': ...,
+    'learned_in': 'stage/term/side'}`. A number may be `{'name': ...}` of a schedule.
+
+    Args:
+        terms: by name.
+        learned: what earlier stages learned.
+
+    Returns:
+        The weighted sum.
+
+    Raises:
+        ValueError: an unknown loss, argument, projection, schedule or stage.
+
+    Example:
+        >>> import jax
+        >>> goal = combined({'ce': {'on': 'labels', 'loss': 'cross_entropy'}})
+        >>> sorted(goal.count({'label': jax.numpy.zeros(3, int)}))
+        ['ce']
+    """
+    return objective.combine(
+        **{name: _term(name, spec, learned or {}) for name, spec in terms.items()}
+    )
+
+
+def _term(name: str, spec: Spec, learned: Learned) -> Term:
+    spec = {key: _number(value) for key, value in spec.items()}
+    on, weight = spec.pop("on", None), spec.pop("weight", 1.0)
+    if on not in ON:
+        raise ValueError(f"term {name!r}: on is {on!r}; valid: {', '.join(ON)}")
+    if spec.get("loss") not in losses.__all__:
+        valid = ", ".join(losses.__all__)
+        raise ValueError(f"term {name!r}: no loss {spec.get('loss')!r}; valid: {valid}")
+    loss = getattr(losses, spec.pop("loss"))
+    if on == "features":
+        for side in ("student", "teacher"):
+            spec[side] = _source(spec[side], learned)
+        if "memory" in spec:
+            spec["memory"] = build(objective, spec["memory"])
+    return getattr(objective, f"on_{on}")(loss, **spec) * weight
+
+
+def _number(value: Any) -> Any:
+    """A schedule where the configuration names one."""
+    named = isinstance(value, Mapping) and value.get("name") in schedules.__all__
+    return build(schedules, value) if named else value
+
+
+def _source(spec: Any, learned: Learned) -> Any:
+    if not isinstance(spec, Mapping):
+        return spec
+    rest = dict(spec)
+    taps, projection = rest.pop("taps"), build(projections, rest.pop("projection"))
+    place, fixed = rest.pop("learned_in", None), None
+    if place is not None:
+        stage, term, side = place.split("/")
+        if stage not in learned:
+            valid = ", ".join(learned) or "none"
+            raise ValueError(f"learned_in: no earlier stage {stage!r}; there: {valid}")
+        fixed = learned[stage][term].trained[side]
+    return objective.connect(taps, projection, fixed=fixed, **rest)

@@ -1,0 +1,98 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from experiments import hinton2015
+from experiments.optimisers import max_norm, optimiser
+from jdistill import data, models
+from jdistill.typing import Outputs
+
+LABELS = np.array([3, 3, 7, 8, 1])
+
+
+def job(tmp_path):
+    inputs = np.zeros((5, 2, 2, 1), np.float32)
+    test = data.in_memory(
+        {"inputs": inputs, "label": LABELS}, classes=tuple("0123456789"), name="five"
+    )
+    return hinton2015.Job({"student": {"epochs": 4}}, 0, tmp_path, test)
+
+
+def one_hot(found):
+    return np.eye(10, dtype=np.float32)[found]
+
+
+def echo():
+    return models.from_function(lambda params, x: x.reshape(len(x), -1))
+
+
+def moved(model, images, key=0, train=True):
+    key = jax.random.key(key)
+    return model.apply({}, {}, {"inputs": images}, train=train, key=key)[0].logits
+
+
+def test_images_move_by_whole_pixels_each_its_own_way():
+    images = jnp.zeros((200, 7, 7, 1)).at[:, 3, 3].set(1.0)
+    model = hinton2015.jittered(echo(), pixels=2, dropout=0.0)
+    found = moved(model, images).reshape(200, 7, 7)
+    assert np.all(found.sum((1, 2)) == 1)
+    rows, columns = (set(at.tolist()) for at in np.nonzero(found)[1:])
+    assert rows == columns == {1, 2, 3, 4, 5}
+
+
+def test_images_are_still_where_there_is_no_training():
+    images = jax.random.normal(jax.random.key(0), (3, 4, 4, 1))
+    model = hinton2015.jittered(echo(), pixels=2, dropout=0.5)
+    assert np.array_equal(moved(model, images, train=False), images.reshape(3, -1))
+
+
+def test_pixels_left_out_keep_the_mean():
+    model = hinton2015.jittered(echo(), pixels=0, dropout=0.2)
+    found = moved(model, jnp.ones((50, 20, 20, 1)))
+    assert set(np.unique(found)) == {0.0, np.float32(1.25)}
+    assert found.mean() == pytest.approx(1.0, abs=0.01)
+
+
+def test_errors_are_counted_and_those_of_threes_apart(tmp_path):
+    row = hinton2015._row(job(tmp_path), "alone", one_hot([3, 5, 7, 1, 1]), 4)
+    assert (row["errors"], row["errors_threes"], row["paper"]) == (2, 1, 146)
+    assert row["accuracy"] == pytest.approx(0.6)
+
+
+def test_a_bias_is_moved_no_further_than_it_helps(tmp_path):
+    logits = 2.0 * one_hot([5, 5, 7, 8, 1])  # the threes lose by 2
+    row = hinton2015._corrected(job(tmp_path), "no_threes", logits, (3,), 1)
+    assert row["errors"] == 0 and row["run"] == "no_threes_corrected"
+    assert row["bias"] == pytest.approx(2.1)
+    logits = one_hot([7, 7, 7, 8, 7]) + 0.5 * one_hot([3, 3, 3, 3, 1])
+    row = hinton2015._corrected(job(tmp_path), "only_78", logits, (7, 8), -1)
+    assert row["errors"] == 2 and row["bias"] == pytest.approx(-0.6)
+
+
+def test_weights_into_a_unit_stay_within_a_ball():
+    tx = optax.chain(optax.sgd(10.0), max_norm(1.5))
+    params = {"w": jnp.ones((3, 2)), "b": jnp.ones(2)}
+    grads = {"w": jnp.array([[1.0, 0.1]] * 3), "b": jnp.ones(2)}
+    updates, _ = tx.update(grads, tx.init(params), params)
+    found = optax.apply_updates(params, updates)
+    np.testing.assert_allclose(np.linalg.norm(found["w"], axis=0), [1.5, 0], atol=1e-6)
+    assert np.all(found["b"] == -9)
+
+
+def test_a_configuration_asks_for_the_ball_by_name():
+    spec = {"name": "sgd", "learning_rate": 1.0, "max_norm": 1.0}
+    tx, params = optimiser(spec, num_steps=1), {"w": jnp.full((4, 1), 2.0)}
+    updates, _ = tx.update(
+        jax.tree.map(jnp.zeros_like, params), tx.init(params), params
+    )
+    assert np.linalg.norm(params["w"] + updates["w"]) == pytest.approx(1.0)
+
+
+def test_outputs_keep_their_form():
+    model = hinton2015.jittered(echo(), pixels=1, dropout=0.1)
+    out, state = model.apply(
+        {}, {}, {"inputs": jnp.ones((2, 4, 4, 1))}, train=True, key=jax.random.key(0)
+    )
+    assert isinstance(out, Outputs) and state == {}
