@@ -1,0 +1,84 @@
+"""What do losses between features gain on 8x8 digits?
+
+Question: a residual network of 8 layers learns from one of 20 on digits. Which loss
+between their feature maps gains something over labels alone, and over plain KL?
+Cost: about twenty minutes on two CPU cores, nothing to download.
+Command: python -m experiments.main --config=configs/features.py --workdir=runs/features
+Expected: the table of docs/losses.md, of which this is a part.
+"""
+
+import ml_collections
+
+from experiments.pairs import KL, STUDENT, TEACHER, beside, residual_digits, through
+
+FEW = ("fitnet", "factor_transfer", "hierarchical_context")
+
+
+def get_config(arg: str = "") -> ml_collections.ConfigDict:
+    """`''` is the published run, `smoke` a run of seconds."""
+    smoke = arg == "smoke"
+    steps = 6 if smoke else 400
+    return residual_digits(methods(steps), smoke=smoke, few=FEW)
+
+
+def methods(steps: int) -> dict[str, list[dict]]:
+    """Each loss at its usual weight beside the labels; stages where the paper has."""
+    on, middle, last = "features", dict(teacher=TEACHER[1]), dict(teacher=TEACHER[2])
+
+    def hint(loss, weight, projection=None, at=last, **more):
+        tap = STUDENT[1 if at is middle else 2]
+        student = tap if projection is None else through(projection, tap)
+        return beside(weight, on=on, loss=loss, student=student, **{**at, **more})
+
+    paraphrase = dict(
+        name="paraphraser",
+        num_steps=steps,
+        frozen=".*",
+        terms=dict(
+            itself=dict(
+                on=on,
+                loss="fitnet",
+                student=through("paraphraser", TEACHER[2], of="teacher"),
+                teacher=TEACHER[2],
+            )
+        ),
+    )
+    factor = through(
+        "paraphraser_factor", TEACHER[2], learned_in="paraphraser/itself/student"
+    )
+    guided = dict(
+        on=on,
+        loss="fitnet",
+        student=through("conv_norm", STUDENT[1]),
+        teacher=TEACHER[1],
+    )
+    levels = dict(teacher=TEACHER, student=through("review", STUDENT))
+    return {
+        "fitnet": hint("fitnet", 100.0, "conv_norm"),
+        "fitnet in stages": [
+            dict(
+                name="hint",
+                num_steps=steps,
+                frozen="Block_2/.*|Dense_0/.*",
+                terms=dict(hint=guided),
+            ),
+            dict(name="kd", **KL[0]),
+        ],
+        "attention_transfer": hint("attention_transfer", 1000.0, at=middle),
+        "cosine": hint("cosine", 1.0, "linear", per="example"),
+        "activation_boundary": hint("activation_boundary", 1.0, "conv_norm"),
+        "ofd": hint("ofd", 1e-3, "conv_norm", margin=-0.5),
+        "factor_transfer": [
+            paraphrase,
+            *hint("factor_transfer", 200.0, "translator", teacher=factor),
+        ],
+        "nst": hint("nst", 50.0, at=middle),
+        "vid": hint("vid", 1.0, "gaussian"),
+        "fsp": beside(
+            50.0, on=on, loss="fsp", student=STUDENT[1:], teacher=TEACHER[1:]
+        ),
+        "mgd": hint("mgd", 2e-5, "generation"),
+        "hierarchical_context": beside(
+            1.0, on=on, loss="hierarchical_context", **levels
+        ),
+    }

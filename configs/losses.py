@@ -1,0 +1,20 @@
+"""One table of all losses: each distils the same pair of residual networks on digits.
+
+Question: which losses between logits, features and relations gain something over the
+student alone, and over plain KL, beyond the noise of five seeds?
+Cost: about an hour on two CPU cores, nothing to download; it goes on where it stopped.
+Command: python -m experiments.main --config=configs/losses.py --workdir=runs/losses
+Expected: docs/results.md. Most gains are within the noise.
+"""
+
+import ml_collections
+
+from configs import features, logits, relations
+
+
+def get_config(arg: str = "") -> ml_collections.ConfigDict:
+    """`''` is the published run, `smoke` a run of seconds."""
+    c = logits.get_config(arg)
+    for family in (features, relations):
+        c.methods.update(family.get_config(arg).methods)
+    return c

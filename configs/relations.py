@@ -1,0 +1,45 @@
+"""What do losses between relations of examples gain on 8x8 digits?
+
+Question: a residual network of 8 layers learns from one of 20 on digits. Does it help
+that its examples lie to each other as they do for the teacher?
+Cost: about fifteen minutes on two CPU cores, nothing to download.
+Command: python -m experiments.main --config=configs/relations.py --workdir=runs/rel
+Expected: the table of docs/losses.md, of which this is a part.
+"""
+
+import ml_collections
+
+from experiments.pairs import STUDENT, TEACHER, beside, residual_digits, through
+
+FEW = ("rkd", "crd")
+
+
+def get_config(arg: str = "") -> ml_collections.ConfigDict:
+    """`''` is the published run, `smoke` a run of seconds."""
+    return residual_digits(methods(), smoke=arg == "smoke", few=FEW)
+
+
+def methods() -> dict[str, list[dict]]:
+    """Each loss at its usual weight beside the labels."""
+    last = dict(on="features", student=STUDENT[2], teacher=TEACHER[2])
+
+    def related(loss, weight, **more):
+        return beside(weight, **{**last, "loss": loss, **more})
+
+    both = related("rkd_distance", 25.0)
+    both[0]["terms"]["angle"] = dict(last, loss="rkd_angle", weight=50.0)
+    embedded = {
+        "student": through("embed", STUDENT[2]),
+        "teacher": through("embed", TEACHER[2]),
+    }
+    return {
+        "rkd_distance": related("rkd_distance", 25.0),
+        "rkd_angle": related("rkd_angle", 50.0),
+        "rkd": both,
+        "similarity_preserving": related("similarity_preserving", 3000.0),
+        "pkt": related("pkt", 30000.0),
+        "correlation_congruence": related("correlation_congruence", 0.02),
+        "crd": related("crd", 0.8, **embedded, memory=dict(name="bank", size=1024)),
+        "cka": related("cka", 1.0),
+        "ickd": related("ickd", 2.5, student=through("linear", STUDENT[2])),
+    }
