@@ -22,7 +22,7 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     c.devices = 1
     c.batch_size = 64
     c.eval_batch = 256
-    c.eval_every = 10 if smoke else 50
+    c.eval_every = 10 if smoke else 100
     c.save_every = 10 if smoke else 200
     c.data = dict(
         name="stdlib_docs",
@@ -48,12 +48,12 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
 
     c.teacher = stage(500, model=ngrams(32768, 16))
     c.teacher_half = stage(500, model=ngrams(32768, 8))
-    c.student = stage(400, model=ngrams(16384, 12))
-    c.objective = dict(name="hinton", temperature=2.0, alpha=0.5)
-    c.distilled = stage(400)
-    sparsity = dict(name="cubic", start=0, end=10 if smoke else 180, target=0.68)
+    c.student = stage(600, model=ngrams(24576, 12))
+    c.objective = dict(name="hinton", temperature=3.0, alpha=0.9)
+    c.distilled = stage(600)
+    sparsity = dict(name="cubic", start=0, end=10 if smoke else 240, target=0.8)
     c.pruned = stage(
-        300,
+        400,
         learning_rate=5e-3,
         compression=dict(
             name="magnitude",
@@ -70,7 +70,7 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
         ),
     )
     # As many steps as the three stages of the student together.
-    c.equal_bytes = stage(800, scale=("num_buckets",))
+    c.equal_bytes = stage(1100, scale=("num_buckets",))
     c.baseline = True
     c.comparisons = (
         ("packed", "teacher"),
@@ -84,5 +84,5 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
 
 def sweep():
     """Overrides to try, one run each."""
-    for temperature in (1.0, 3.0, 10.0):
+    for temperature in (1.0, 2.0, 3.0, 10.0):
         yield {"objective.temperature": temperature}

@@ -1,5 +1,6 @@
 """The examples of the pages run, in the order of the page and in one namespace."""
 
+import ast
 import pathlib
 import re
 
@@ -20,6 +21,10 @@ def code(page):
     return "\n".join(lines)
 
 
+def blocks(page):
+    return re.findall(r"^```python\n(.*?)^```", page.read_text(), re.S | re.M)
+
+
 @pytest.mark.parametrize(
     "name", [name for name, page in PAGES.items() if code(page).strip()]
 )
@@ -27,6 +32,16 @@ def test_the_examples_of_a_page_run(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     exec(compile(code(PAGES[name]), str(PAGES[name]), "exec"), {"__name__": name})
     assert not list(tmp_path.iterdir()), "an example writes to a folder of its own"
+
+
+def test_the_first_session_of_the_readme_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    first = blocks(ROOT / "README.md")[1]
+    assert len([line for line in first.splitlines() if line]) <= 15
+    exec(compile(first, "README.md", "exec"), {"__name__": "readme"})
+    size, _, figures = capsys.readouterr().out.split(maxsplit=2)
+    assert int(size) == (tmp_path / "student.safetensors").stat().st_size < 5000
+    assert ast.literal_eval(figures)["accuracy"] > 0.93
 
 
 def test_the_contents_list_every_page():

@@ -4,6 +4,7 @@ import contextlib
 import importlib.util
 import json
 import pathlib
+import re
 
 import pytest
 from ml_collections import ConfigDict
@@ -39,10 +40,12 @@ def smoke_cases():
 
 
 @pytest.mark.parametrize("path", tuple(smoke_cases()))
-def test_each_configuration_runs_in_its_smoke_mode(path, tmp_path, capsys, request):
+def test_each_configuration_runs_in_its_smoke_mode(
+    path, tmp_path, capsys, request, monkeypatch
+):
     if request.node.get_closest_marker("realdata"):
         request.getfixturevalue("data_folder")
-    workdir = tmp_path / "run"
+    workdir = tmp_path / "demo"
     flags = [f"--config={path}:smoke", f"--workdir={workdir}"]
     assert main.main(["main", *flags]) == 0, capsys.readouterr().err
     found = read_rows(workdir / "rows.jsonl")
@@ -59,6 +62,12 @@ def test_each_configuration_runs_in_its_smoke_mode(path, tmp_path, capsys, reque
     assert abs(packed["accuracy"] - by_stage["executed"]["accuracy"]) < 0.02
     assert equal["bytes"] <= packed["bytes"] < by_stage["student"]["bytes"]
     assert (workdir / "report.html").exists()
+    if path.stem == "stdlib_docs":
+        monkeypatch.chdir(tmp_path)
+        page = (ROOT / "README.md").read_text()
+        exec(re.search(r"```python\n(.*?)```", page, re.S)[1], {"__name__": "readme"})
+        shown = capsys.readouterr().out.splitlines()[-1]
+        assert shown in found[0]["classes"]
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
