@@ -93,6 +93,25 @@ class Aux(NamedTuple):
     memory: Tree = ()
 
 
+class Projection(NamedTuple):
+    """A learned map from the features of one network towards those of the other.
+
+    It trains beside the student and is never exported: its parameters are `Aux.trained`
+    of the term that uses it.
+
+    * `init(key, feature, like) -> params`: `feature` is one tap of its own side or a
+      tuple of them, `like` the other side's as they are. Only their shapes are read:
+      widths and sizes come from them.
+    * `apply(params, feature, like, *, mask=None, key=None) -> feature`: examples stand
+      along the first axis of every array it gives, in float32. `mask` `[batch]` names
+      the real ones, where statistics are taken over the batch; `key` draws what is
+      random, and without it nothing is.
+    """
+
+    init: Callable[..., Tree]
+    apply: Callable[..., Any]
+
+
 class Term(NamedTuple):
     """One loss with its weight.
 

@@ -56,7 +56,7 @@ def slope(member, arguments, context, numbers):
     def total(first):
         return apply(member, (first, *rest), context, numbers).sum()
 
-    return jax.grad(total)(jax.tree.map(jnp.asarray, first))
+    return jax.jit(jax.grad(total))(jax.tree.map(jnp.asarray, first))
 
 
 def rows_of(values, index):
