@@ -10,7 +10,7 @@ from jdistill.typing import Projection
 SLOPE = 0.1
 
 
-def paraphraser(*, rate: float = 0.5) -> Projection:
+def paraphraser(*, rate: float | int = 0.5) -> Projection:
     r"""A convolutional autoencoder of the teacher's map; gives its reconstruction.
 
     .. math:: y = D(E(x)), \quad E, D = \text{three 3 x 3 convolutions, each with a
@@ -48,7 +48,7 @@ def paraphraser(*, rate: float = 0.5) -> Projection:
     return each_level(_autoencoder(rate), apply)
 
 
-def paraphraser_factor(*, rate: float = 0.5) -> Projection:
+def paraphraser_factor(*, rate: float | int = 0.5) -> Projection:
     r"""The factor of the teacher's map, from a trained `paraphraser`.
 
     .. math:: y = E(x)
@@ -86,7 +86,7 @@ def paraphraser_factor(*, rate: float = 0.5) -> Projection:
     return each_level(_autoencoder(rate), apply)
 
 
-def translator(*, rate: float = 0.5) -> Projection:
+def translator(*, rate: float | int = 0.5) -> Projection:
     r"""The student's map as a factor of the teacher's, for `losses.factor_transfer`.
 
     .. math:: y = \text{three 3 x 3 convolutions of } x \text{, each with batch

@@ -9,7 +9,9 @@ from jdistill.projections._layers import apply_dense, dense, need, positive
 from jdistill.typing import Projection
 
 
-def gaussian(*, hidden: int | None = None, init_variance: float = 5.0) -> Projection:
+def gaussian(
+    *, hidden: int | None = None, init_variance: float | int = 5.0
+) -> Projection:
     r"""Mean and raw variance of the teacher's features, for `losses.vid`.
 
     .. math:: \mu = \max(0, \max(0, x W_1) W_2) W_3, \quad

@@ -9,7 +9,7 @@ from jdistill.projections._levels import each_level
 from jdistill.typing import Projection
 
 
-def generation(*, mask_ratio: float = 0.65, per: str = "position") -> Projection:
+def generation(*, mask_ratio: float | int = 0.65, per: str = "position") -> Projection:
     r"""A generator of the teacher's map from the student's masked one, for `mgd`.
 
     .. math:: y = \max(0, (m \odot x W) * K_1 + b_1) * K_2 + b_2, \quad
