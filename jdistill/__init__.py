@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from jdistill import models as models
     from jdistill import objective as objective
     from jdistill import ops as ops
+    from jdistill import projections as projections
     from jdistill import report as report
     from jdistill import schedules as schedules
     from jdistill import train as train
@@ -71,6 +72,7 @@ __all__ = [
     "ops",
     "pack",
     "predict",
+    "projections",
     "report",
     "run",
     "schedules",

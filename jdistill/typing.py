@@ -94,12 +94,18 @@ class Aux(NamedTuple):
 
 
 class Projection(NamedTuple):
-    """A small network between a tap and a loss, trained beside the student.
+    """A learned map from the features of one network towards those of the other.
 
-    * `init(key, feature, like) -> params`: `feature` is a tap or a tuple of taps,
-      `like` the other side's, from which widths and sizes are taken.
-    * `apply(params, feature, like, *, mask=None, key=None) -> feature`: `mask` is
-      `[batch]`, 0 for padding; `key` is for what is drawn anew in each step.
+    It trains beside the student and is never exported: its parameters are `Aux.trained`
+    of the term that uses it.
+
+    * `init(key, feature, like) -> params`: `feature` is one tap of its own side or a
+      tuple of them, `like` the other side's as they are. Only their shapes are read:
+      widths and sizes come from them.
+    * `apply(params, feature, like, *, mask=None, key=None) -> feature`: examples stand
+      along the first axis of every array it gives, in float32. `mask` `[batch]` names
+      the real ones, where statistics are taken over the batch; `key` draws what is
+      random, and without it nothing is.
     """
 
     init: Callable[..., Tree]

@@ -24,6 +24,7 @@ NAMESPACES = [
         "objective",
         "ops",
         "predictor",
+        "projections",
         "report",
         "schedules",
         "train",

@@ -56,7 +56,7 @@ def slope(member, arguments, context, numbers):
     def total(first):
         return apply(member, (first, *rest), context, numbers).sum()
 
-    return jax.grad(total)(jax.tree.map(jnp.asarray, first))
+    return jax.jit(jax.grad(total))(jax.tree.map(jnp.asarray, first))
 
 
 def rows_of(values, index):
@@ -279,7 +279,7 @@ def test_shapes_that_do_not_fit_are_refused(member):
     for rows in (slice(1), slice(3), None):
         wrong = rows_of(second, rows)
         with pytest.raises(REFUSED):
-            apply(member, (first, wrong), context, {})
+            apply(member, (first, wrong), context, member.numbers[0])
 
 
 @family(lambda member: member.per_example and member.at_teacher is not None)
@@ -287,7 +287,9 @@ def test_shapes_that_do_not_fit_are_refused_without_the_checks_of_tests(member):
     (first, second), context = jax.tree.map(jnp.asarray, arrays(member))
     for rows in (slice(1), slice(3), None):
         with pytest.raises(ValueError, match=r"student has shape .*, teacher"):
-            inspect.unwrap(member.loss)(first, rows_of(second, rows), **context)
+            inspect.unwrap(member.loss)(
+                first, rows_of(second, rows), **context, **member.numbers[0]
+            )
 
 
 @family(lambda member: not member.per_example)

@@ -1,0 +1,46 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jdistill import losses, projections
+from tests.projections.members import arrays
+
+KEY = jax.random.key(0)
+
+
+def test_the_mean_comes_from_three_products_with_relus_between():
+    student, teacher = arrays((4, 3)), arrays((4, 5))
+    projection = projections.gaussian(hidden=6)
+    params = jax.jit(projection.init)(KEY, student, teacher)
+    one, two, three = (np.float64(layer["kernel"]) for layer in params["mean"])
+    wanted = np.maximum(np.maximum(student @ one, 0) @ two, 0) @ three
+    mean, raw = projection.apply(params, student, teacher)
+    np.testing.assert_allclose(mean, wanted, rtol=1e-5, atol=1e-6)
+    assert one.shape == (3, 6) and two.shape == (6, 6) and raw.shape == (4, 1, 5)
+
+
+@pytest.mark.parametrize("variance", [1e-3, 1.0, 5.0, 200.0])
+def test_the_variance_starts_where_it_is_asked_to(variance):
+    student, teacher = arrays((3,)), arrays((5,))
+    projection = projections.gaussian(init_variance=variance)
+    params = jax.jit(projection.init)(KEY, student, teacher)
+    found = jax.nn.softplus(params["raw_variance"])
+    np.testing.assert_allclose(found, variance, rtol=1e-4)
+
+
+def test_the_variance_is_that_of_the_loss():
+    student, teacher = arrays((3,)), arrays((5,))
+    projection = projections.gaussian()
+    params = jax.jit(projection.init)(KEY, student, teacher)
+    mean, _ = projection.apply(params, student, teacher)
+    found = losses.vid(projection.apply(params, student, teacher), jnp.array(teacher))
+    wanted = 0.5 * (np.log(5) + (np.asarray(mean) - teacher) ** 2 / 5)
+    np.testing.assert_allclose(found, wanted.mean(-1), rtol=1e-4)
+
+
+def test_wrong_numbers_are_named():
+    with pytest.raises(ValueError, match="hidden must be 1 or more, got 0"):
+        projections.gaussian(hidden=0)
+    with pytest.raises(ValueError, match="init_variance must be above 0, got -1"):
+        projections.gaussian(init_variance=-1)
