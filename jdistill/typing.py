@@ -127,6 +127,19 @@ class Term(NamedTuple):
     __rmul__ = __mul__
 
 
+class Memory(NamedTuple):
+    """What a loss remembers of earlier batches: a bounded tree of arrays.
+
+    * `init(student, teacher, batch) -> tree`: the arrays that a loss compares, for
+      their widths; what they hold is not kept.
+    * `update(tree, student, teacher, batch) -> tree`: with the arrays of one more
+      batch, padded rows left out. The same program however much is remembered.
+    """
+
+    init: Callable[..., Tree]
+    update: Callable[..., Tree]
+
+
 class Objective(NamedTuple):
     """A named sum of terms, `L = sum_i w_i(step) * mean_i`.
 

@@ -6,6 +6,7 @@ gets, and what it counts: examples or tokens.
 """
 
 from jdistill.metrics._examples import weighted_mean as weighted_mean
+from jdistill.objective._bank import bank as bank
 from jdistill.objective._combine import combine as combine
 from jdistill.objective._recipes import distillation as distillation
 from jdistill.objective._recipes import hinton as hinton
@@ -15,6 +16,7 @@ from jdistill.objective._terms import on_logits as on_logits
 from jdistill.objective._terms import on_params as on_params
 
 __all__ = [
+    "bank",
     "combine",
     "distillation",
     "hinton",
