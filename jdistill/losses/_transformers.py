@@ -203,6 +203,12 @@ def _same_tokens(student, teacher):
 
 
 def _same_heads(student, teacher):
+    for name, (query, key) in (("student", student), ("teacher", teacher)):
+        if query.shape != key.shape:
+            raise ValueError(
+                f"the {name}'s query has shape {query.shape}, its key {key.shape}: "
+                "they must be equal"
+            )
     if student[0].shape[:3] != teacher[0].shape[:3]:
         raise ValueError(
             f"student has shape {student[0].shape}, teacher {teacher[0].shape}: their "
