@@ -143,8 +143,10 @@ def test_vmap_equals_the_batch(member, numbers):
     one = jax.tree.map(lambda x: x[:, None], (arguments, each))
     if member.any_batch:
         one = arguments, each
-    found = jax.vmap(lambda a, c: member.loss(*a, **c, **shared, **numbers))(*one)
-    whole = member.loss(*arguments, **context, **numbers)
+    found = jax.jit(jax.vmap(lambda a, c: member.loss(*a, **c, **shared, **numbers)))(
+        *one
+    )
+    whole = apply(member, arguments, context, numbers)
     np.testing.assert_allclose(found.reshape(whole.shape), whole, rtol=2e-5, atol=2e-6)
 
 
