@@ -76,8 +76,7 @@ def rkd_angle(
 
     with the Huber function h of `rkd_distance`, e = 0 where two rows are equal, and j
     the corner of the angle. All triplets are taken: an array of batch^3 angles is 8 MB
-    at 128 examples and 67 MB at 256, and a gradient holds several at a time. It does
-    not grow with the width.
+    at 128 examples and 67 MB at 256, whatever the width, and a gradient holds five.
 
     Args:
         student: features x^s, flattened to `[batch, dim]`.
