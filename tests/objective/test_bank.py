@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jdistill import losses
-from jdistill.objective import bank
+from jdistill.objective import _bank, bank
 
 
 def rows(ids, dim=2):
@@ -56,6 +56,13 @@ def test_of_a_batch_larger_than_the_bank_the_last_real_rows_stay():
     assert sorted(np.asarray(tree["ids"])) == [12, 13, 14]
     assert tree["ids"][(int(tree["next"]) - 1) % 3] == 14
     assert np.array_equal(tree["student"], rows(tree["ids"]))
+
+
+def test_no_two_rows_of_a_batch_go_to_one_place():
+    """Which of them a scatter would keep is up to the device."""
+    real = jnp.array([True, True, False, True, True, True])
+    places, written = _bank._places(real, jnp.int32(1), 3)
+    assert list(places) == [3, 3, 3, 0, 1, 2] and written == 5
 
 
 def test_one_program_serves_an_empty_and_a_full_bank():
