@@ -66,11 +66,11 @@ def methods(steps: int) -> dict[str, list[dict]]:
         ],
         "attention_transfer": hint("attention_transfer", 1000.0, at=middle),
         "cosine": hint("cosine", 1.0, "linear", per="example"),
-        "activation_boundary": hint("activation_boundary", 1.0, "conv_norm"),
+        "activation_boundary": hint("activation_boundary", 3e-3, "conv_norm"),
         "ofd": hint("ofd", 1e-3, "conv_norm", margin=-0.5),
         "factor_transfer": [
             paraphrase,
-            *hint("factor_transfer", 200.0, "translator", teacher=factor),
+            *hint("factor_transfer", 500.0, "translator", teacher=factor),
         ],
         "nst": hint("nst", 50.0, at=middle),
         "vid": hint("vid", 1.0, "gaussian"),

@@ -113,11 +113,12 @@ class Projection(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """What a term keeps from step to step of the features that it compares.
+    """What a loss remembers of earlier batches: a bounded tree of arrays.
 
-    * `init(student, teacher, batch) -> tree`
-    * `update(tree, student, teacher, batch) -> tree`: after the gradient, with what
-      the loss compared. Padded examples leave no trace.
+    * `init(student, teacher, batch) -> tree`: the arrays that a loss compares, for
+      their widths; what they hold is not kept.
+    * `update(tree, student, teacher, batch) -> tree`: with the arrays of one more
+      batch, padded rows left out. The same program however much is remembered.
     """
 
     init: Callable[..., Tree]

@@ -6,6 +6,7 @@ gets, and what it counts: examples or tokens.
 """
 
 from jdistill.metrics._examples import weighted_mean as weighted_mean
+from jdistill.objective._bank import bank as bank
 from jdistill.objective._combine import combine as combine
 from jdistill.objective._connect import connect as connect
 from jdistill.objective._features import on_features as on_features
@@ -16,6 +17,7 @@ from jdistill.objective._terms import on_logits as on_logits
 from jdistill.objective._terms import on_params as on_params
 
 __all__ = [
+    "bank",
     "combine",
     "connect",
     "distillation",

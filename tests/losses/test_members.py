@@ -41,7 +41,8 @@ def floats(function, values):
 
 def apply(member, arguments, context, numbers):
     arguments, context = jax.tree.map(jnp.asarray, (tuple(arguments), dict(context)))
-    return member.loss(*arguments, **context, **numbers)
+    compiled = jax.jit(lambda a, c: member.loss(*a, **c, **numbers))
+    return compiled(arguments, context)
 
 
 def exact(member, arguments, context, numbers):
@@ -87,7 +88,9 @@ def test_values_equal_the_float64_equation(member, numbers, batch):
 def test_values_equal_those_worked_out_by_hand(name):
     assert MEMBERS[name].golden
     for arguments, numbers, wanted in MEMBERS[name].golden:
-        context = {k: v for k, v in numbers.items() if isinstance(v, np.ndarray)}
+        context = {
+            k: v for k, v in numbers.items() if isinstance(v, (np.ndarray, dict))
+        }
         numbers = {k: v for k, v in numbers.items() if k not in context}
         arguments = floats(np.float32, arguments)
         found = apply(MEMBERS[name], arguments, context, numbers)
@@ -98,7 +101,7 @@ def test_values_equal_those_worked_out_by_hand(name):
 def test_values_equal_a_second_implementation(member):
     arguments, context = arrays(member)
     wanted = member.second(*arguments, **context)
-    found = apply(member, arguments, context, {})
+    found = apply(member, arguments, context, member.numbers[0])
     np.testing.assert_allclose(found, wanted, rtol=5e-5, atol=5e-6)
 
 
@@ -135,11 +138,15 @@ def test_compiled_equals_eager(member, numbers):
 @each_where(lambda member: member.per_example and not member.relates)
 def test_vmap_equals_the_batch(member, numbers):
     arguments, context = jax.tree.map(jnp.asarray, arrays(member))
-    one = jax.tree.map(lambda x: x[:, None], (arguments, context))
+    shared = {name: context[name] for name in member.shared}
+    each = {name: context[name] for name in context if name not in shared}
+    one = jax.tree.map(lambda x: x[:, None], (arguments, each))
     if member.any_batch:
-        one = arguments, context
-    found = jax.vmap(lambda a, c: member.loss(*a, **c, **numbers))(*one)
-    whole = member.loss(*arguments, **context, **numbers)
+        one = arguments, each
+    found = jax.jit(jax.vmap(lambda a, c: member.loss(*a, **c, **shared, **numbers)))(
+        *one
+    )
+    whole = apply(member, arguments, context, numbers)
     np.testing.assert_allclose(found.reshape(whole.shape), whole, rtol=2e-5, atol=2e-6)
 
 
@@ -235,6 +242,36 @@ def test_few_or_no_real_rows_give_finite_numbers(member, numbers, real):
     assert real or not np.any(found)
 
 
+@each_where(lambda member: member.masks_tokens)
+def test_padded_tokens_change_neither_values_nor_gradients(member, numbers):
+    arguments, context = arrays(member, (4,))
+    (batch, steps), real = jax.tree.leaves(arguments)[0].shape[:2], 3
+    cropped = jax.tree.map(lambda x: x[:, :real], arguments)
+    still = apply(member, cropped, context, numbers)
+    flat = slope(member, cropped, context, numbers)
+    mask = np.float32(np.arange(steps) < real) * np.ones((batch, 1), np.float32)
+    context = {**context, "token_mask": mask}
+    found = apply(member, arguments, context, numbers)
+    np.testing.assert_allclose(found, still, rtol=1e-4, atol=1e-6)
+    steep = slope(member, arguments, context, numbers)
+    for new, old in zip(jax.tree.leaves(steep), jax.tree.leaves(flat), strict=True):
+        np.testing.assert_allclose(new[:, :real], old, rtol=1e-3, atol=1e-5)
+        assert not np.any(new[:, real:])
+
+
+@each_where(lambda member: member.masks_tokens)
+def test_an_example_without_real_tokens_gives_zero_and_no_gradient(member, numbers):
+    arguments, context = arrays(member, (3,))
+    shape = jax.tree.leaves(arguments)[0].shape[:2]
+    mask = np.ones(shape, np.float32) * np.array([[1.0], [0.0], [1.0]], np.float32)
+    context = {**context, "token_mask": mask}
+    found = apply(member, arguments, context, numbers)
+    assert np.array_equal(found != 0, [True, False, True])
+    for leaf in jax.tree.leaves(slope(member, arguments, context, numbers)):
+        assert np.all(np.isfinite(leaf))
+        assert not np.any(leaf[1])
+
+
 @each_where(lambda member: member.at_teacher is not None)
 def test_a_student_equal_to_the_teacher_is_best(member, numbers):
     (student, teacher), context = arrays(member)
@@ -261,16 +298,15 @@ def test_the_gradient_keeps_its_size_over_temperatures(member):
 @family(lambda member: "temperature" in inspect.signature(member.loss).parameters)
 def test_a_temperature_may_be_traced_and_a_wrong_one_is_named(member):
     arguments, context = arrays(member)
-    traced = jax.jit(lambda t: apply(member, arguments, context, {"temperature": t}))
-    np.testing.assert_allclose(
-        traced(4.0),
-        apply(member, arguments, context, {"temperature": 4}),
-        rtol=2e-5,
-        atol=2e-6,
-    )
+
+    def at(temperature):
+        numbers = {**member.numbers[0], "temperature": temperature}
+        return apply(member, arguments, context, numbers)
+
+    np.testing.assert_allclose(jax.jit(at)(4.0), at(4), rtol=2e-5, atol=2e-6)
     for wrong in (0.0, -1.0, float("nan")):
         with pytest.raises(ValueError, match=f"temperature must be above 0.*{wrong}"):
-            apply(member, arguments, context, {"temperature": wrong})
+            at(wrong)
 
 
 @family(lambda member: member.per_example)
@@ -286,10 +322,9 @@ def test_shapes_that_do_not_fit_are_refused(member):
 def test_shapes_that_do_not_fit_are_refused_without_the_checks_of_tests(member):
     (first, second), context = jax.tree.map(jnp.asarray, arrays(member))
     for rows in (slice(1), slice(3), None):
+        wrong = first, rows_of(second, rows)
         with pytest.raises(ValueError, match=r"student has shape .*, teacher"):
-            inspect.unwrap(member.loss)(
-                first, rows_of(second, rows), **context, **member.numbers[0]
-            )
+            inspect.unwrap(member.loss)(*wrong, **context, **member.numbers[0])
 
 
 @family(lambda member: not member.per_example)

@@ -4,7 +4,21 @@ A new loss is one row in the file of its family: its float64 transcription in Nu
 values worked out by hand or by a second implementation, and what its family promises.
 """
 
-from tests.losses.members import _features, _labels, _logits, _penalties
+from tests.losses.members import (
+    _features,
+    _labels,
+    _logits,
+    _penalties,
+    _relations,
+    _transformers,
+)
 from tests.losses.members._member import Member as Member
 
-MEMBERS = _features.MEMBERS | _labels.MEMBERS | _logits.MEMBERS | _penalties.MEMBERS
+MEMBERS = (
+    _features.MEMBERS
+    | _labels.MEMBERS
+    | _logits.MEMBERS
+    | _penalties.MEMBERS
+    | _relations.MEMBERS
+    | _transformers.MEMBERS
+)

@@ -17,13 +17,17 @@ class Member(NamedTuple):
       `(n,)` unless `any_batch`.
     * `reference` takes the same in float64.
     * `golden`: (arguments, keyword arguments, value) by hand or from the paper.
-    * `numbers`: the hyperparameters that every test is run with, each in turn.
+    * `numbers`: the hyperparameters that every test is run with, each in turn; where a
+      test runs once it takes the first.
     * `at_teacher`: 'zero' or 'least', what a student equal to the teacher gets.
     * `relates`: whether rows are compared with each other, so that a value is its
       row's contribution and padding is named by `mask`.
+    * `masks_tokens`: whether it takes `token_mask`, and what it masks changes nothing;
+      all its arguments are `[batch, steps, ...]`.
+    * `shared`: the names of context that is not one entry for each example.
     * `shift_invariant`: a constant added to all logits of an example changes nothing.
     * `squared_temperature`: the gradient keeps its size over temperatures.
-    * `second`: another implementation, of the default hyperparameters.
+    * `second`: another implementation, of the first hyperparameters.
     """
 
     loss: Callable[..., Any]
@@ -35,6 +39,8 @@ class Member(NamedTuple):
     relates: bool = False
     any_batch: bool = False
     per_example: bool = True
+    masks_tokens: bool = False
+    shared: tuple[str, ...] = ()
     shift_invariant: bool = False
     squared_temperature: bool = False
     second: Callable[..., Any] | None = None
