@@ -72,8 +72,8 @@ def binary_cross_entropy(
 
     Example:
         >>> logits = jnp.log(jnp.array([[3.0, 3.0]]))
-        >>> binary_cross_entropy(logits, jnp.array([[1, 0]])).round(4)
-        Array([1.674], dtype=float32)
+        >>> binary_cross_entropy(logits, jnp.array([[1, 0]])).round(2)
+        Array([1.67], dtype=float32)
     """
     if logits.shape != labels.shape:
         raise ValueError(

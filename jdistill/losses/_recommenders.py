@@ -55,8 +55,8 @@ def rd(
     Example:
         >>> rd(jnp.zeros((1, 3)), jnp.array([[3.0, 2.0, 1.0]]), k=2)
         Array([0.], dtype=float32)
-        >>> rd(jnp.array([[0.0, 1.0, 2.0]]), jnp.array([[3.0, 2.0, 1.0]]), k=1).round(4)
-        Array([0.1368], dtype=float32)
+        >>> rd(jnp.array([[0.0, 1.0, 2.0]]), jnp.array([[3.0, 2.0, 1.0]]), k=1).round(3)
+        Array([0.137], dtype=float32)
     """
     positive("lam", lam)
     positive("mu", mu)
@@ -112,10 +112,13 @@ def rrd(
     ours = jnp.where(candidate, ours, NO_CANDIDATE)
     order = jnp.argsort(-theirs, axis=-1, stable=True)
     ours = jnp.take_along_axis(ours, order, axis=-1)
-    candidate = jnp.take_along_axis(candidate, order, axis=-1)
-    left = jax.lax.cumlogsumexp(ours, axis=ours.ndim - 1, reverse=True)
-    values = jnp.where(candidate, left - ours, 0.0)
-    return jnp.sum(values[..., :k], axis=-1)
+    best, nobody = ours[..., :k], jnp.full((*ours.shape[:-1], 1), NO_CANDIDATE)
+    rest = jnp.concatenate([ours[..., k:], nobody], axis=-1)
+    left = jnp.broadcast_to(best[..., None, :], (*best.shape, k))
+    below = jnp.broadcast_to(jnp.triu(jnp.ones((k, k), jnp.bool_)), left.shape)
+    left = jax.nn.logsumexp(left, axis=-1, where=below)
+    left = jnp.logaddexp(left, jax.nn.logsumexp(rest, axis=-1, keepdims=True))
+    return jnp.sum(jnp.where(best > NO_CANDIDATE, left - best, 0.0), axis=-1)
 
 
 def _scores(student_scores, teacher_scores, k):

@@ -6,7 +6,7 @@ import numpy as np
 import optax
 
 from jdistill import losses
-from tests.losses.members._examples import EVEN, TEMPERATURES
+from tests.losses.members._examples import EVEN, WARM
 from tests.losses.members._member import CLASSES, Member, logits, normal
 
 
@@ -50,7 +50,7 @@ MEMBERS = {
             ),
             ((ODDS, EVEN), {}, [math.log(4 / 3)]),
         ),
-        numbers=TEMPERATURES,
+        numbers=WARM,
         at_teacher="zero",
         squared_temperature=True,
         any_batch=True,

@@ -64,7 +64,7 @@ MEMBERS = {
                 [0.10797332, 0.42172215, 2.28774346],
             ),
         ),
-        numbers=({}, {"alpha": 2.0, "beta": 0.5, "temperature": 1.0}, {"beta": 0.0}),
+        numbers=({}, {"alpha": 2.0, "beta": 0.5, "temperature": 1.0}),
         at_teacher="zero",
         squared_temperature=True,
         any_batch=True,

@@ -9,3 +9,4 @@ BOTH = STUDENT, TEACHER
 THREE_TO_ONE = np.log(np.array([[0.75, 0.25]]))
 EVEN = np.zeros((1, 2))
 TEMPERATURES = ({}, {"temperature": 4.0}, {"temperature": 0.5})
+WARM = ({}, {"temperature": 4.0})

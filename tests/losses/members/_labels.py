@@ -69,7 +69,7 @@ MEMBERS = {
                 [0.57761233, 0.70174779, 0.48518245],
             ),
         ),
-        numbers=({}, {"smoothing": 0.0}, {"smoothing": 0.4}),
+        numbers=({}, {"smoothing": 0.4}),
         any_batch=True,
         shift_invariant=True,
         second=lambda logits, labels: optax.losses.softmax_cross_entropy(
