@@ -65,8 +65,9 @@ def label_smoothing(
 
     Example:
         >>> logits = jnp.log(jnp.array([[0.75, 0.25]]))
-        >>> label_smoothing(logits, jnp.array([1]), smoothing=0.5).round(3)
-        Array([1.112], dtype=float32)
+        >>> values = label_smoothing(logits, jnp.array([1]), smoothing=0.5)
+        >>> round(float(values[0]), 4)
+        1.1116
     """
     fraction("smoothing", smoothing)
     uniform = -jnp.mean(jax.nn.log_softmax(logits.astype(jnp.float32)), axis=-1)
