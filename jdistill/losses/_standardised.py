@@ -118,7 +118,7 @@ def dist(
     return jnp.where(real > 0, values, 0.0)
 
 
-def _standardised(values, weights=1.0, *, axis):
+def _standardised(values, weights: Array | float = 1.0, *, axis):
     """Values less their mean, over their deviation; 0 where they do not vary."""
     weights = jnp.broadcast_to(jnp.asarray(weights, jnp.float32), values.shape)
     count = jnp.sum(weights, axis, keepdims=True)

@@ -24,7 +24,9 @@ def test_the_mean_of_dist_is_what_the_authors_program_gives(numbers, wanted):
 
 
 def test_the_mean_of_dist_is_one_minus_pearsons_correlations():
-    p, q = (np.float64(jax.nn.softmax(logits)) for logits in (TEACHER, STUDENT))
+    p, q = (
+        np.asarray(jax.nn.softmax(logits), np.float64) for logits in (TEACHER, STUDENT)
+    )
     inter = [1 - np.corrcoef(p[i], q[i])[0, 1] for i in range(3)]
     intra = [1 - np.corrcoef(p[:, c], q[:, c])[0, 1] for c in range(4)]
     found = losses.dist(STUDENT, TEACHER, beta=3.0, gamma=5.0).mean()
