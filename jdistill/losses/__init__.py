@@ -4,10 +4,19 @@
 a number that `ofd` needs.
 """
 
+from jdistill.losses._binary import binary_cross_entropy as binary_cross_entropy
+from jdistill.losses._binary import binary_kl as binary_kl
 from jdistill.losses._boundaries import activation_boundary as activation_boundary
 from jdistill.losses._boundaries import ofd as ofd
 from jdistill.losses._boundaries import ofd_margin as ofd_margin
 from jdistill.losses._crd import crd as crd
+from jdistill.losses._decoupled import dkd as dkd
+from jdistill.losses._decoupled import nkd as nkd
+from jdistill.losses._divergences import jsd as jsd
+from jdistill.losses._divergences import reverse_kl as reverse_kl
+from jdistill.losses._divergences import skewed_kl as skewed_kl
+from jdistill.losses._divergences import skewed_reverse_kl as skewed_reverse_kl
+from jdistill.losses._divergences import total_variation as total_variation
 from jdistill.losses._hints import cosine as cosine
 from jdistill.losses._hints import factor_transfer as factor_transfer
 from jdistill.losses._hints import fitnet as fitnet
@@ -15,8 +24,11 @@ from jdistill.losses._hints import mgd as mgd
 from jdistill.losses._hints import vid as vid
 from jdistill.losses._ickd import ickd as ickd
 from jdistill.losses._labels import cross_entropy as cross_entropy
+from jdistill.losses._labels import label_smoothing as label_smoothing
+from jdistill.losses._labels import virtual_teacher as virtual_teacher
 from jdistill.losses._levels import hierarchical_context as hierarchical_context
 from jdistill.losses._logits import kl as kl
+from jdistill.losses._logits import logit_mse as logit_mse
 from jdistill.losses._logits import soft_cross_entropy as soft_cross_entropy
 from jdistill.losses._maps import attention_transfer as attention_transfer
 from jdistill.losses._maps import fsp as fsp
@@ -24,12 +36,20 @@ from jdistill.losses._maps import nst as nst
 from jdistill.losses._penalties import group_lasso as group_lasso
 from jdistill.losses._penalties import l1 as l1
 from jdistill.losses._penalties import l2 as l2
+from jdistill.losses._ranking import hinge_ranking as hinge_ranking
+from jdistill.losses._ranking import logistic_ranking as logistic_ranking
+from jdistill.losses._recommenders import rd as rd
+from jdistill.losses._recommenders import rrd as rrd
 from jdistill.losses._relations import cka as cka
 from jdistill.losses._relations import correlation_congruence as correlation_congruence
 from jdistill.losses._relations import pkt as pkt
 from jdistill.losses._relations import similarity_preserving as similarity_preserving
 from jdistill.losses._rkd import rkd_angle as rkd_angle
 from jdistill.losses._rkd import rkd_distance as rkd_distance
+from jdistill.losses._sequences import ctc_kl as ctc_kl
+from jdistill.losses._sequences import ctc_kl_without_blank as ctc_kl_without_blank
+from jdistill.losses._standardised import dist as dist
+from jdistill.losses._standardised import logit_standardisation as logit_standardisation
 from jdistill.losses._transformers import attention_kl as attention_kl
 from jdistill.losses._transformers import attention_scores as attention_scores
 from jdistill.losses._transformers import hidden_state as hidden_state
@@ -40,29 +60,49 @@ __all__ = [
     "attention_kl",
     "attention_scores",
     "attention_transfer",
+    "binary_cross_entropy",
+    "binary_kl",
     "cka",
     "correlation_congruence",
     "cosine",
     "crd",
     "cross_entropy",
+    "ctc_kl",
+    "ctc_kl_without_blank",
+    "dist",
+    "dkd",
     "factor_transfer",
     "fitnet",
     "fsp",
     "group_lasso",
     "hidden_state",
     "hierarchical_context",
+    "hinge_ranking",
     "ickd",
+    "jsd",
     "kl",
     "l1",
     "l2",
+    "label_smoothing",
+    "logistic_ranking",
+    "logit_mse",
+    "logit_standardisation",
     "mgd",
     "minilm",
+    "nkd",
     "nst",
     "ofd",
     "pkt",
+    "rd",
+    "reverse_kl",
     "rkd_angle",
     "rkd_distance",
+    "rrd",
     "similarity_preserving",
+    "skewed_kl",
+    "skewed_reverse_kl",
     "soft_cross_entropy",
+    "total_variation",
     "vid",
+    "virtual_teacher",
 ]

@@ -28,6 +28,19 @@ def positive(name: str, value: Any) -> None:
         raise ValueError(f"{name} must be above 0, got {value}")
 
 
+def fraction(name: str, value: Any) -> None:
+    """Refuses a known number that is not from 0 to below 1.
+
+    Raises:
+        ValueError: it is negative, 1 or more, or not a number.
+
+    Example:
+        >>> fraction("alpha", 0.0)
+    """
+    if known(value) and not 0 <= value < 1:
+        raise ValueError(f"{name} must be from 0 to below 1, got {value}")
+
+
 def same_shape(student: Any, teacher: Any) -> None:
     """Refuses two arrays that only broadcasting would make fit.
 

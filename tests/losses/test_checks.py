@@ -12,6 +12,14 @@ def test_a_traced_number_is_not_known():
         _checks.positive("x", -1.0)
 
 
+def test_a_fraction_is_from_zero_to_below_one():
+    _checks.fraction("x", 0.0)
+    jax.jit(lambda x: _checks.fraction("x", x))(2.0)
+    for wrong in (-0.5, 1, float("nan")):
+        with pytest.raises(ValueError, match=f"x must be from 0 to below 1, .*{wrong}"):
+            _checks.fraction("x", wrong)
+
+
 def test_different_shapes_are_both_named():
     with pytest.raises(ValueError, match=r"shape \(2,\), teacher \(3,\)"):
         _checks.same_shape(jnp.ones(2), jnp.ones(3))

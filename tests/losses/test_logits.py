@@ -41,3 +41,15 @@ def test_kl_at_a_high_temperature_matches_centred_logits():
     wanted -= TEACHER - TEACHER.mean(-1, keepdims=True)
     found = jax.grad(lambda s: losses.kl(s, TEACHER, temperature=1e3).sum())(STUDENT)
     np.testing.assert_allclose(found, wanted / STUDENT.shape[-1], atol=2e-3)
+
+
+def test_logit_mse_is_twice_the_limit_of_kl_where_the_means_are_equal():
+    ours, theirs = (z - z.mean(-1, keepdims=True) for z in (STUDENT, TEACHER))
+    slopes = [
+        jax.grad(lambda s, f=loss: f(s).sum())(ours)
+        for loss in (
+            lambda s: losses.logit_mse(s, theirs) / 2,
+            lambda s: losses.kl(s, theirs, temperature=1e3),
+        )
+    ]
+    np.testing.assert_allclose(*slopes, atol=2e-3)

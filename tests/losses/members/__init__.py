@@ -5,20 +5,34 @@ values worked out by hand or by a second implementation, and what its family pro
 """
 
 from tests.losses.members import (
+    _binary,
+    _decoupled,
+    _divergences,
     _features,
     _labels,
     _logits,
     _penalties,
+    _ranking,
+    _recommenders,
     _relations,
+    _sequences,
+    _standardised,
     _transformers,
 )
 from tests.losses.members._member import Member as Member
 
 MEMBERS = (
-    _features.MEMBERS
+    _binary.MEMBERS
+    | _decoupled.MEMBERS
+    | _divergences.MEMBERS
+    | _features.MEMBERS
     | _labels.MEMBERS
     | _logits.MEMBERS
     | _penalties.MEMBERS
+    | _ranking.MEMBERS
+    | _recommenders.MEMBERS
     | _relations.MEMBERS
+    | _sequences.MEMBERS
+    | _standardised.MEMBERS
     | _transformers.MEMBERS
 )

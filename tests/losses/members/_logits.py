@@ -6,6 +6,7 @@ import numpy as np
 import optax
 
 from jdistill import losses
+from tests.losses.members._examples import EVEN, TEMPERATURES, THREE_TO_ONE
 from tests.losses.members._member import Member, log_softmax, logits
 
 
@@ -19,10 +20,6 @@ def kl(student, teacher, temperature=1.0):
     entropy = soft_cross_entropy(teacher, teacher, temperature)
     return soft_cross_entropy(student, teacher, temperature) - entropy
 
-
-THREE_TO_ONE = np.log(np.array([[0.75, 0.25]]))
-EVEN = np.zeros((1, 2))
-TEMPERATURES = ({}, {"temperature": 4.0}, {"temperature": 0.5})
 
 MEMBERS = {
     "kl": Member(
@@ -46,6 +43,15 @@ MEMBERS = {
         second=lambda s, t: optax.losses.kl_divergence_with_log_targets(
             log_softmax(s), log_softmax(t)
         ),
+    ),
+    "logit_mse": Member(
+        losses.logit_mse,
+        logits,
+        lambda student, teacher: ((student - teacher) ** 2).mean(-1),
+        golden=(((EVEN, np.array([[3.0, 1.0]])), {}, [(9 + 1) / 2]),),
+        at_teacher="zero",
+        any_batch=True,
+        second=lambda s, t: 2 * optax.losses.l2_loss(s, t).mean(-1),
     ),
     "soft_cross_entropy": Member(
         losses.soft_cross_entropy,

@@ -1,0 +1,135 @@
+"""Losses that treat the label's class and the other classes apart.
+
+The probability of the others is a sum of their logarithms' exponentials, never one
+minus the label's, so that it stays exact where the teacher is all but certain.
+"""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Integer
+
+from jdistill.losses._checks import positive, same_shape
+from jdistill.losses._logits import softened
+from jdistill.typing import Number
+
+
+def dkd(
+    student_logits: Float[Array, "*batch classes"],
+    teacher_logits: Float[Array, "*batch classes"],
+    *,
+    labels: Integer[Array, "*batch"],
+    alpha: Number | int = 1.0,
+    beta: Number | int = 8.0,
+    temperature: Number | int = 4.0,
+) -> Float[Array, "*batch"]:
+    r"""Decoupled distillation: whether it is the label's class, and what else it is.
+
+    .. math:: L = T^2 (\alpha KL(b^p, b^q) + \beta KL(\hat p, \hat q)), \quad
+        b^p = (p_y, 1 - p_y), \quad \hat p_c = p_c / (1 - p_y) \; (c \ne y)
+
+    with p = softmax(z_t / T), q = softmax(z_s / T), and b^q, q-hat made of q as b^p and
+    p-hat are of p. `kl` is the same sum with weights 1 and 1 - p_y, which leaves little
+    of the second part where the teacher is sure.
+
+    Args:
+        student_logits: the student's logits z_s.
+        teacher_logits: the teacher's logits z_t.
+        labels: the classes y, 0 to classes - 1; one beyond the last class gives NaN.
+        alpha: the weight of the part about the label's class.
+        beta: the weight of the part about the others.
+        temperature: T, above 0; the same for both.
+
+    Returns:
+        float32, in nats times T squared; 0 where both agree.
+
+    Raises:
+        ValueError: shapes differ, there are fewer than 3 classes, or the temperature is
+            not above 0.
+
+    References:
+        Zhao, Cui, Song, Qiu, Liang, Decoupled knowledge distillation, CVPR 2022
+        (arXiv:2203.08679).
+
+    Example:
+        >>> p, q = jnp.array([[0.5, 0.3, 0.2]]), jnp.array([[0.5, 0.25, 0.25]])
+        >>> dkd(jnp.log(q), jnp.log(p), labels=jnp.array([0]), temperature=1.0).round(4)
+        Array([0.1611], dtype=float32)
+    """
+    _least_classes("dkd", student_logits, 3)
+    log_p, log_q = softened(student_logits, teacher_logits, temperature)
+    target_p, rest_p, others_p = _apart(log_p, labels)
+    target_q, rest_q, others_q = _apart(log_q, labels)
+    on_target = jnp.exp(target_p) * (target_p - target_q)
+    on_target += jnp.exp(rest_p) * (rest_p - rest_q)
+    on_others = jnp.sum(jnp.exp(others_p) * (others_p - others_q), axis=-1)
+    return temperature**2 * (alpha * on_target + beta * on_others)
+
+
+def nkd(
+    student_logits: Float[Array, "*batch classes"],
+    teacher_logits: Float[Array, "*batch classes"],
+    *,
+    labels: Integer[Array, "*batch"],
+    gamma: Number | int = 1.5,
+    temperature: Number | int = 1.0,
+) -> Float[Array, "*batch"]:
+    r"""Normalised distillation: cross entropies of the label's class and of the others.
+
+    .. math:: L = -p_y \log q_y - \gamma T^2 \sum_{c \ne y} \hat p_c \log \hat q_c
+
+    p = softmax(z_t) and q = softmax(z_s) are not softened; p-hat and q-hat are the
+    softmax of z_t / T and z_s / T over the classes other than y. Only the softened part
+    is multiplied by T squared. `cross_entropy` is used beside it.
+
+    Args:
+        student_logits: the student's logits z_s.
+        teacher_logits: the teacher's logits z_t.
+        labels: the classes y, 0 to classes - 1; one beyond the last class gives NaN.
+        gamma: the weight of the part about the other classes.
+        temperature: T, above 0; of the part about the other classes.
+
+    Returns:
+        float32, in nats; not least where both agree, since the first part asks for
+        certainty.
+
+    Raises:
+        ValueError: shapes differ, there is one class, or the temperature is not above
+            0.
+
+    References:
+        Yang, Zeng, Li, Zhang, Yuan, Li, From knowledge distillation to self-knowledge
+        distillation: a unified approach with normalized loss and customized soft
+        labels, ICCV 2023 (arXiv:2303.13005).
+
+    Example:
+        >>> p, q = jnp.array([[0.5, 0.3, 0.2]]), jnp.array([[0.5, 0.25, 0.25]])
+        >>> nkd(jnp.log(q), jnp.log(p), labels=jnp.array([0])).round(4)
+        Array([1.3863], dtype=float32)
+    """
+    _least_classes("nkd", student_logits, 2)
+    same_shape(student_logits, teacher_logits)
+    positive("temperature", temperature)
+    log_p, log_q = softened(student_logits, teacher_logits, 1.0)
+    target_p, _, _ = _apart(log_p, labels)
+    target_q, _, _ = _apart(log_q, labels)
+    _, _, others_p = _apart(log_p / temperature, labels)
+    _, _, others_q = _apart(log_q / temperature, labels)
+    on_others = -jnp.sum(jnp.exp(others_p) * others_q, axis=-1)
+    return -jnp.exp(target_p) * target_q + gamma * temperature**2 * on_others
+
+
+def _apart(log_p, labels):
+    """Logarithms of p_y, of 1 - p_y, and of each class among the others (0 at y)."""
+    others = ~jax.nn.one_hot(labels, log_p.shape[-1], dtype=jnp.bool_)
+    target = jnp.take_along_axis(log_p, labels[..., None], axis=-1)[..., 0]
+    rest = jax.nn.logsumexp(log_p, axis=-1, where=others)
+    among = jnp.where(others, log_p - rest[..., None], 0.0)
+    return target, rest, among
+
+
+def _least_classes(name, logits, least):
+    if logits.shape[-1] < least:
+        raise ValueError(
+            f"{name} needs at least {least} classes, got {logits.shape[-1]}: among "
+            "the classes other than the label's there is nothing to distil"
+        )
