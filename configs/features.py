@@ -52,6 +52,7 @@ def methods(steps: int) -> dict[str, list[dict]]:
         student=through("conv_norm", STUDENT[1]),
         teacher=TEACHER[1],
     )
+    wide = through("linear", STUDENT[1:])
     levels = dict(teacher=TEACHER, student=through("review", STUDENT))
     return {
         "fitnet": hint("fitnet", 100.0, "conv_norm"),
@@ -65,7 +66,7 @@ def methods(steps: int) -> dict[str, list[dict]]:
             dict(name="kd", **KL[0]),
         ],
         "attention_transfer": hint("attention_transfer", 1000.0, at=middle),
-        "cosine": hint("cosine", 1.0, "linear", per="example"),
+        "cosine": beside(1.0, on="logits", loss="cosine"),
         "activation_boundary": hint("activation_boundary", 3e-3, "conv_norm"),
         "ofd": hint("ofd", 1e-3, "conv_norm", margin=-0.5),
         "factor_transfer": [
@@ -74,9 +75,7 @@ def methods(steps: int) -> dict[str, list[dict]]:
         ],
         "nst": hint("nst", 50.0, at=middle),
         "vid": hint("vid", 1.0, "gaussian"),
-        "fsp": beside(
-            50.0, on=on, loss="fsp", student=STUDENT[1:], teacher=TEACHER[1:]
-        ),
+        "fsp": beside(50.0, on=on, loss="fsp", student=wide, teacher=TEACHER[1:]),
         "mgd": hint("mgd", 2e-5, "generation"),
         "hierarchical_context": beside(
             1.0, on=on, loss="hierarchical_context", **levels
