@@ -55,7 +55,7 @@ def differences(rows: list[dict]) -> str:
         for row in rows
         if row.get("stage") == "comparison"
     ]
-    return "\n" + "\n".join(lines) + "\n" if lines else ""
+    return "\n\n" + "\n".join(lines) + "\n" if lines else ""
 
 
 def main() -> int:
