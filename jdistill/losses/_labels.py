@@ -31,8 +31,7 @@ def cross_entropy(
         >>> cross_entropy(jnp.log(jnp.array([[0.75, 0.25]])), jnp.array([1]))
         Array([1.3862944], dtype=float32)
     """
-    log_q = jax.nn.log_softmax(logits.astype(jnp.float32))
-    return -jnp.take_along_axis(log_q, labels[..., None], axis=-1)[..., 0]
+    return -jnp.take_along_axis(_log_q(logits), labels[..., None], axis=-1)[..., 0]
 
 
 def label_smoothing(
@@ -70,7 +69,7 @@ def label_smoothing(
         1.1116
     """
     fraction("smoothing", smoothing)
-    uniform = -jnp.mean(jax.nn.log_softmax(logits.astype(jnp.float32)), axis=-1)
+    uniform = -jnp.mean(_log_q(logits), axis=-1)
     return (1 - smoothing) * cross_entropy(logits, labels) + smoothing * uniform
 
 
@@ -121,7 +120,10 @@ def virtual_teacher(
     log_p_y = -jax.nn.softplus(below + math.log(others))
     log_p = log_p_y + below
     p_y, p = jnp.exp(log_p_y), jnp.exp(log_p)
-    log_q = jax.nn.log_softmax(logits.astype(jnp.float32))
     at_label = cross_entropy(logits, labels)
-    elsewhere = -jnp.sum(log_q, axis=-1) - at_label
+    elsewhere = -jnp.sum(_log_q(logits), axis=-1) - at_label
     return p_y * (log_p_y + at_label) + p * (others * log_p + elsewhere)
+
+
+def _log_q(logits):
+    return jax.nn.log_softmax(logits.astype(jnp.float32))

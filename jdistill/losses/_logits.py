@@ -117,8 +117,8 @@ def logit_mse(
         Array([5.], dtype=float32)
     """
     same_shape(student_logits, teacher_logits)
-    gap = student_logits.astype(jnp.float32) - teacher_logits.astype(jnp.float32)
-    return jnp.mean(jnp.square(gap), axis=-1)
+    z_s, z_t = (z.astype(jnp.float32) for z in (student_logits, teacher_logits))
+    return jnp.mean(jnp.square(z_s - z_t), axis=-1)
 
 
 def softened(student_logits, teacher_logits, temperature):

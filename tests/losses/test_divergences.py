@@ -51,6 +51,15 @@ def test_total_variation_is_a_distance_of_at_most_one():
     assert np.all(2 * there**2 <= losses.kl(STUDENT, TEACHER))  # Pinsker
 
 
+def test_a_class_on_which_both_agree_does_not_pull_on_total_variation():
+    student, teacher = jnp.array([[0.0, 1.0, 2.0]]), jnp.array([[1.0, 0.0, 2.0]])
+    found = jax.grad(lambda s: losses.total_variation(s, teacher).sum())(student)
+    q = np.asarray(jax.nn.softmax(student), np.float64)
+    pull = np.array([[-0.5, 0.5, 0.0]])
+    wanted = q * (pull - (pull * q).sum())
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
+
+
 def test_the_gradient_of_total_variation_grows_with_the_temperature():
     def size(temperature):
         slope = jax.grad(

@@ -52,7 +52,8 @@ def rrd(student, teacher, k=40):
 
 
 DOWN, UP = np.array([[3.0, 2.0, 1.0]]), np.array([[0.0, 1.0, 2.0]])
-FIRST = math.exp(-1) / (math.exp(-1) + math.exp(-2))
+OF_TWO = math.exp(-1) / (math.exp(-1) + math.exp(-2))
+OF_THREE = math.exp(-1) / (math.exp(-1) + math.exp(-2) + math.exp(-3))
 
 MEMBERS = {
     "rd": Member(
@@ -63,7 +64,9 @@ MEMBERS = {
             # the teacher's first is the student's third
             ((UP, DOWN), {"k": 1}, [math.tanh(0.2) * math.log(2)]),
             # its second is in place
-            ((UP, DOWN), {"k": 2}, [FIRST * math.tanh(0.2) * math.log(2)]),
+            ((UP, DOWN), {"k": 2}, [OF_TWO * math.tanh(0.2) * math.log(2)]),
+            # its third is the student's first, which is too high and costs nothing
+            ((UP, DOWN), {"k": 3}, [OF_THREE * math.tanh(0.2) * math.log(2)]),
             ((UP, DOWN), {"k": 1, "mu": 3.0}, [math.tanh(6) * math.log(2)]),
         ),
         numbers=({}, {"k": 5, "lam": 3.0, "mu": 1.0}),
@@ -86,7 +89,6 @@ MEMBERS = {
             (BOTH, {"k": 2}, [1.06339118, 2.04383949, 2.25106636]),
             (BOTH, {"k": 3}, [1.31532027, 2.10580707, 3.56432804]),
         ),
-        numbers=({}, {"k": 3}),
         any_batch=True,
         shift_invariant=True,
     ),
