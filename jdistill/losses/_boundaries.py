@@ -138,7 +138,7 @@ def _excess(ratio):
     """
     near, far = jnp.minimum(ratio, 3.0), jnp.maximum(ratio, 3.0)
     tail = far
-    for term in range(40, 1, -1):
+    for term in range(20, 1, -1):
         tail = far + term / tail
     direct = jnp.exp(normal.logpdf(near) - normal.logcdf(-near)) - near
     return jnp.where(ratio > 3.0, 1 / tail, direct)

@@ -44,7 +44,8 @@ def hierarchical_context(
     if len(student) != len(teacher):
         shapes = [tuple(level.shape for level in side) for side in (student, teacher)]
         raise ValueError("student has levels {}, teacher {}".format(*shapes))
-    return sum((_level(s, t) for s, t in zip(student, teacher, strict=True)), 0.0)
+    levels = [_level(s, t) for s, t in zip(student, teacher, strict=True)]
+    return jnp.sum(jnp.stack(levels), axis=0)
 
 
 def _level(student, teacher):

@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 
 from jdistill.projections._layers import apply_dense, dense, need, positive, row_keys
 from jdistill.typing import Number, Projection
@@ -44,7 +45,7 @@ def experts(*, number: int = 30, temperature: Number | int = 1.0) -> Projection:
         (4, 200)
     """
     positive(number=number)
-    if not isinstance(temperature, jax.core.Tracer) and not temperature > 0:
+    if not isinstance(temperature, Tracer) and not temperature > 0:
         raise ValueError(f"temperature must be above 0, got {temperature}")
 
     def init(key, feature, like):

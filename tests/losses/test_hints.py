@@ -63,6 +63,12 @@ def test_factors_are_compared_without_their_length():
     np.testing.assert_allclose(scaled, losses.factor_transfer(STUDENT, TEACHER), 1e-5)
 
 
+def test_equal_factors_cost_nothing_and_their_gradient_is_zero_beyond_p_1():
+    assert np.all(losses.factor_transfer(TEACHER, TEACHER) < 1e-6)
+    slope = jax.grad(lambda s: losses.factor_transfer(s, TEACHER, p=2).sum())(TEACHER)
+    np.testing.assert_allclose(slope, 0, atol=1e-6)
+
+
 @pytest.mark.parametrize("shape", [(6,), (1, 6), (4, 1, 6), (1, 1, 1), (4, 5, 6)])
 def test_vid_takes_a_variance_of_any_axes_of_the_mean(shape):
     raw = jnp.asarray(RANDOM.normal(size=shape), jnp.float32)
@@ -84,6 +90,12 @@ def test_vid_is_least_where_the_variance_is_the_squared_error():
     ("loss", "arguments", "numbers", "said"),
     [
         ("factor_transfer", (STUDENT, TEACHER), {"p": 0.5}, "p must be 1 or more"),
+        (
+            "factor_transfer",
+            (STUDENT, TEACHER[:1]),
+            {},
+            r"student has shape \(4, 5, 6\), teacher \(1, 5, 6\)",
+        ),
         (
             "vid",
             ((STUDENT, jnp.zeros(3)), TEACHER),

@@ -47,6 +47,7 @@ def test_a_cold_mixture_is_one_expert_chosen_as_often_as_its_share():
     student, teacher = np.ones((4000, 3), np.float32), np.ones((4000, 6), np.float32)
     projection = projections.experts(number=3, temperature=1e-6)
     params = jax.jit(projection.init)(KEY, student, teacher)
+    params["choose"]["bias"] = np.float32([1.5, 0.0, -1.5])
     answers = [
         affine(
             params["experts"]["leave"],

@@ -249,7 +249,6 @@ MEMBERS = {
             (MAPS, {}, [0.1539000811754595, 0.14700077991081617]),
         ),
         numbers=({}, {"p": 2}, {"p": 1.5}),
-        at_teacher="zero",
     ),
     "fitnet": Member(
         losses.fitnet,
