@@ -7,9 +7,18 @@ Command: python -m experiments.main --config=configs/features.py --workdir=runs/
 Expected: the table of docs/losses.md, of which this is a part.
 """
 
+from collections.abc import Sequence
+
 import ml_collections
 
-from experiments.pairs import KL, STUDENT, TEACHER, beside, residual_digits, through
+from experiments.pairs import (
+    KL,
+    STUDENT,
+    beside,
+    residual_digits,
+    teacher_taps,
+    through,
+)
 
 FEW = ("fitnet", "factor_transfer", "hierarchical_context")
 
@@ -18,12 +27,12 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     """`''` is the published run, `smoke` a run of seconds."""
     smoke = arg == "smoke"
     steps = 6 if smoke else 400
-    return residual_digits(methods(steps), smoke=smoke, few=FEW)
+    return residual_digits(methods(steps, teacher_taps(smoke)), smoke=smoke, few=FEW)
 
 
-def methods(steps: int) -> dict[str, list[dict]]:
+def methods(steps: int, teacher: Sequence[str]) -> dict[str, list[dict]]:
     """Each loss at its usual weight beside the labels; stages where the paper has."""
-    on, middle, last = "features", dict(teacher=TEACHER[1]), dict(teacher=TEACHER[2])
+    on, middle, last = "features", dict(teacher=teacher[1]), dict(teacher=teacher[2])
 
     def hint(loss, weight, projection=None, at=last, **more):
         tap = STUDENT[1 if at is middle else 2]
@@ -38,22 +47,22 @@ def methods(steps: int) -> dict[str, list[dict]]:
             itself=dict(
                 on=on,
                 loss="fitnet",
-                student=through("paraphraser", TEACHER[2], of="teacher"),
-                teacher=TEACHER[2],
+                student=through("paraphraser", teacher[2], of="teacher"),
+                teacher=teacher[2],
             )
         ),
     )
     factor = through(
-        "paraphraser_factor", TEACHER[2], learned_in="paraphraser/itself/student"
+        "paraphraser_factor", teacher[2], learned_in="paraphraser/itself/student"
     )
     guided = dict(
         on=on,
         loss="fitnet",
         student=through("conv_norm", STUDENT[1]),
-        teacher=TEACHER[1],
+        teacher=teacher[1],
     )
     wide = through("linear", STUDENT[1:])
-    levels = dict(teacher=TEACHER, student=through("review", STUDENT))
+    levels = dict(teacher=teacher, student=through("review", STUDENT))
     return {
         "fitnet": hint("fitnet", 100.0, "conv_norm"),
         "fitnet in stages": [
@@ -75,7 +84,7 @@ def methods(steps: int) -> dict[str, list[dict]]:
         ],
         "nst": hint("nst", 50.0, at=middle),
         "vid": hint("vid", 1.0, "gaussian"),
-        "fsp": beside(50.0, on=on, loss="fsp", student=wide, teacher=TEACHER[1:]),
+        "fsp": beside(50.0, on=on, loss="fsp", student=wide, teacher=teacher[1:]),
         "mgd": hint("mgd", 2e-5, "generation"),
         "hierarchical_context": beside(
             1.0, on=on, loss="hierarchical_context", **levels

@@ -7,21 +7,24 @@ Command: python -m experiments.main --config=configs/relations.py --workdir=runs
 Expected: the table of docs/losses.md, of which this is a part.
 """
 
+from collections.abc import Sequence
+
 import ml_collections
 
-from experiments.pairs import STUDENT, TEACHER, beside, residual_digits, through
+from experiments.pairs import STUDENT, beside, residual_digits, teacher_taps, through
 
 FEW = ("rkd", "crd")
 
 
 def get_config(arg: str = "") -> ml_collections.ConfigDict:
     """`''` is the published run, `smoke` a run of seconds."""
-    return residual_digits(methods(), smoke=arg == "smoke", few=FEW)
+    smoke = arg == "smoke"
+    return residual_digits(methods(teacher_taps(smoke)), smoke=smoke, few=FEW)
 
 
-def methods() -> dict[str, list[dict]]:
+def methods(teacher: Sequence[str]) -> dict[str, list[dict]]:
     """Each loss at its usual weight beside the labels."""
-    last = dict(on="features", student=STUDENT[2], teacher=TEACHER[2])
+    last = dict(on="features", student=STUDENT[2], teacher=teacher[2])
 
     def related(loss, weight, **more):
         return beside(weight, **{**last, "loss": loss, **more})
@@ -30,7 +33,7 @@ def methods() -> dict[str, list[dict]]:
     both[0]["terms"]["angle"] = dict(last, loss="rkd_angle", weight=50.0)
     embedded = {
         "student": through("embed", STUDENT[2]),
-        "teacher": through("embed", TEACHER[2]),
+        "teacher": through("embed", teacher[2]),
     }
     return {
         "rkd_distance": related("rkd_distance", 25.0),

@@ -6,7 +6,6 @@ from typing import Any
 import ml_collections
 
 STUDENT = ("Block_0", "Block_1", "Block_2")
-TEACHER = ("Block_2", "Block_5", "Block_8")
 """The last block of each resolution: 8x8, 4x4 and 2x2."""
 
 HARD = dict(on="labels", loss="cross_entropy")
@@ -32,6 +31,11 @@ def through(projection: str, taps: str | Sequence[str], **more: Any) -> dict[str
     return dict(taps=taps, projection=dict(name=projection), **more)
 
 
+def teacher_taps(smoke: bool) -> tuple[str, str, str]:
+    """The teacher's last block of each resolution: it is as small when it smokes."""
+    return STUDENT if smoke else ("Block_2", "Block_5", "Block_8")
+
+
 def residual_digits(
     methods: Mapping[str, Any], *, smoke: bool, few: Sequence[str]
 ) -> ml_collections.ConfigDict:
@@ -51,9 +55,9 @@ def residual_digits(
     c.num_steps = 6 if smoke else 800
     c.tx = dict(name="adam", schedule="cosine", learning_rate=5e-3)
     c.data = dict(name="digits", num_folds=5)
-    width = 4 if smoke else 16
+    size = dict(depth=8, width=5) if smoke else dict(depth=20, width=16)
     c.teacher = dict(
-        model=dict(name="resnet", depth=20, width=width, taps=TEACHER),
+        model=dict(name="resnet", taps=teacher_taps(smoke), **size),
         terms=dict(ce=HARD),
     )
     c.student = dict(model=dict(name="resnet", depth=8, width=4, taps=STUDENT))

@@ -1,0 +1,91 @@
+"""Every configuration of losses runs, and every method of them fits its networks."""
+
+import importlib.util
+import pathlib
+
+import jax
+import numpy as np
+import pytest
+
+from experiments import losses, main, recipes
+from experiments.rows import read_rows
+from experiments.training import Job
+from jdistill.data import eval_batches
+from jdistill.typing import Frozen
+from tests.experiments.small import ROOT
+
+FAMILIES = ("logits", "features", "relations")
+# ml_collections loads configuration files so
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:the load_module.. method:DeprecationWarning"
+)
+
+
+def config(name, arg=""):
+    path = ROOT / "configs" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
+    found = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(found)
+    return found.get_config(arg).to_dict()
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_each_family_runs_in_its_smoke_mode_and_is_found_finished(name, tmp_path):
+    flags = [f"--config={ROOT}/configs/{name}.py:smoke", f"--workdir={tmp_path}/run"]
+    assert main.main(["main", *flags]) == 0
+    rows = read_rows(tmp_path / "run/rows.jsonl")
+    wanted = {"teacher", *config(name, "smoke")["methods"]}
+    assert {row["stage"] for row in rows} == wanted
+    assert main.main(["main", *flags]) == 0
+    assert read_rows(tmp_path / "run/rows.jsonl") == rows
+
+
+def test_the_smoke_runs_meet_projections_memories_and_stages():
+    found = {
+        m: stages
+        for n in FAMILIES
+        for m, stages in config(n, "smoke")["methods"].items()
+    }
+    text = str(found)
+    assert "projection" in text and "bank" in text and "learned_in" in text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", config("losses")["methods"])
+def test_every_method_takes_a_step_of_the_published_networks(method):
+    c = config("losses")
+    job = Job({**c, "seed": 0}, recipes.dataset(c, 0), 0, pathlib.Path())
+    nets = losses._networks(c, job)
+    batch = next(iter(eval_batches(job.dataset.train, batch_size=64)))
+    key, learned = jax.random.key(0), {}
+    teacher = Frozen(*jax.eval_shape(lambda: nets["teacher"].init(key, batch)))
+    for spec in c["methods"][method]:
+        recipe = losses._stage(c, method, spec, nets, learned).learner
+        state = jax.eval_shape(lambda t, r=recipe: r.init(key, batch, t), teacher)
+        zeros = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), state.aux)
+        learned[spec.get("name", "0")] = zeros
+        after, _ = jax.eval_shape(
+            lambda s, t, r=recipe: r.step(s, batch, t), state, teacher
+        )
+        assert jax.tree.structure(after) == jax.tree.structure(state)
+
+
+def test_the_table_of_all_losses_has_every_family():
+    whole = set(config("losses")["methods"])
+    assert whole == {m for name in FAMILIES for m in config(name)["methods"]}
+
+
+def test_gains_are_paired_over_seeds():
+    found = {"alone": [0.5, 0.7, 0.9], "kl": [0.6, 0.8, 1.0], "dkd": [0.5, 0.8, 0.8]}
+    rows = {(r["of"], r["against"]): r for r in losses.gains(found, ("alone", "kl"))}
+    assert set(rows) == {
+        ("kl", "alone"),
+        ("dkd", "alone"),
+        ("alone", "kl"),
+        ("dkd", "kl"),
+    }
+    row = rows["kl", "alone"]
+    assert row["difference"] == pytest.approx(0.1)
+    assert row["low"] == pytest.approx(0.1) and row["high"] == pytest.approx(0.1)
+    row = rows["dkd", "alone"]  # gains 0, .1 and -.1: a standard error of .1 / sqrt 3
+    assert row["high"] == pytest.approx(4.302653 * 0.1 / np.sqrt(3), rel=1e-5)
