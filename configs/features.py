@@ -20,7 +20,7 @@ from experiments.pairs import (
     through,
 )
 
-FEW = ("fitnet", "factor_transfer", "hierarchical_context")
+FEW = ("factor_transfer",)
 
 
 def get_config(arg: str = "") -> ml_collections.ConfigDict:

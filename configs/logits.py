@@ -11,7 +11,7 @@ import ml_collections
 
 from experiments.pairs import beside, residual_digits
 
-FEW = ("dkd", "dist")
+FEW = ("dist",)
 
 
 def get_config(arg: str = "") -> ml_collections.ConfigDict:

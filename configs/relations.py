@@ -13,7 +13,7 @@ import ml_collections
 
 from experiments.pairs import STUDENT, beside, residual_digits, teacher_taps, through
 
-FEW = ("rkd", "crd")
+FEW = ("crd",)
 
 
 def get_config(arg: str = "") -> ml_collections.ConfigDict:

@@ -42,7 +42,8 @@ def residual_digits(
     """Residual networks of 20 and 8 layers on 8x8 digits, five folds.
 
     Args:
-        methods: lists of stages, by name; the student alone and plain KL are added.
+        methods: lists of stages, by name; the student alone and plain KL are
+            added, but not to the smoke run.
         smoke: networks of a few channels, a few steps, one fold and few methods.
         few: the methods of the smoke run.
     """
@@ -62,6 +63,6 @@ def residual_digits(
     )
     c.student = dict(model=dict(name="resnet", depth=8, width=4, taps=STUDENT))
     named = {n: m for n, m in methods.items() if not smoke or n in few}
-    c.methods = {"alone": ALONE, "kl": KL, **named}
+    c.methods = named if smoke else {"alone": ALONE, "kl": KL, **named}
     c.against = ("alone", "kl")
     return c

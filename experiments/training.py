@@ -83,9 +83,7 @@ def _compiled(function: Any) -> Any:
     return jax.jit(function)
 
 
-def _start(
-    job: Job, stage: Stage, done: Mapping[str, Frozen], key: Any
-) -> Frozen | None:
+def _start(job: Job, stage: Stage, done: Mapping[str, Frozen], key: Any) -> Frozen:
     if stage.start is None:
         return _fresh(job, stage, key)
     if stage.plain is None:
@@ -95,15 +93,19 @@ def _start(
     return models.observe_int8(stage.plain, done[stage.start], whole)
 
 
-def _fresh(job: Job, stage: Stage, key: Any) -> Frozen | None:
-    """Parameters with gates from the training texts, if the configuration asks."""
-    if not job.config.get("idf_gates"):
-        return None
-    train = job.dataset.train
+def _fresh(job: Job, stage: Stage, key: Any) -> Frozen:
+    """Variables to begin with, by a program that all stages of a model share.
+
+    Compiling what draws them takes longer than compiling a step. The gates of an n-gram
+    classifier come from the training texts, if the configuration asks.
+    """
+    train, gates = job.dataset.train, job.config.get("idf_gates")
     batch = next(iter(data.eval_batches(train, batch_size=2)))
-    params, state = _compiled(stage.model.init)(key, batch)
-    tokens = train.take(range(train.size))
-    return Frozen(models.idf_gates(params, tokens), state)
+    own = key if gates else jax.random.split(key, 4)[0]  # as a learner's own `init`
+    params, state = _compiled(stage.model.init)(own, batch)
+    if gates:
+        params = models.idf_gates(params, train.take(range(train.size)))
+    return Frozen(params, state)
 
 
 def _reporter(job: Job, stage: Stage, advance: Any, write: Any) -> Any:

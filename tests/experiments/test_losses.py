@@ -30,14 +30,12 @@ def config(name, arg=""):
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_each_family_runs_in_its_smoke_mode_and_is_found_finished(name, tmp_path):
+def test_each_family_runs_in_its_smoke_mode(name, tmp_path):
     flags = [f"--config={ROOT}/configs/{name}.py:smoke", f"--workdir={tmp_path}/run"]
     assert main.main(["main", *flags]) == 0
     rows = read_rows(tmp_path / "run/rows.jsonl")
     wanted = {"teacher", *config(name, "smoke")["methods"]}
     assert {row["stage"] for row in rows} == wanted
-    assert main.main(["main", *flags]) == 0
-    assert read_rows(tmp_path / "run/rows.jsonl") == rows
 
 
 def test_the_smoke_runs_meet_projections_memories_and_stages():
