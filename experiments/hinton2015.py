@@ -9,7 +9,6 @@ temperature, for students of 300 and of 30 units a layer.
 A row's `errors` are mistakes among the 10,000 test images, `paper` what the paper says.
 """
 
-import contextlib
 import pathlib
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -19,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.optimisers import optimiser
-from experiments.progress import progress
+from experiments.runs import trained
 from jdistill import data, losses, models, objective, train
 from jdistill.evaluate import predict
 from jdistill.typing import DataSet, Frozen, Learner, Model, Objective, Split
@@ -116,25 +115,10 @@ class Trained(NamedTuple):
 
 
 def _train(job: Job, name: str, learner: Learner, split: Split, epochs: int) -> Frozen:
-    steps = max(1, epochs * split.size // job.config["batch_size"])
-    every = max(1, min(1000, steps))
-    saved = train.checkpoints(job.folder / name)
-    with (
-        contextlib.closing(saved),
-        progress(steps, f"{name} {job.seed}") as advance,
-    ):
-        state = train.run(
-            learner,
-            split,
-            key=jax.random.key(job.seed),
-            num_steps=steps,
-            batch_size=job.config["batch_size"],
-            seed=job.seed,
-            every={every: lambda state, metrics: advance(int(state.step), {})},
-            checkpoints=saved,
-            save_every=every,
-        )
-    return learner.finish(state)
+    size = job.config["batch_size"]
+    steps = max(1, epochs * split.size // size)
+    where = {"seed": job.seed, "num_steps": steps, "batch_size": size}
+    return trained(job.folder / name, learner, split, **where)
 
 
 def _teacher(job: Job, whole: Split) -> Trained:

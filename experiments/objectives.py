@@ -14,7 +14,19 @@ Learned = Mapping[str, Mapping[str, Aux]]
 
 
 def combined(terms: Spec, learned: Learned | None = None) -> Objective:
-    """The objective of a configuration's terms, by their names.
+    """The weighted sum of `terms_of` a configuration.
+
+    Example:
+        >>> import jax
+        >>> goal = combined({'ce': {'on': 'labels', 'loss': 'cross_entropy'}})
+        >>> sorted(goal.count({'label': jax.numpy.zeros(3, int)}))
+        ['ce']
+    """
+    return objective.combine(**terms_of(terms, learned))
+
+
+def terms_of(terms: Spec, learned: Learned | None = None) -> dict[str, Term]:
+    """The terms of a configuration, by their names.
 
     A term is `{'on': 'labels' | 'logits' | 'features' | 'params', 'loss': name,
     'weight': w, ...}` with the loss's own numbers; `student` and `teacher` of features
@@ -26,20 +38,17 @@ def combined(terms: Spec, learned: Learned | None = None) -> Objective:
         learned: what earlier stages learned.
 
     Returns:
-        The weighted sum.
+        Terms with their weights.
 
     Raises:
         ValueError: an unknown loss, argument, projection, schedule or stage.
 
     Example:
-        >>> import jax
-        >>> goal = combined({'ce': {'on': 'labels', 'loss': 'cross_entropy'}})
-        >>> sorted(goal.count({'label': jax.numpy.zeros(3, int)}))
-        ['ce']
+        >>> kd = {'on': 'logits', 'loss': 'kl', 'temperature': 4.0, 'weight': 0.9}
+        >>> terms_of({'kd': kd})['kd'].weight
+        0.9
     """
-    return objective.combine(
-        **{name: _term(name, spec, learned or {}) for name, spec in terms.items()}
-    )
+    return {name: _term(name, spec, learned or {}) for name, spec in terms.items()}
 
 
 def _term(name: str, spec: Spec, learned: Learned) -> Term:

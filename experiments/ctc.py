@@ -1,0 +1,168 @@
+"""Does it help a CTC network to learn from a teacher's frames, and which frames?
+
+Strings of handwritten digits are read column by column: a convolutional network yields
+a distribution over ten digits and the blank for each column, and CTC aligns them. The
+student learns from the strings alone, or also from the teacher's distributions: at all
+frames, at those where the teacher sees a digit, or over the digits without the blank.
+
+A row's `errors` are insertions, deletions and substitutions over the digits there are.
+"""
+
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+import flax.linen as nn
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from experiments.losses import gains
+from experiments.objectives import terms_of
+from experiments.optimisers import optimiser
+from experiments.runs import trained
+from jdistill import data, models, objective, train, tree
+from jdistill.evaluate import predict
+from jdistill.typing import Batch, Frozen, Model, Split, Term
+
+BLANK = 0
+Row = dict[str, Any]
+
+
+class Reader(nn.Module):
+    """Convolutions along the columns, each behind a norm; 11 logits a column."""
+
+    width: int
+    depth: int
+
+    @nn.compact
+    def __call__(self, inputs):
+        """`[batch, steps, height]` to `[batch, steps, 11]`."""
+        x = inputs
+        for _ in range(self.depth):
+            x = nn.relu(nn.LayerNorm()(nn.Conv(self.width, (5,))(x)))
+        return nn.Dense(11)(x)
+
+
+def run(config: Any, workdir: pathlib.Path) -> Iterator[Row]:
+    """Yields a row for each method and seed, then what each method gains."""
+    config = config.to_dict() if hasattr(config, "to_dict") else dict(config)
+    teacher, student = (
+        models.from_linen(Reader(**config[side])) for side in ("teacher", "student")
+    )
+    found: dict[str, list[float]] = {name: [] for name in config["methods"]}
+    for seed in config["seeds"]:
+        folder = pathlib.Path(workdir) / f"seed{seed}"
+        digits = data.digits(fold=seed % 5)
+        learn = strings(digits.train, config["examples"], seed)
+        test = strings(digits.test, config["test_examples"], seed)
+        frozen = _trained(config, folder / "teacher", teacher, {}, learn, seed)
+        yield _row("teacher", seed, teacher, frozen, test)
+        for name, terms in config["methods"].items():
+            kept = _trained(
+                config, folder / name, student, terms, learn, seed, (teacher, frozen)
+            )
+            row = _row(name, seed, student, kept, test)
+            found[name].append(row["accuracy"])
+            yield row
+    yield from gains(found, config["against"])
+
+
+def strings(split: Split, number: int, seed: int) -> Split:
+    """Strings of three to five digits with gaps of up to three columns between them.
+
+    Example:
+        >>> some = strings(data.digits().valid, 10, 0).take([0, 1])
+        >>> some['inputs'].shape, some['string'].shape
+        ((2, 64, 8), (2, 5))
+    """
+    images, labels = (split.arrays[name] for name in ("inputs", "label"))
+    random = np.random.default_rng(seed)
+    steps = 5 * (8 + 3) + 9
+    columns = np.zeros((number, steps, 8), np.float32)
+    string, real = np.zeros((number, 5), np.int32), np.zeros((number, steps))
+    for n in range(number):
+        at = int(random.integers(0, 4))
+        for place, one in enumerate(
+            random.integers(0, len(images), random.integers(3, 6))
+        ):
+            columns[n, at : at + 8] = images[one].reshape(8, 8).T
+            string[n, place] = labels[one] + 1
+            at += 8 + int(random.integers(0, 4))
+        real[n, : at + 1] = 1
+    arrays = dict(inputs=columns, string=string, token_mask=np.float32(real))
+    arrays["id"] = np.arange(number, dtype=np.int32)
+
+    def take(indices: Any) -> Batch:
+        return {name: x[np.asarray(indices)] for name, x in arrays.items()}
+
+    return Split(number, take, arrays, ("blank", *split.classes))
+
+
+def aligned() -> Term:
+    """CTC of the strings: one value for each example.
+
+    Graves et al., Connectionist temporal classification, ICML 2006.
+    """
+
+    def values(student, teacher, batch, **_):
+        left_out = 1 - batch["token_mask"]
+        string = batch["string"]
+        padding = (string == BLANK).astype(jnp.float32)
+        return optax.ctc_loss(student.logits, left_out, string, padding, blank_id=BLANK)
+
+    return Term(values, lambda batch: batch.get("mask", jnp.ones(len(batch["id"]))))
+
+
+def _trained(config, folder, model, terms, learn, seed, teacher=None) -> Frozen:
+    tx = optimiser(config["tx"], num_steps=config["num_steps"])
+    goal = objective.combine(ctc=aligned(), **terms_of(terms))
+    net, frozen = (None, None) if teacher is None else teacher
+    learner = train.learner(model, goal, tx, teacher=net)
+    size = {"num_steps": config["num_steps"], "batch_size": config["batch_size"]}
+    return trained(folder, learner, learn, seed=seed, frozen=frozen, **size)
+
+
+def _row(name: str, seed: int, model: Model, frozen: Frozen, test: Split) -> Row:
+    logits = predict(model, frozen, data.eval_batches(test, batch_size=500))
+    wrong = digits = whole = 0
+    for frames, real, string in zip(
+        np.asarray(logits).argmax(-1),
+        test.arrays["token_mask"],
+        test.arrays["string"],
+        strict=True,
+    ):
+        true = string[string != BLANK].tolist()
+        apart = distance(decoded(frames[real > 0]), true)
+        wrong, digits, whole = wrong + apart, digits + len(true), whole + (apart == 0)
+    size = {"bytes": tree.num_bytes(frozen.params), "digits": digits}
+    rates = {"accuracy": 1 - wrong / digits, "strings_right": whole / test.size}
+    row = {"stage": name, "realised": "dense", "seed": seed, "errors": wrong}
+    return {**row, **size, **rates}
+
+
+def decoded(frames: np.ndarray) -> list[int]:
+    """The best path without repetitions and blanks.
+
+    Example:
+        >>> decoded(np.array([0, 3, 3, 0, 3, 5, 5]))
+        [3, 3, 5]
+    """
+    before = np.concatenate([[BLANK], frames[:-1]])
+    return frames[(frames != before) & (frames != BLANK)].tolist()
+
+
+def distance(one: list[int], two: list[int]) -> int:
+    """The fewest insertions, deletions and substitutions from one to the other.
+
+    Example:
+        >>> distance([1, 2, 3], [2, 3, 4]), distance([], [7, 7])
+        (2, 2)
+    """
+    row = list(range(len(two) + 1))
+    for i, a in enumerate(one, 1):
+        before, row[0] = row[0], i
+        for j, b in enumerate(two, 1):
+            edit = min(row[j] + 1, row[j - 1] + 1, before + (a != b))
+            before, row[j] = row[j], edit
+    return row[-1]

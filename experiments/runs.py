@@ -1,0 +1,55 @@
+"""One resumable run outside the pipeline."""
+
+import contextlib
+import pathlib
+
+import jax
+
+from experiments.progress import progress
+from jdistill import train
+from jdistill.typing import Frozen, Learner, Split
+
+
+def trained(
+    folder: pathlib.Path,
+    learner: Learner,
+    split: Split,
+    *,
+    seed: int,
+    num_steps: int,
+    batch_size: int,
+    frozen: Frozen | None = None,
+) -> Frozen:
+    """Trains, or goes on from the newest checkpoint, or finds the run finished.
+
+    Args:
+        folder: where this run's checkpoints are; its name is shown.
+        learner: the recipe.
+        split: the training examples.
+        seed: of the parameters and of the order of the examples.
+        num_steps: the step to end at.
+        batch_size: examples a step.
+        frozen: the teacher's variables.
+
+    Returns:
+        The variables as the model sees them.
+    """
+    every = max(1, min(1000, num_steps))
+    saved = train.checkpoints(folder)
+    with (
+        contextlib.closing(saved),
+        progress(num_steps, f"{folder.name} {seed}") as advance,
+    ):
+        state = train.run(
+            learner,
+            split,
+            key=jax.random.key(seed),
+            num_steps=num_steps,
+            batch_size=batch_size,
+            seed=seed,
+            frozen=frozen,
+            every={every: lambda state, means: advance(int(state.step), {})},
+            checkpoints=saved,
+            save_every=every,
+        )
+    return learner.finish(state)
