@@ -90,7 +90,6 @@ MEMBERS = {
             (BOTH, {}, [0.12565532, 0.23797750, 0.69481134]),
         ),
         numbers=WARM,
-        at_teacher="zero",
         any_batch=True,
         shift_invariant=True,
     ),
