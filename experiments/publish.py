@@ -2,12 +2,14 @@
 
     python -m experiments.publish
 
-A table stands between `<!-- table: NAME -->` and `<!-- end -->`, and is made of
-`experiments/results/NAME.jsonl`.
+A table stands between `<!-- KIND: NAME -->` and `<!-- end -->`, and is made of
+`experiments/results/NAME.jsonl`. KIND is `table` (stages and what they cost), `gains`
+(methods against others) or `errors` (mistakes beside the paper's).
 """
 
 import pathlib
 import re
+import statistics
 import sys
 
 from experiments.rows import read_rows
@@ -15,14 +17,14 @@ from jdistill import report
 
 ROOT = pathlib.Path(__file__).parent.parent
 PAGES = ("README.md", "docs/results.md")
-TABLE = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+TABLE = re.compile(r"(<!-- (\w+): (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def published(page: str) -> str:
     """The text of a page with its tables made anew.
 
     Raises:
-        ValueError: a table has no rows.
+        ValueError: a table has no rows, or is of no kind that there is.
 
     Example:
         >>> published('no table here')
@@ -30,12 +32,82 @@ def published(page: str) -> str:
     """
 
     def table(match: re.Match) -> str:
-        rows = read_rows(ROOT / "experiments" / "results" / f"{match[2]}.jsonl")
+        start, kind, name, end = match.groups()
+        rows = read_rows(ROOT / "experiments" / "results" / f"{name}.jsonl")
         if not rows:
-            raise ValueError(f"no rows for table {match[2]!r} in experiments/results")
-        return f"{match[1]}{report.markdown(rows)}{differences(rows)}{match[3]}"
+            raise ValueError(f"no rows for table {name!r} in experiments/results")
+        if kind not in KINDS:
+            raise ValueError(f"no table {kind!r}; valid: {', '.join(KINDS)}")
+        return f"{start}{KINDS[kind](rows)}{end}"
 
     return TABLE.sub(table, page)
+
+
+def stages(rows: list[dict]) -> str:
+    """What each stage is and costs, and the paired differences of accuracy."""
+    return f"{report.markdown(rows)}{differences(rows)}"
+
+
+def gains(rows: list[dict]) -> str:
+    """Each method's accuracy and what it gains over others, over the seeds.
+
+    Example:
+        >>> rows = [{'stage': 'kl', 'accuracy': a} for a in (.9, .8)]
+        >>> rows += [{'stage': 'comparison', 'of': 'kl', 'against': 'alone',
+        ...           'difference': .01, 'low': -.01, 'high': .03}]
+        >>> print(gains(rows).splitlines()[-1])
+        | kl | 85.00 ±5.00 | +1.00 [-1.00, +3.00] |
+    """
+    found: dict[str, list[float]] = {}
+    for row in rows:
+        if "accuracy" in row:
+            found.setdefault(row["stage"], []).append(100 * row["accuracy"])
+    gained = {
+        (row["of"], row["against"]): "{:+.2f} [{:+.2f}, {:+.2f}]".format(
+            *(100 * row[name] for name in ("difference", "low", "high"))
+        )
+        for row in rows
+        if row["stage"] == "comparison"
+    }
+    others = list(dict.fromkeys(against for _, against in gained))
+    heads = ["method", "accuracy %", *(f"gain over {name}" for name in others)]
+    cells = [
+        [name, _mean(values), *(gained.get((name, other), "–") for other in others)]
+        for name, values in found.items()
+    ]
+    return _table(heads, cells)
+
+
+def errors(rows: list[dict]) -> str:
+    """Mistakes over the seeds, beside the paper's.
+
+    Example:
+        >>> rows = [{'stage': 'alone', 'errors': 150, 'epochs': 40, 'paper': 146}]
+        >>> print(errors(rows).splitlines()[-1])
+        | alone | 150 | 146 | 1 | 40 |
+    """
+    names = list(dict.fromkeys(row["stage"] for row in rows))
+    cells = []
+    for name in names:
+        same = [row for row in rows if row["stage"] == name]
+        paper = same[0].get("paper")
+        found = _mean([float(row["errors"]) for row in same], digits=0)
+        known = "–" if paper is None else paper
+        cells.append([name, found, known, len(same), same[0]["epochs"]])
+    return _table(["run", "errors", "paper", "seeds", "epochs"], cells)
+
+
+def _mean(values: list[float], digits: int = 2) -> str:
+    mean = statistics.fmean(values)
+    if len(values) < 2:
+        return f"{mean:.{digits}f}"
+    error = statistics.stdev(values) / len(values) ** 0.5
+    return f"{mean:.{digits}f} ±{error:.{digits}f}"
+
+
+def _table(heads: list[str], cells: list[list]) -> str:
+    lines = [heads, [":--", *["--:"] * (len(heads) - 1)], *cells]
+    return "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines)
 
 
 def differences(rows: list[dict]) -> str:
@@ -56,6 +128,9 @@ def differences(rows: list[dict]) -> str:
         if row.get("stage") == "comparison"
     ]
     return "\n\n" + "\n".join(lines) + "\n" if lines else ""
+
+
+KINDS = {"table": stages, "gains": gains, "errors": errors}
 
 
 def main() -> int:
