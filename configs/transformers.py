@@ -29,18 +29,18 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     steps = 16 if smoke else 64
     prepare = dict(name="bpe", vocab_size=500 if smoke else 2000, max_length=steps)
     c.data = dict(name="stdlib_docs", num_folds=5, prepare=prepare)
-    deep = 2 if smoke else 4
+    shallow, deep = (1, 1) if smoke else (2, 4)
 
     def encoder(depth, dim, **taps):
         size = dict(depth=depth, dim=dim, heads=4, mlp_dim=2 * dim, dropout=0.1)
         return dict(name="encoder_classifier", **size, **taps)
 
-    ours, theirs = _taps(1), _taps(deep - 1)
+    ours, theirs = _taps(shallow - 1), _taps(deep - 1)
     c.teacher = dict(
         model=encoder(deep, 32 if smoke else 128, taps=_names(theirs)),
         terms=dict(ce=HARD),
     )
-    c.student = dict(model=encoder(2, 16 if smoke else 32, taps=_names(ours)))
+    c.student = dict(model=encoder(shallow, 16 if smoke else 32, taps=_names(ours)))
     found = methods(ours, theirs)
     named = {n: m for n, m in found.items() if n in FEW}
     c.methods = named if smoke else {"alone": ALONE, "kl": KL, **found}

@@ -62,11 +62,12 @@ def test_errors_are_counted_and_those_of_threes_apart(tmp_path):
 
 
 def test_a_bias_is_moved_no_further_than_it_helps(tmp_path):
-    logits = 2.0 * one_hot([5, 5, 7, 8, 1])  # the threes lose by 2
+    logits = 5.0 * one_hot([0, 0, 7, 8, 1])  # the threes lose by 2
+    logits[:2] = 2.0 * one_hot([0, 0])
     row = hinton2015._corrected(job(tmp_path), "no_threes", logits, (3,), 1)
     assert row["errors"] == 0 and row["run"] == "no_threes_corrected"
     assert row["bias"] == pytest.approx(2.1)
-    logits = one_hot([7, 7, 7, 8, 7]) + 0.5 * one_hot([3, 3, 3, 3, 1])
+    logits = one_hot([7, 7, 7, 8, 7]) + 0.45 * one_hot([3, 3, 3, 3, 1])
     row = hinton2015._corrected(job(tmp_path), "only_78", logits, (7, 8), -1)
     assert row["errors"] == 2 and row["bias"] == pytest.approx(-0.6)
 

@@ -3,7 +3,7 @@ import pytest
 import sklearn.metrics
 
 from jdistill import metrics
-from tests.losses import members
+from tests.losses.members import _labels, _member
 from tests.metrics import example_sets
 
 STUDENT, _, LABEL = example_sets.make()
@@ -11,20 +11,20 @@ BATCH = {"label": LABEL}
 
 
 def test_nll_equals_scikit_learn_and_perplexity_is_its_exponential():
-    q = np.exp(members.log_softmax(STUDENT))
+    q = np.exp(_member.log_softmax(STUDENT))
     wanted = sklearn.metrics.log_loss(
         LABEL, q / q.sum(-1, keepdims=True), labels=range(6)
     )
     found = example_sets.figure(metrics.nll(), STUDENT, None, BATCH)
     np.testing.assert_allclose(found, wanted, rtol=1e-6)
     found = example_sets.figure(metrics.perplexity(), STUDENT / 9, None, BATCH)
-    wanted = np.exp(members.cross_entropy(STUDENT / 9, LABEL).mean())
+    wanted = np.exp(_labels.cross_entropy(STUDENT / 9, LABEL).mean())
     np.testing.assert_allclose(found, wanted, rtol=1e-5)
 
 
 @pytest.mark.parametrize("num_bins", [1, 10, 15])
 def test_ece_equals_a_loop_over_bins(num_bins):
-    q = np.exp(members.log_softmax(STUDENT))
+    q = np.exp(_member.log_softmax(STUDENT))
     confidence, right = q.max(-1), q.argmax(-1) == LABEL
     wanted = 0.0
     for b in range(num_bins):

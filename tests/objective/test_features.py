@@ -154,11 +154,6 @@ def test_a_term_that_learns_says_so_when_it_was_not_begun():
         compute(term, {"term": Aux()})
 
 
-def test_a_side_that_is_none_is_refused():
-    with pytest.raises(ValueError, match=r"of must be one of .*student.*'mine'"):
-        connect("s", linear, of="mine")
-
-
 def test_a_projection_trains_with_the_student_and_stays_out_of_the_file():
     student, teacher = (
         models.mlp(widths=(w,), classes=3, taps="Dense_0") for w in (4, 6)
