@@ -73,18 +73,22 @@ def on_features(
         more = context(loss, batch, numbers, step=step, weights=weights, memory=kept)
         return loss(*compared, **more)
 
-    def update(aux, student, teacher, batch, *, step):
-        compared = arrays(aux, student, teacher, batch, None)
-        kept = memory.update(aux.memory["kept"], *compared, batch)
-        return aux._replace(memory={**aux.memory, "kept": kept})
-
     learns = memory is not None or any(r.projection for r in both.values())
     return Term(
         values,
         lambda batch: weights_of(batch, per=per),
         init=init if learns else None,
-        update=update if memory is not None else None,
+        update=None if memory is None else _updating(memory, arrays),
     )
+
+
+def _updating(memory: Memory, arrays: Callable[..., Any]) -> Callable[..., Aux]:
+    def update(aux, student, teacher, batch, *, step):
+        compared = arrays(aux, student, teacher, batch, None)
+        kept = memory.update(aux.memory["kept"], *compared, batch)
+        return aux._replace(memory={**aux.memory, "kept": kept})
+
+    return update
 
 
 def _mask(batch: Batch) -> Any:
