@@ -59,7 +59,7 @@ def gains(
         >>> round(row['difference'], 6), round(row['low'], 6)
         (0.1, 0.1)
     """
-    for other in against:
+    for other in [name for name in against if name in found]:
         for method, values in found.items():
             if method == other or len(values) < 2:
                 continue

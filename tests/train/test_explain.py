@@ -24,6 +24,18 @@ def test_an_input_names_the_examples():
     assert said == "'inputs' is not finite in examples [103, 106]"
 
 
+@pytest.mark.parametrize("value", [jnp.nan, jnp.inf, -jnp.inf])
+def test_the_teachers_logits_name_the_example_and_stop_the_run(value):
+    logits = jnp.zeros((8, 3)).at[5, 1].set(value)
+    found = {**batch(), "teacher_logits": logits, "id": batch()["id"] + 100}
+    recipe = adam(goal=SOFT)
+    state = recipe.init(jax.random.key(0), found)
+    after, _ = jax.jit(recipe.step)(state, found)
+    assert after.bad == 0
+    said = recipe.explain(state, found)
+    assert said == "'teacher_logits' is not finite in examples [105]"
+
+
 def test_at_most_five_examples_are_named():
     found = {**batch(), "inputs": batch()["inputs"] * jnp.nan}
     assert PLAIN.explain(begin(PLAIN), found).endswith("[0, 1, 2, 3, 4]")
