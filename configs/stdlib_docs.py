@@ -11,6 +11,14 @@ int8 student of the same bytes that learned from labels alone.
 
 import ml_collections
 
+COMPARISONS = (
+    ("packed", "teacher"),
+    ("packed", "equal_bytes"),
+    ("distilled", "student"),
+    ("teacher", "tfidf"),
+    ("teacher", "teacher_half"),
+)
+
 
 def get_config(arg: str = "") -> ml_collections.ConfigDict:
     """`''` is the published run, `smoke` a run of seconds."""
@@ -24,17 +32,7 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     c.eval_batch = 256
     c.eval_every = 10 if smoke else 100
     c.save_every = 10 if smoke else 200
-    c.data = dict(
-        name="stdlib_docs",
-        num_folds=5,
-        prepare=dict(
-            name="hashed_ngrams",
-            num_buckets=2048 if smoke else 32768,
-            max_length=64 if smoke else 512,
-            words=(1, 2),
-            chars=(4,),
-        ),
-    )
+    c.data = dict(name="stdlib_docs", num_folds=5, prepare=_hashed(smoke))
     c.idf_gates = True
     tx = dict(name="adam", b2=0.98, schedule="cosine", clip_norm=1.0)
 
@@ -72,14 +70,19 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     # As many steps as the three stages of the student together.
     c.equal_bytes = stage(1100, scale=("num_buckets",))
     c.baseline = True
-    c.comparisons = (
-        ("packed", "teacher"),
-        ("packed", "equal_bytes"),
-        ("distilled", "student"),
-        ("teacher", "tfidf"),
-        ("teacher", "teacher_half"),
-    )
+    c.comparisons = COMPARISONS
     return c
+
+
+def _hashed(smoke):
+    """Words, pairs of them and four characters, each a bucket."""
+    return dict(
+        name="hashed_ngrams",
+        num_buckets=2048 if smoke else 32768,
+        max_length=64 if smoke else 512,
+        words=(1, 2),
+        chars=(4,),
+    )
 
 
 def sweep():

@@ -9,6 +9,7 @@ import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import jax
 import numpy as np
 import scipy.stats
 
@@ -44,6 +45,8 @@ def run(config: Any, workdir: pathlib.Path) -> Iterator[Row]:
             row = _row(job, method, nets["student"], nets, teacher, student)
             found.setdefault(method, []).append(row["accuracy"])
             yield {**row, "seconds": seconds}
+        # The programs of fifty methods are more than a process may map.
+        jax.clear_caches()
     yield from gains(found, config["against"])
 
 

@@ -56,7 +56,7 @@ def residual_digits(
     c.num_steps = 6 if smoke else 800
     c.tx = dict(name="adam", schedule="cosine", learning_rate=5e-3)
     c.data = dict(name="digits", num_folds=5)
-    size = dict(depth=8, width=5) if smoke else dict(depth=20, width=16)
+    size = dict(depth=8, width=5) if smoke else dict(depth=20, width=8)
     c.teacher = dict(
         model=dict(name="resnet", taps=teacher_taps(smoke), **size),
         terms=dict(ce=HARD),

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 
 Array = jax.Array
 Key = jax.Array
@@ -29,9 +30,9 @@ Batch = Mapping[str, Any]
 * `teacher_logits`: the teacher's outputs, where they are cached or computed ahead
 """
 
-Number = float | jax.Array
-"""A hyperparameter: a Python number, or a traced scalar when a whole sweep trains in
-one program."""
+Number = float | np.number | jax.Array
+"""A hyperparameter: a number of Python or NumPy, or a traced scalar when a whole sweep
+trains in one program."""
 
 Schedule = Callable[[Any], Any]
 """`step -> value`. Every optax schedule is one."""

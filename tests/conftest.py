@@ -1,4 +1,4 @@
-"""What every test runs under: two simulated devices, no silent rank promotion."""
+"""What every test runs under: four simulated devices, no silent rank promotion."""
 
 import os
 import pathlib

@@ -10,6 +10,11 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "jdistill").rglob("*.py"))
+SCRIPTS = [
+    path
+    for folder in ("benchmarks", "configs", "experiments")
+    for path in sorted((ROOT / folder).glob("*.py"))
+]
 NAMESPACES = [
     name
     for name in (
@@ -139,7 +144,9 @@ def test_a_source_file_with_public_names_has_its_test_file(path):
     assert test.exists(), f"{inside} needs {test.relative_to(ROOT)}"
 
 
-@each_source
+@pytest.mark.parametrize(
+    "path", SOURCES + SCRIPTS, ids=lambda path: str(path.relative_to(ROOT))
+)
 def test_a_file_is_short_and_its_functions_are(path):
     text = path.read_text()
     assert len(text.splitlines()) <= MAX_LINES

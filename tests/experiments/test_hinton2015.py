@@ -4,9 +4,10 @@ import numpy as np
 import optax
 import pytest
 
+from configs import hinton2015 as config
 from experiments import hinton2015
 from experiments.optimisers import max_norm, optimiser
-from jdistill import data, models
+from jdistill import data, models, train
 from jdistill.typing import Outputs
 
 LABELS = np.array([3, 3, 7, 8, 1])
@@ -97,3 +98,39 @@ def test_outputs_keep_their_form():
         {}, {}, {"inputs": jnp.ones((2, 4, 4, 1))}, train=True, key=jax.random.key(0)
     )
     assert isinstance(out, Outputs) and state == {}
+
+
+def test_the_whole_grid_runs_and_goes_on_from_where_it_was(tmp_path, monkeypatch):
+    """On 8x8 digits: the same images of MNIST need a data set that is downloaded."""
+    monkeypatch.setattr(hinton2015.data, "tfds", lambda name: data.digits())
+    c = config.get_config("smoke")
+    c.temperatures.epochs = 8  # enough that they differ
+    rows = list(hinton2015.run(c, tmp_path))
+    by_name = {row["stage"]: row for row in rows}
+    temperatures = {f"8 units, T = {t:g}" for t in c.temperatures["values"]}
+    assert set(by_name) == {*hinton2015.PAPER, *temperatures}
+    assert len({by_name[name]["errors"] for name in temperatures}) > 1
+    for name in ("no_threes", "only_78"):
+        assert by_name[f"{name}_corrected"]["errors"] <= by_name[name]["errors"]
+    missed = by_name["no_threes"]
+    threes = np.sum(data.digits().test.arrays["label"] == 3)
+    assert missed["errors_threes"] > threes / 2, "nobody has shown it a three"
+    monkeypatch.setattr(hinton2015.train, "learner", forgetful)
+    again = list(hinton2015.run(c, tmp_path))
+    assert again == rows
+
+
+LEARNER = train.learner
+
+
+def forgetful(*args, **more):
+    """A learner whose step loses everything: what is finished takes none."""
+    learner = LEARNER(*args, **more)
+
+    def step(*args):
+        state, metrics = learner.step(*args)
+        return state._replace(
+            params=jax.tree.map(jnp.zeros_like, state.params)
+        ), metrics
+
+    return learner._replace(step=step)
