@@ -4,7 +4,8 @@
 
 A table stands between `<!-- KIND: NAME -->` and `<!-- end -->`, and is made of
 `experiments/results/NAME.jsonl`. KIND is `table` (stages and what they cost), `gains`
-(methods against others) or `errors` (mistakes beside the paper's).
+(methods against others) or `errors` (mistakes beside the paper's). A column 'our
+number' of a table of losses is filled as well.
 """
 
 import pathlib
@@ -12,11 +13,12 @@ import re
 import statistics
 import sys
 
+from experiments import numbers
 from experiments.rows import read_rows
 from jdistill import report
 
 ROOT = pathlib.Path(__file__).parent.parent
-PAGES = ("README.md", "docs/results.md")
+PAGES = ("README.md", "docs/results.md", "docs/losses.md")
 TABLE = re.compile(r"(<!-- (\w+): (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -33,14 +35,15 @@ def published(page: str) -> str:
 
     def table(match: re.Match) -> str:
         start, kind, name, end = match.groups()
-        rows = read_rows(ROOT / "experiments" / "results" / f"{name}.jsonl")
+        rows = _results(name)
         if not rows:
             raise ValueError(f"no rows for table {name!r} in experiments/results")
         if kind not in KINDS:
             raise ValueError(f"no table {kind!r}; valid: {', '.join(KINDS)}")
         return f"{start}{KINDS[kind](rows)}{end}"
 
-    return TABLE.sub(table, page)
+    measured = {name: _results(name) for name in numbers.DATA}
+    return numbers.filled(TABLE.sub(table, page), numbers.cells(measured))
 
 
 def stages(rows: list[dict]) -> str:
@@ -128,6 +131,10 @@ def differences(rows: list[dict]) -> str:
         if row.get("stage") == "comparison"
     ]
     return "\n\n" + "\n".join(lines) + "\n" if lines else ""
+
+
+def _results(name: str) -> list[dict]:
+    return read_rows(ROOT / "experiments" / "results" / f"{name}.jsonl")
 
 
 KINDS = {"table": stages, "gains": gains, "errors": errors}

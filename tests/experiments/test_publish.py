@@ -1,6 +1,6 @@
 import pytest
 
-from experiments import publish
+from experiments import numbers, publish
 
 
 @pytest.mark.parametrize("name", publish.PAGES)
@@ -8,7 +8,7 @@ def test_the_tables_of_the_pages_are_those_of_the_rows(name):
     page = publish.ROOT / name
     if page.exists():
         text = page.read_text()
-        assert "<!-- table:" in text
+        assert publish.TABLE.search(text) or numbers.COLUMN in text
         assert publish.published(text) == text, "run python -m experiments.publish"
 
 
@@ -25,3 +25,35 @@ def test_errors_are_means_over_the_seeds_with_their_standard_error():
 def test_a_table_without_rows_is_an_error():
     with pytest.raises(ValueError, match="no rows for table 'nothing'"):
         publish.published("<!-- table: nothing -->\n<!-- end -->")
+
+
+def test_a_column_of_numbers_is_filled_in_each_table_and_nothing_else_is():
+    page = """
+| loss | equation | our number | paper's number |
+|---|---|---|---|
+| `losses.kl` | x | stale | 74 |
+| `losses.jsd` | y | stale |  |
+
+| loss | help |
+| `losses.kl` | stale |
+"""
+    expected = page.replace("| stale | 74 |", "| digits 98 | 74 |")
+    expected = expected.replace("| stale |  |", "| |  |")
+    assert numbers.filled(page, {"kl": "digits 98"}) == expected
+
+
+def test_a_number_joins_what_was_measured_on_several_data():
+    def rows(accuracy):
+        gain = {"difference": -0.01, "low": -0.02, "high": 0.005}
+        comparison = {"stage": "comparison", "of": "cosine", **gain}
+        return [
+            {"stage": "cosine", "accuracy": accuracy},
+            {**comparison, "against": "alone"},
+            {**comparison, "against": "kl", "difference": 0.5},
+            {"stage": "alone", "accuracy": 0.5},
+        ]
+
+    found = numbers.cells({"losses": rows(0.9), "transformers": rows(0.8)})
+    gain = "(-1.0 [-2.0, +0.5])"
+    assert found["cosine"] == f"digits 90.0 {gain}; docstrings 80.0 {gain}"
+    assert found["cross_entropy"] == "digits 50.0; docstrings 50.0"
