@@ -2,11 +2,12 @@
 
 A method is a list of stages, each with its own terms, optimiser and frozen layers; the
 student of a method starts as the student alone does, and sees the same examples in the
-same order. `seed` numbers the folds as well: another one is another test set.
+same order. The teacher's logits and features are computed once. `seed` numbers the
+folds as well: another one is another test set.
 """
 
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -18,9 +19,9 @@ from experiments.objectives import combined
 from experiments.optimisers import optimiser
 from experiments.recipes import Stage
 from experiments.training import Job, train_stage
-from jdistill import compress, models, train
+from jdistill import compress, data, models, train
 from jdistill.build import build
-from jdistill.typing import Frozen, Model
+from jdistill.typing import Batch, Frozen, Model, Split
 
 Row = dict[str, Any]
 
@@ -34,10 +35,13 @@ def run(config: Any, workdir: pathlib.Path) -> Iterator[Row]:
     ]
     nets = _networks(config, jobs[0])
     teachers: list[Frozen] = []
-    for job in jobs:
+    hear = jax.jit(_stage(config, "any", config["teacher"], nets, {}).learner.teach)
+    for n, job in enumerate(jobs):
         stage = _stage(config, "teacher", config["teacher"], nets, {})
         teachers.append(train_stage(job, stage, {}).frozen)
         yield _row(job, "teacher", nets["teacher"], nets, teachers[-1])
+        heard = _heard(job.dataset.train, lambda batch: hear(batch, teachers[-1]))
+        jobs[n] = job._replace(dataset=job.dataset._replace(train=heard))
     found: dict[str, list[float]] = {}
     for method, stages in config["methods"].items():
         for job, teacher in zip(jobs, teachers, strict=True):
@@ -88,6 +92,23 @@ def _networks(config: Mapping[str, Any], job: Job) -> dict[str, Model]:
         side: build(models, recipes.complete(one, job.dataset))
         for side, one in spec.items()
     }
+
+
+def _heard(split: Split, hear: Callable[[Batch], Batch]) -> Split:
+    """The split with the teacher's outputs in every batch, each computed once."""
+    size = min(256, split.size)
+    batches = [hear(batch) for batch in data.eval_batches(split, batch_size=size)]
+    outputs = [
+        {name: x for name, x in batch.items() if name.startswith("teacher_")}
+        for batch in batches
+    ]
+    whole = jax.tree.map(lambda *x: np.concatenate(x)[: split.size], *outputs)
+    arrays = {**split.take(np.arange(split.size)), **whole}
+
+    def take(rows: Any) -> Batch:
+        return jax.tree.map(lambda x: x[np.asarray(rows)], arrays)
+
+    return split._replace(take=take, arrays=arrays)
 
 
 def _student(job, method, stages, nets, teacher) -> tuple[Frozen, float | None]:

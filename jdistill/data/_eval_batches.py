@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import jax
 import numpy as np
 
 from jdistill.typing import Batch, Split
@@ -32,7 +33,7 @@ class EvalBatches:
         size, arrays = self._split.size, self._split.arrays
         mask = (np.arange(start, stop) < size).astype(np.float32)
         if arrays is not None and stop <= size:
-            batch = {key: value[start:stop] for key, value in arrays.items()}
+            batch = jax.tree.map(lambda x: x[start:stop], arrays)
         else:
             batch = self._split.take(np.minimum(np.arange(start, stop), size - 1))
         return {**batch, "mask": mask}
