@@ -38,6 +38,7 @@ def methods() -> dict[str, list[dict]]:
         "skewed_reverse_kl": softened("skewed_reverse_kl", temperature=4.0),
         "binary_kl": softened("binary_kl", temperature=4.0),
         "logit_mse": softened("logit_mse"),
+        "logit_euclidean": softened("logit_euclidean"),
         "dkd": beside(on="logits", loss="dkd"),
         "dist": beside(on="logits", loss="dist"),
         "logit_standardisation": beside(9.0, on="logits", loss="logit_standardisation"),

@@ -28,6 +28,7 @@ from jdistill.losses._labels import label_smoothing as label_smoothing
 from jdistill.losses._labels import virtual_teacher as virtual_teacher
 from jdistill.losses._levels import hierarchical_context as hierarchical_context
 from jdistill.losses._logits import kl as kl
+from jdistill.losses._logits import logit_euclidean as logit_euclidean
 from jdistill.losses._logits import logit_mse as logit_mse
 from jdistill.losses._logits import soft_cross_entropy as soft_cross_entropy
 from jdistill.losses._maps import attention_transfer as attention_transfer
@@ -85,6 +86,7 @@ __all__ = [
     "l2",
     "label_smoothing",
     "logistic_ranking",
+    "logit_euclidean",
     "logit_mse",
     "logit_standardisation",
     "mgd",
