@@ -11,6 +11,7 @@ from jdistill.losses._boundaries import ofd as ofd
 from jdistill.losses._boundaries import ofd_margin as ofd_margin
 from jdistill.losses._crd import crd as crd
 from jdistill.losses._decoupled import dkd as dkd
+from jdistill.losses._decoupled import mft as mft
 from jdistill.losses._decoupled import nkd as nkd
 from jdistill.losses._divergences import jsd as jsd
 from jdistill.losses._divergences import reverse_kl as reverse_kl
@@ -89,6 +90,7 @@ __all__ = [
     "logit_euclidean",
     "logit_mse",
     "logit_standardisation",
+    "mft",
     "mgd",
     "minilm",
     "nkd",
