@@ -22,6 +22,7 @@ from jdistill.losses._hints import cosine as cosine
 from jdistill.losses._hints import factor_transfer as factor_transfer
 from jdistill.losses._hints import fitnet as fitnet
 from jdistill.losses._hints import mgd as mgd
+from jdistill.losses._hints import pad_l2 as pad_l2
 from jdistill.losses._hints import vid as vid
 from jdistill.losses._ickd import ickd as ickd
 from jdistill.losses._labels import cross_entropy as cross_entropy
@@ -96,6 +97,7 @@ __all__ = [
     "nkd",
     "nst",
     "ofd",
+    "pad_l2",
     "pkt",
     "rd",
     "reverse_kl",

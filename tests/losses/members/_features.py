@@ -1,8 +1,8 @@
 """Losses between features: equations as loops, and values of other implementations.
 
 Golden values of waves were computed by the modules of RepDistiller (hints, attention,
-NST, VID, AB), mdistiller (OFD, the review's context), torchdistill (the flow's matrix)
-and by PyTorch's cosine and L1 of normalised vectors, in float64.
+NST, VID, AB), mdistiller (OFD, the review's context), torchdistill (the flow's matrix,
+PAD) and by PyTorch's cosine and L1 of normalised vectors, in float64.
 """
 
 import math
@@ -140,6 +140,14 @@ def vid(student, teacher, eps=1e-5):
     for m, r, t in zip(mean.flat, raw.flat, teacher.flat, strict=True):
         variance = np.log1p(np.exp(-abs(r))) + max(r, 0) + eps
         total += math.log(math.sqrt(variance)) + (t - m) ** 2 / (2 * variance)
+    return total / teacher.size
+
+
+def pad_l2(student, teacher, eps=1e-6):
+    total = 0.0
+    mean, log_variance = student
+    for m, a, t in zip(mean.flat, log_variance.flat, teacher.flat, strict=True):
+        total += (t - m) ** 2 / (math.exp(a) + eps) + a
     return total / teacher.size
 
 
@@ -340,6 +348,25 @@ MEMBERS = {
         ),
         numbers=({"margin": MARGINS}, {"margin": -0.7}),
         at_teacher="zero",
+    ),
+    "pad_l2": Member(
+        losses.pad_l2,
+        distributions,
+        rows(pad_l2),
+        golden=(
+            (((LEFT, np.zeros((1, 2))), RIGHT), {"eps": 1e-9}, [2.5]),
+            (
+                ((LEFT, np.full((1, 2), math.log(4.0))), RIGHT),
+                {"eps": 1.0},
+                [0.5 + math.log(4.0)],
+            ),
+            (
+                ((MAPS[0], wave(2, 4, 3, 5, pace=0.4)), MAPS[1]),
+                {},
+                [1.3411387336925855, 1.2784179156618334],
+            ),
+        ),
+        numbers=({}, {"eps": 0.5}),
     ),
     "vid": Member(
         losses.vid,
