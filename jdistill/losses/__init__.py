@@ -51,6 +51,7 @@ from jdistill.losses._rkd import rkd_angle as rkd_angle
 from jdistill.losses._rkd import rkd_distance as rkd_distance
 from jdistill.losses._sequences import ctc_kl as ctc_kl
 from jdistill.losses._sequences import ctc_kl_without_blank as ctc_kl_without_blank
+from jdistill.losses._srd import srd as srd
 from jdistill.losses._standardised import dist as dist
 from jdistill.losses._standardised import logit_standardisation as logit_standardisation
 from jdistill.losses._transformers import attention_kl as attention_kl
@@ -108,6 +109,7 @@ __all__ = [
     "skewed_kl",
     "skewed_reverse_kl",
     "soft_cross_entropy",
+    "srd",
     "total_variation",
     "vid",
     "virtual_teacher",
