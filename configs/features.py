@@ -84,6 +84,8 @@ def methods(steps: int, teacher: Sequence[str]) -> dict[str, list[dict]]:
         ],
         "nst": hint("nst", 50.0, at=middle),
         "vid": hint("vid", 1.0, "gaussian"),
+        "pad_l2": hint("pad_l2", 1.0, "variance_branch"),
+        "srd": hint("srd", 2.0, "linear"),
         "fsp": beside(50.0, on=on, loss="fsp", student=wide, teacher=teacher[1:]),
         "mgd": hint("mgd", 2e-5, "generation"),
         "hierarchical_context": beside(

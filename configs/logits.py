@@ -25,8 +25,8 @@ def methods() -> dict[str, list[dict]]:
     def softened(loss, **numbers):
         return beside(0.9, 0.1, on="logits", loss=loss, **numbers)
 
-    def alone(loss, **numbers):
-        hard = dict(on="labels", loss=loss, **numbers)
+    def alone(loss, on="labels", **numbers):
+        hard = dict(on=on, loss=loss, **numbers)
         return [dict(terms=dict(ce=hard))]
 
     return {
@@ -38,10 +38,12 @@ def methods() -> dict[str, list[dict]]:
         "skewed_reverse_kl": softened("skewed_reverse_kl", temperature=4.0),
         "binary_kl": softened("binary_kl", temperature=4.0),
         "logit_mse": softened("logit_mse"),
+        "logit_euclidean": softened("logit_euclidean"),
         "dkd": beside(on="logits", loss="dkd"),
         "dist": beside(on="logits", loss="dist"),
         "logit_standardisation": beside(9.0, on="logits", loss="logit_standardisation"),
         "nkd": beside(on="logits", loss="nkd"),
+        "mft": alone("mft", on="logits"),
         "hinge_ranking": softened("hinge_ranking"),
         "logistic_ranking": softened("logistic_ranking"),
         "label_smoothing": alone("label_smoothing"),

@@ -11,6 +11,7 @@ from jdistill.losses._boundaries import ofd as ofd
 from jdistill.losses._boundaries import ofd_margin as ofd_margin
 from jdistill.losses._crd import crd as crd
 from jdistill.losses._decoupled import dkd as dkd
+from jdistill.losses._decoupled import mft as mft
 from jdistill.losses._decoupled import nkd as nkd
 from jdistill.losses._divergences import jsd as jsd
 from jdistill.losses._divergences import reverse_kl as reverse_kl
@@ -21,6 +22,7 @@ from jdistill.losses._hints import cosine as cosine
 from jdistill.losses._hints import factor_transfer as factor_transfer
 from jdistill.losses._hints import fitnet as fitnet
 from jdistill.losses._hints import mgd as mgd
+from jdistill.losses._hints import pad_l2 as pad_l2
 from jdistill.losses._hints import vid as vid
 from jdistill.losses._ickd import ickd as ickd
 from jdistill.losses._labels import cross_entropy as cross_entropy
@@ -28,6 +30,7 @@ from jdistill.losses._labels import label_smoothing as label_smoothing
 from jdistill.losses._labels import virtual_teacher as virtual_teacher
 from jdistill.losses._levels import hierarchical_context as hierarchical_context
 from jdistill.losses._logits import kl as kl
+from jdistill.losses._logits import logit_euclidean as logit_euclidean
 from jdistill.losses._logits import logit_mse as logit_mse
 from jdistill.losses._logits import soft_cross_entropy as soft_cross_entropy
 from jdistill.losses._maps import attention_transfer as attention_transfer
@@ -48,6 +51,7 @@ from jdistill.losses._rkd import rkd_angle as rkd_angle
 from jdistill.losses._rkd import rkd_distance as rkd_distance
 from jdistill.losses._sequences import ctc_kl as ctc_kl
 from jdistill.losses._sequences import ctc_kl_without_blank as ctc_kl_without_blank
+from jdistill.losses._srd import srd as srd
 from jdistill.losses._standardised import dist as dist
 from jdistill.losses._standardised import logit_standardisation as logit_standardisation
 from jdistill.losses._transformers import attention_kl as attention_kl
@@ -85,13 +89,16 @@ __all__ = [
     "l2",
     "label_smoothing",
     "logistic_ranking",
+    "logit_euclidean",
     "logit_mse",
     "logit_standardisation",
+    "mft",
     "mgd",
     "minilm",
     "nkd",
     "nst",
     "ofd",
+    "pad_l2",
     "pkt",
     "rd",
     "reverse_kl",
@@ -102,6 +109,7 @@ __all__ = [
     "skewed_kl",
     "skewed_reverse_kl",
     "soft_cross_entropy",
+    "srd",
     "total_variation",
     "vid",
     "virtual_teacher",

@@ -200,18 +200,70 @@ def vid(
     mean, raw = student
     same_shape(mean, teacher)
     positive("eps", eps)
+    raw = _along("raw variance", raw, mean)
+    variance = jax.nn.softplus(raw.astype(jnp.float32)) + eps
+    squares = _difference(mean, teacher) ** 2
+    nats = 0.5 * (jnp.log(variance) + squares / variance)
+    return jnp.mean(nats, axis=tuple(range(1, nats.ndim)))
+
+
+def pad_l2(
+    student: tuple[Float[Array, " batch *shape"], Float[Array, "..."]],
+    teacher: Float[Array, " batch *shape"],
+    *,
+    eps: Number = 1e-6,
+) -> Float[Array, " batch"]:
+    r"""Prime-aware distillation: squared errors, each over a variance that is learned.
+
+    .. math:: L = \frac{1}{n} \sum_i \left[
+        \frac{(t_i - \mu_i)^2}{e^{\alpha_i} + \epsilon} + \alpha_i \right]
+
+    Each example has variances of its own, so those that the student can learn (the
+    prime ones) count most, where `vid` weighs channels. An element's value is least
+    where its variance is the squared error. The mean over the n elements is that of
+    torchdistill. `projections.variance_branch` gives both parts of the student.
+
+    Args:
+        student: the student's features mu, and the logarithm alpha of the variance: of
+            any shape that has the axes of mu, each as long or 1.
+        teacher: the teacher's features t.
+        eps: added to the variance, above 0.
+
+    Returns:
+        float32, one value for each example; below 0 where variances are small.
+
+    Raises:
+        ValueError: shapes do not fit, or eps is not above 0.
+
+    References:
+        Zhang et al., Prime-aware adaptive distillation, ECCV 2020 (arXiv:2008.01458).
+
+    Example:
+        >>> zeros = jnp.zeros((1, 2))
+        >>> pad_l2((zeros, zeros), jnp.array([[1.0, 3.0]])).round(4)
+        Array([5.], dtype=float32)
+    """
+    mean, log_variance = student
+    same_shape(mean, teacher)
+    positive("eps", eps)
+    alpha = _along("log variance", log_variance, mean).astype(jnp.float32)
+    # the quotient's slope is finite for every alpha, where e^alpha is not
+    precision = jnp.exp(-jnp.logaddexp(alpha, jnp.log(jnp.asarray(eps, jnp.float32))))
+    values = _difference(mean, teacher) ** 2 * precision + alpha
+    return jnp.mean(values, axis=tuple(range(1, values.ndim)))
+
+
+def _along(name, raw, mean):
+    """A spread with the axes of the mean, each as long or 1."""
     raw = raw.reshape((1,) * (mean.ndim - raw.ndim) + raw.shape)
     if any(
         own not in (1, size) for own, size in zip(raw.shape, mean.shape, strict=True)
     ):
         raise ValueError(
-            f"the raw variance has shape {raw.shape}, the mean {mean.shape}: each axis "
-            "must be as long or 1"
+            f"the {name} has shape {raw.shape}, the mean {mean.shape}: each axis must "
+            "be as long or 1"
         )
-    variance = jax.nn.softplus(raw.astype(jnp.float32)) + eps
-    squares = _difference(mean, teacher) ** 2
-    nats = 0.5 * (jnp.log(variance) + squares / variance)
-    return jnp.mean(nats, axis=tuple(range(1, nats.ndim)))
+    return raw
 
 
 def _difference(student, teacher):

@@ -11,6 +11,7 @@ from jdistill.projections._factors import paraphraser as paraphraser
 from jdistill.projections._factors import paraphraser_factor as paraphraser_factor
 from jdistill.projections._factors import translator as translator
 from jdistill.projections._gaussian import gaussian as gaussian
+from jdistill.projections._gaussian import variance_branch as variance_branch
 from jdistill.projections._generation import generation as generation
 from jdistill.projections._linear import embed as embed
 from jdistill.projections._linear import linear as linear
@@ -31,4 +32,5 @@ __all__ = [
     "regressor",
     "review",
     "translator",
+    "variance_branch",
 ]

@@ -1,11 +1,18 @@
-"""The distribution of the teacher's features that the student's predict."""
+"""Distributions of the teacher's features that the student's predict."""
 
 import math
 
 import jax
 import jax.numpy as jnp
 
-from jdistill.projections._layers import apply_dense, dense, need, positive
+from jdistill.projections._layers import (
+    apply_dense,
+    apply_norm,
+    dense,
+    need,
+    norm,
+    positive,
+)
 from jdistill.typing import Projection
 
 
@@ -65,5 +72,50 @@ def gaussian(
         mean = apply_dense(third, jax.nn.relu(apply_dense(second, mean)))
         alpha = params["raw_variance"].reshape((1,) * (mean.ndim - 1) + (-1,))
         return mean, jnp.broadcast_to(alpha, (len(mean), *alpha.shape[1:]))
+
+    return Projection(init, apply)
+
+
+def variance_branch() -> Projection:
+    r"""Mean and log variance of the teacher's features, for `losses.pad_l2`.
+
+    .. math:: \mu = x W_1 + b_1, \quad
+        \alpha = \gamma \frac{x W_2 - m}{\sqrt{v + 10^{-5}}} + \beta
+
+    The products are along the last axis (1 x 1 convolutions). m and v are the mean and
+    the variance of each channel over all positions of the batch's real examples, so an
+    example's alpha is relative to the others'; there is one for each element of mu. In
+    torchdistill, whose branch this is, mu is the student's feature itself: both sides
+    are as wide there.
+
+    Returns:
+        A projection `[batch, ..., channels] -> (mu [batch, ..., c_t], alpha [batch,
+        ..., c_t])`.
+
+    Raises:
+        ValueError: when used, features without channels.
+
+    References:
+        Zhang et al., Prime-aware adaptive distillation, ECCV 2020 (arXiv:2008.01458).
+
+    Example:
+        >>> student, teacher = jnp.ones((2, 3)), jnp.ones((2, 5))
+        >>> params = variance_branch().init(jax.random.key(0), student, teacher)
+        >>> mean, log_variance = variance_branch().apply(params, student, teacher)
+        >>> mean.shape, log_variance.shape
+        ((2, 5), (2, 5))
+    """
+
+    def init(key, feature, like):
+        need(feature, like, at="variance_branch", maps=False)
+        inputs, out = feature.shape[-1], like.shape[-1]
+        first, second = jax.random.split(key)
+        raw = dense(second, inputs, out, bias=False)
+        return {"mean": dense(first, inputs, out), "spread": raw, "norm": norm(out)}
+
+    def apply(params, feature, like, *, mask=None, key=None):
+        raw = apply_dense(params["spread"], feature)
+        alpha = apply_norm(params["norm"], raw, mask)
+        return apply_dense(params["mean"], feature), alpha
 
     return Projection(init, apply)

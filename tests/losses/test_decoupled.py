@@ -34,14 +34,14 @@ def test_dkd_still_hears_of_the_others_where_the_teacher_is_certain():
     np.testing.assert_allclose(found, wanted, rtol=1e-5)
 
 
-@pytest.mark.parametrize(("name", "least"), [("dkd", 3), ("nkd", 2)])
+@pytest.mark.parametrize(("name", "least"), [("dkd", 3), ("mft", 2), ("nkd", 2)])
 def test_too_few_classes_are_refused_in_one_line(name, least):
     few = jnp.zeros((1, least - 1))
     with pytest.raises(ValueError, match=f"{name} needs at least {least} classes"):
         getattr(losses, name)(few, few, labels=jnp.array([0]))
 
 
-@pytest.mark.parametrize("name", ["dkd", "nkd"])
+@pytest.mark.parametrize("name", ["dkd", "mft", "nkd"])
 def test_the_label_at_the_extremes_keeps_value_and_gradient_finite(name):
     loss = inspect.unwrap(getattr(losses, name))
     for sign in (1e4, -1e4):
@@ -53,7 +53,7 @@ def test_the_label_at_the_extremes_keeps_value_and_gradient_finite(name):
         assert np.isfinite(value) and np.all(np.isfinite(slope))
 
 
-@pytest.mark.parametrize("name", ["dkd", "nkd"])
+@pytest.mark.parametrize("name", ["dkd", "mft", "nkd"])
 def test_a_label_beyond_the_classes_is_not_a_number(name):
     labels = jnp.full(8, 5)
     assert np.all(np.isnan(getattr(losses, name)(STUDENT, TEACHER, labels=labels)))
@@ -65,3 +65,51 @@ def test_nkd_softens_only_what_concerns_the_other_classes():
         for t in (1.0, 8.0)
     )
     np.testing.assert_array_equal(cold, warm)
+
+
+def corrected(teacher, labels, threshold):
+    """The student that `mft` wants, by many steps along its gradient."""
+
+    def step(_, logits):
+        slope = jax.grad(
+            lambda s: losses.mft(s, teacher, labels=labels, threshold=threshold).sum()
+        )
+        return logits - slope(logits)
+
+    return jax.nn.softmax(jax.lax.fori_loop(0, 3000, step, jnp.zeros_like(teacher)))
+
+
+def test_mft_wants_a_label_that_leads_by_the_threshold_and_all_else_in_proportion():
+    teacher = jnp.log(jnp.array([[0.5, 0.3, 0.2], [0.5, 0.3, 0.2]]))
+    found = corrected(teacher, jnp.array([0, 1]), 0.1)
+    np.testing.assert_allclose(found[0], [0.6, 0.24, 0.16], atol=1e-4)
+    np.testing.assert_allclose(found[1, 1] - found[1, 0], 0.1, atol=1e-4)
+    np.testing.assert_allclose(found[1, 0] / found[1, 2], 2.5, rtol=1e-3)
+
+
+def test_mft_without_a_threshold_is_kl_where_the_teacher_is_right():
+    labels = jnp.argmax(TEACHER, axis=-1)
+    found = losses.mft(STUDENT, TEACHER, labels=labels, threshold=0, temperature=2.0)
+    wanted = losses.kl(STUDENT, TEACHER, temperature=2.0)
+    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-6)
+
+
+def test_mft_is_cross_entropy_where_the_teacher_needs_no_other_class():
+    teacher = jnp.zeros((8, 5)).at[jnp.arange(8), LABELS].set(6.0)
+    found = losses.mft(STUDENT, teacher, labels=LABELS)
+    wanted = losses.cross_entropy(STUDENT, LABELS)
+    np.testing.assert_allclose(found, wanted, rtol=1e-5)
+
+
+def test_a_label_among_equally_likely_classes_counts_as_the_best():
+    found = losses.mft(
+        jnp.zeros((3, 3)), jnp.zeros((3, 3)), labels=jnp.arange(3), threshold=0.0
+    )
+    np.testing.assert_allclose(found, 0, atol=1e-6)
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 1.0])
+def test_a_threshold_that_is_no_share_is_named(threshold):
+    loss = inspect.unwrap(losses.mft)
+    with pytest.raises(ValueError, match=f"threshold must be from 0.*{threshold}"):
+        loss(STUDENT, TEACHER, labels=LABELS, threshold=threshold)

@@ -86,6 +86,39 @@ def test_vid_is_least_where_the_variance_is_the_squared_error():
     assert jax.nn.softplus(best) == pytest.approx(0.25, rel=0.1)
 
 
+def test_pad_l2_with_a_variance_of_one_is_fitnet():
+    ones = jnp.zeros((1, 1, 1))
+    found = losses.pad_l2((STUDENT, ones), TEACHER)
+    np.testing.assert_allclose(found, losses.fitnet(STUDENT, TEACHER), rtol=1e-5)
+
+
+def test_pad_l2_is_twice_the_nats_of_vid_at_the_same_variance():
+    raw = jnp.asarray(RANDOM.normal(size=STUDENT.shape), jnp.float32)
+    logarithm = jnp.log(jax.nn.softplus(raw))
+    found = losses.pad_l2((STUDENT, logarithm), TEACHER, eps=1e-9)
+    nats = losses.vid((STUDENT, raw), TEACHER, eps=1e-9)
+    np.testing.assert_allclose(found, 2 * nats, rtol=1e-4)
+
+
+def test_pad_l2_is_least_where_the_variance_is_the_squared_error_of_the_example():
+    apart = jnp.array([[0.5], [2.0]])
+
+    def total(logarithm):
+        return losses.pad_l2((apart, logarithm), jnp.zeros((2, 1)), eps=1e-9).sum()
+
+    for factor in (0.25, 4.0):
+        assert total(jnp.log(factor * apart**2)) > total(jnp.log(apart**2))
+    np.testing.assert_allclose(jax.grad(total)(jnp.log(apart**2)), 0, atol=1e-5)
+
+
+def test_pad_l2_hears_less_of_an_example_with_a_larger_variance():
+    def slope(logarithm):
+        spread = jnp.full((4, 1, 1), logarithm)
+        return jax.grad(lambda s: losses.pad_l2((s, spread), TEACHER).sum())(STUDENT)
+
+    np.testing.assert_allclose(slope(0.0), 8 * slope(np.log(8)), rtol=1e-4)
+
+
 @pytest.mark.parametrize(
     ("loss", "arguments", "numbers", "said"),
     [
@@ -109,6 +142,19 @@ def test_vid_is_least_where_the_variance_is_the_squared_error():
             r"student has shape \(4, 4, 6\), teacher \(4, 5, 6\)",
         ),
         ("vid", ((STUDENT, jnp.zeros(6)), TEACHER), {"eps": 0.0}, "eps must be above"),
+        (
+            "pad_l2",
+            ((STUDENT, jnp.zeros(3)), TEACHER),
+            {},
+            r"log variance has shape \(1, 1, 3\), the mean \(4, 5, 6\)",
+        ),
+        (
+            "pad_l2",
+            ((STUDENT[:, 1:], jnp.zeros(6)), TEACHER),
+            {},
+            r"student has shape \(4, 4, 6\), teacher \(4, 5, 6\)",
+        ),
+        ("pad_l2", ((STUDENT, jnp.zeros(6)), TEACHER), {"eps": 0.0}, "eps must be"),
     ],
 )
 def test_what_does_not_fit_is_named(loss, arguments, numbers, said):

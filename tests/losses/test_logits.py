@@ -53,3 +53,15 @@ def test_logit_mse_is_twice_the_limit_of_kl_where_the_means_are_equal():
         )
     ]
     np.testing.assert_allclose(*slopes, atol=2e-3)
+
+
+def test_the_gradient_of_the_distance_of_logits_has_length_one():
+    slope = jax.grad(lambda s: losses.logit_euclidean(s, TEACHER).sum())
+    for far in (1.0, 100.0):
+        lengths = jnp.linalg.norm(slope(TEACHER + far * STUDENT), axis=-1)
+        np.testing.assert_allclose(lengths, 1, rtol=1e-5)
+
+
+def test_the_squared_distance_of_logits_is_their_mean_square_times_the_classes():
+    found = losses.logit_euclidean(STUDENT, TEACHER) ** 2
+    np.testing.assert_allclose(found, 5 * losses.logit_mse(STUDENT, TEACHER), 1e-5)

@@ -48,6 +48,9 @@ MEMBERS = {
     ),
     "review": Member(projections.review, *REVIEWED, REVIEWED[1], statistics=True),
     "translator": Member(projections.translator, MAP, LIKE, MAP, statistics=True),
+    "variance_branch": Member(
+        projections.variance_branch, MAP, LIKE, (LIKE, LIKE), statistics=True
+    ),
 }
 
 

@@ -39,6 +39,51 @@ def test_the_variance_is_that_of_the_loss():
     np.testing.assert_allclose(found, wanted.mean(-1), rtol=1e-4)
 
 
+def test_a_variance_branch_is_an_affine_map_and_a_normalised_product():
+    student, teacher = arrays((4, 3)), arrays((4, 5))
+    projection = projections.variance_branch()
+    params = jax.jit(projection.init)(KEY, student, teacher)
+    params["mean"]["bias"] = jnp.arange(5.0)
+    params["norm"] = {"scale": jnp.arange(1.0, 6.0), "bias": -jnp.arange(5.0)}
+    affine, raw = (
+        np.float64(student) @ np.float64(params[name]["kernel"])
+        for name in ("mean", "spread")
+    )
+    apart = (raw - raw.mean((0, 1))) / np.sqrt(raw.var((0, 1)) + 1e-5)
+    mean, alpha = projection.apply(params, student, teacher)
+    np.testing.assert_allclose(mean, affine + np.arange(5), rtol=1e-5, atol=1e-5)
+    wanted = apart * np.arange(1, 6) - np.arange(5)
+    np.testing.assert_allclose(alpha, wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_a_variance_branch_learns_which_examples_cannot_be_predicted():
+    noise, student = np.zeros((64, 5), np.float32), arrays((3,), batch=64)
+    hard = student[:, 0] > 0
+    noise[hard] = arrays((5,), batch=64, scale=3.0)[hard]
+    teacher = jnp.asarray(noise + student @ arrays((3, 5), batch=1)[0])
+    projection = projections.variance_branch()
+
+    @jax.jit
+    def step(params):
+        def total(params):
+            found = projection.apply(params, student, teacher)
+            return losses.pad_l2(found, teacher).mean()
+
+        return jax.tree.map(lambda p, g: p - 0.1 * g, params, jax.grad(total)(params))
+
+    params = jax.jit(projection.init)(KEY, student, teacher)
+    for _ in range(300):
+        params = step(params)
+    _, alpha = projection.apply(params, student, teacher)
+    easy = np.asarray(alpha)[~hard].mean()
+    assert np.asarray(alpha)[hard].mean() > easy + 2
+
+
+def test_features_of_a_variance_branch_without_channels_are_named():
+    with pytest.raises(ValueError, match="variance_branch takes features"):
+        projections.variance_branch().init(KEY, arrays(()), arrays((3,)))
+
+
 def test_wrong_numbers_are_named():
     with pytest.raises(ValueError, match="hidden must be 1 or more, got 0"):
         projections.gaussian(hidden=0)

@@ -1,8 +1,8 @@
 """Losses between features: equations as loops, and values of other implementations.
 
 Golden values of waves were computed by the modules of RepDistiller (hints, attention,
-NST, VID, AB), mdistiller (OFD, the review's context), torchdistill (the flow's matrix)
-and by PyTorch's cosine and L1 of normalised vectors, in float64.
+NST, VID, AB), mdistiller (OFD, the review's context), torchdistill (the flow's matrix,
+PAD), SRD's authors and by PyTorch's cosine and L1 of normalised vectors, in float64.
 """
 
 import math
@@ -141,6 +141,28 @@ def vid(student, teacher, eps=1e-5):
         variance = np.log1p(np.exp(-abs(r))) + max(r, 0) + eps
         total += math.log(math.sqrt(variance)) + (t - m) ** 2 / (2 * variance)
     return total / teacher.size
+
+
+def pad_l2(student, teacher, eps=1e-6):
+    total = 0.0
+    mean, log_variance = student
+    for m, a, t in zip(mean.flat, log_variance.flat, teacher.flat, strict=True):
+        total += (t - m) ** 2 / (math.exp(a) + eps) + a
+    return total / teacher.size
+
+
+def srd(student, teacher, alpha=4.0, eps=1e-5):
+    """The same value for every row: the sum over the batch is in the logarithm."""
+
+    def normalised(x):
+        rows = [example.reshape(-1, x.shape[-1]).mean(0) for example in np.float64(x)]
+        columns = np.transpose(rows)
+        return [(c - c.mean()) / math.sqrt(c.var() + 1e-4) for c in columns]
+
+    total = eps
+    for ours, theirs in zip(normalised(student), normalised(teacher), strict=True):
+        total += sum(abs(s - t) ** alpha for s, t in zip(ours, theirs, strict=True))
+    return np.full(len(student), math.log(total))
 
 
 def pooled(x, height, width, statistic):
@@ -340,6 +362,42 @@ MEMBERS = {
         ),
         numbers=({"margin": MARGINS}, {"margin": -0.7}),
         at_teacher="zero",
+    ),
+    "pad_l2": Member(
+        losses.pad_l2,
+        distributions,
+        rows(pad_l2),
+        golden=(
+            (((LEFT, np.zeros((1, 2))), RIGHT), {"eps": 1e-9}, [2.5]),
+            (
+                ((LEFT, np.full((1, 2), math.log(4.0))), RIGHT),
+                {"eps": 1.0},
+                [0.5 + math.log(4.0)],
+            ),
+            (
+                ((MAPS[0], wave(2, 4, 3, 5, pace=0.4)), MAPS[1]),
+                {},
+                [1.3411387336925855, 1.2784179156618334],
+            ),
+        ),
+        numbers=({}, {"eps": 0.5}),
+    ),
+    "srd": Member(
+        losses.srd,
+        maps,
+        srd,
+        golden=(
+            (
+                (np.array([[-1e3], [1e3]]), np.array([[9.0e3], [-9.0e3]])),
+                {"alpha": 2},
+                [math.log(8.0)] * 2,
+            ),
+            (alike(5, 3), {}, [5.3347208252881835] * 5),
+            (alike(6, 2, 3, 4), {}, [5.516502927392682] * 6),
+        ),
+        numbers=({}, {"alpha": 3, "eps": 1e-3}, {"alpha": 5.5}),
+        at_teacher="least",
+        relates=True,
     ),
     "vid": Member(
         losses.vid,

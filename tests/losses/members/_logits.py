@@ -44,6 +44,18 @@ MEMBERS = {
             log_softmax(s), log_softmax(t)
         ),
     ),
+    "logit_euclidean": Member(
+        losses.logit_euclidean,
+        logits,
+        lambda student, teacher: np.linalg.norm(student - teacher, axis=-1),
+        golden=(
+            ((EVEN, np.array([[3.0, 4.0]])), {}, [5.0]),
+            ((EVEN, EVEN), {}, [0.0]),
+        ),
+        at_teacher="zero",
+        any_batch=True,
+        second=lambda s, t: optax.safe_norm(s - t, 0.0, axis=-1),
+    ),
     "logit_mse": Member(
         losses.logit_mse,
         logits,
