@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Shaped
 
 from jdistill.losses._checks import positive, same_shape
+from jdistill.losses._logits import divergence
 from jdistill.typing import Number
 
 
@@ -44,9 +45,11 @@ def binary_kl(
     positive("temperature", temperature)
     z_t = teacher_logits.astype(jnp.float32) / temperature
     z_s = student_logits.astype(jnp.float32) / temperature
-    yes = jax.nn.sigmoid(z_t) * (jax.nn.log_sigmoid(z_t) - jax.nn.log_sigmoid(z_s))
-    no = jax.nn.sigmoid(-z_t) * (jax.nn.log_sigmoid(-z_t) - jax.nn.log_sigmoid(-z_s))
-    return temperature**2 * jnp.sum(yes + no, axis=-1)
+    log_p, log_q = (
+        jnp.stack([jax.nn.log_sigmoid(z), jax.nn.log_sigmoid(-z)], axis=-1)
+        for z in (z_t, z_s)
+    )
+    return temperature**2 * jnp.sum(divergence(log_p, log_q), axis=-1)
 
 
 def binary_cross_entropy(

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import jax.numpy as jnp
 from jax.core import Tracer
 
 
@@ -39,6 +40,26 @@ def fraction(name: str, value: Any) -> None:
     """
     if known(value) and not 0 <= value < 1:
         raise ValueError(f"{name} must be from 0 to below 1, got {value}")
+
+
+def one_label_each(logits: Any, labels: Any) -> None:
+    """Refuses labels that are not one class for each example or token of the logits.
+
+    Raises:
+        ValueError: their shape is not that of the logits without the classes.
+        TypeError: they are not integers.
+
+    Example:
+        >>> import numpy as np
+        >>> one_label_each(np.ones((2, 3)), np.array([0, 2]))
+    """
+    if labels.shape != logits.shape[:-1]:
+        raise ValueError(
+            f"logits have shape {logits.shape}, labels {labels.shape}: labels must be "
+            f"{logits.shape[:-1]}"
+        )
+    if not jnp.issubdtype(labels.dtype, jnp.integer):
+        raise TypeError(f"labels must be integers, got {labels.dtype}")
 
 
 def same_shape(student: Any, teacher: Any) -> None:

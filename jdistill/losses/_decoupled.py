@@ -9,7 +9,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Integer
 
 from jdistill.losses._checks import fraction, positive, same_shape
-from jdistill.losses._logits import softened
+from jdistill.losses._labels import at_label
+from jdistill.losses._logits import divergence, softened
 from jdistill.typing import Number
 
 
@@ -34,7 +35,7 @@ def dkd(
     Args:
         student_logits: the student's logits z_s.
         teacher_logits: the teacher's logits z_t.
-        labels: the classes y, 0 to classes - 1; one beyond the last class gives NaN.
+        labels: the classes y, 0 to classes - 1; any other gives NaN.
         alpha: the weight of the part about the label's class.
         beta: the weight of the part about the others.
         temperature: T, above 0; the same for both.
@@ -43,8 +44,8 @@ def dkd(
         float32, in nats times T squared; 0 where both agree.
 
     Raises:
-        ValueError: shapes differ, there are fewer than 3 classes, or the temperature is
-            not above 0.
+        ValueError: shapes differ, labels are not one for each row, there are fewer than
+            3 classes, or the temperature is not above 0.
 
     References:
         Zhao, Cui, Song, Qiu, Liang, Decoupled knowledge distillation, CVPR 2022
@@ -59,9 +60,10 @@ def dkd(
     log_p, log_q = softened(student_logits, teacher_logits, temperature)
     target_p, rest_p, others_p = _apart(log_p, labels)
     target_q, rest_q, others_q = _apart(log_q, labels)
-    on_target = jnp.exp(target_p) * (target_p - target_q)
-    on_target += jnp.exp(rest_p) * (rest_p - rest_q)
-    on_others = jnp.sum(jnp.exp(others_p) * (others_p - others_q), axis=-1)
+    label_p = jnp.stack([target_p, rest_p], axis=-1)
+    label_q = jnp.stack([target_q, rest_q], axis=-1)
+    on_target = divergence(label_p, label_q)
+    on_others = divergence(others_p, others_q)
     return temperature**2 * (alpha * on_target + beta * on_others)
 
 
@@ -84,7 +86,7 @@ def nkd(
     Args:
         student_logits: the student's logits z_s.
         teacher_logits: the teacher's logits z_t.
-        labels: the classes y, 0 to classes - 1; one beyond the last class gives NaN.
+        labels: the classes y, 0 to classes - 1; any other gives NaN.
         gamma: the weight of the part about the other classes.
         temperature: T, above 0; of the part about the other classes.
 
@@ -93,8 +95,8 @@ def nkd(
         certainty.
 
     Raises:
-        ValueError: shapes differ, there is one class, or the temperature is not above
-            0.
+        ValueError: shapes differ, labels are not one for each row, there is one class,
+            or the temperature is not above 0.
 
     References:
         Yang, Zeng, Li, Zhang, Yuan, Li, From knowledge distillation to self-knowledge
@@ -147,7 +149,7 @@ def mft(
     Args:
         student_logits: the student's logits z_s.
         teacher_logits: the teacher's logits z_t.
-        labels: the classes y, 0 to classes - 1; one beyond the last class gives NaN.
+        labels: the classes y, 0 to classes - 1; any other gives NaN.
         threshold: tau, from 0 to below 1.
         temperature: T, above 0; the same for both.
 
@@ -181,7 +183,7 @@ def mft(
     right = jnp.maximum(rest - threshold, 0.0)
     left = jnp.where(behind > 0, rest * (1 - threshold) / (1 + behind), right)
     on_target = (1 - left) * (jnp.log1p(-left) - target_q)
-    on_others = jnp.sum(jnp.exp(others_p) * (others_p - others_q), axis=-1)
+    on_others = divergence(others_p, others_q - others_p)
     some = left > 0
     on_rest = left * (jnp.log(jnp.where(some, left, 1.0)) - rest_q + on_others)
     return temperature**2 * (on_target + jnp.where(some, on_rest, 0.0))
@@ -189,10 +191,10 @@ def mft(
 
 def _apart(log_p, labels):
     """Logarithms of p_y, of 1 - p_y, and of each class among the others (0 at y)."""
+    target = at_label(log_p, labels)
     others = ~jax.nn.one_hot(labels, log_p.shape[-1], dtype=jnp.bool_)
-    target = jnp.take_along_axis(log_p, labels[..., None], axis=-1)[..., 0]
     rest = jax.nn.logsumexp(log_p, axis=-1, where=others)
-    among = jnp.where(others, log_p - rest[..., None], 0.0)
+    among = jnp.where(others, jax.nn.log_softmax(log_p, where=others), 0.0)
     return target, rest, among
 
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jdistill.losses._checks import fraction, known
-from jdistill.losses._logits import softened
+from jdistill.losses._logits import divergence, divergence_over, softened
 from jdistill.typing import Number
 
 
@@ -48,7 +48,7 @@ def reverse_kl(
         0.1438
     """
     log_p, log_q = softened(student_logits, teacher_logits, temperature)
-    return temperature**2 * _kl(log_q, log_p)
+    return temperature**2 * divergence(log_q, log_p)
 
 
 def jsd(
@@ -94,9 +94,9 @@ def jsd(
             "and reverse_kl (at 1)"
         )
     log_p, log_q = softened(student_logits, teacher_logits, temperature)
-    log_m = _mixture(log_p, log_q, beta)
-    both = beta * _kl(log_p, log_m) + (1 - beta) * _kl(log_q, log_m)
-    return temperature**2 * both
+    from_p = _to_mixture(log_p, log_q, beta)
+    from_q = _to_mixture(log_q, log_p, 1 - beta)
+    return temperature**2 * (beta * from_p + (1 - beta) * from_q)
 
 
 def total_variation(
@@ -176,7 +176,7 @@ def skewed_kl(
     """
     fraction("alpha", alpha)
     log_p, log_q = softened(student_logits, teacher_logits, temperature)
-    return temperature**2 * _kl(log_p, _mixture(log_p, log_q, alpha))
+    return temperature**2 * _to_mixture(log_p, log_q, alpha)
 
 
 def skewed_reverse_kl(
@@ -217,14 +217,15 @@ def skewed_reverse_kl(
     """
     fraction("alpha", alpha)
     log_p, log_q = softened(student_logits, teacher_logits, temperature)
-    return temperature**2 * _kl(log_q, _mixture(log_q, log_p, alpha))
+    return temperature**2 * _to_mixture(log_q, log_p, alpha)
 
 
-def _kl(log_a, log_b):
-    return jnp.sum(jnp.exp(log_a) * (log_a - log_b), axis=-1)
-
-
-def _mixture(log_a, log_b, share):
-    """The logarithm of `share * a + (1 - share) * b`."""
-    share = jnp.asarray(share, jnp.float32)
-    return jnp.logaddexp(jnp.log(share) + log_a, jnp.log1p(-share) + log_b)
+def _to_mixture(log_a, log_b, share):
+    """KL(a, m) with `m = share * a + (1 - share) * b`."""
+    share, gap = jnp.asarray(share, jnp.float32), log_b - log_a
+    near = jnp.abs(gap) < 1
+    small = jnp.where(near, gap, 0.0)
+    far = jnp.logaddexp(jnp.log(share), jnp.log1p(-share) + gap)
+    gap = jnp.where(near, jnp.log1p((1 - share) * jnp.expm1(small)), far)
+    mixture = share * jnp.exp(log_a) + (1 - share) * jnp.exp(log_b)
+    return divergence_over(log_a, mixture, gap)

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Integer
 
-from jdistill.losses._checks import fraction, positive
+from jdistill.losses._checks import fraction, one_label_each, positive
 from jdistill.typing import Number
 
 
@@ -19,10 +19,13 @@ def cross_entropy(
 
     Args:
         logits: the student's logits z.
-        labels: the classes y, 0 to classes - 1; one beyond the last class gives NaN.
+        labels: the classes y, 0 to classes - 1; any other gives NaN.
 
     Returns:
         float32, in nats.
+
+    Raises:
+        ValueError: labels are not one for each row.
 
     References:
         Good, Rational decisions, Journal of the Royal Statistical Society B, 1952.
@@ -31,7 +34,7 @@ def cross_entropy(
         >>> cross_entropy(jnp.log(jnp.array([[0.75, 0.25]])), jnp.array([1]))
         Array([1.3862944], dtype=float32)
     """
-    return -jnp.take_along_axis(_log_q(logits), labels[..., None], axis=-1)[..., 0]
+    return -at_label(_log_q(logits), labels)
 
 
 def label_smoothing(
@@ -49,14 +52,14 @@ def label_smoothing(
 
     Args:
         logits: the student's logits z.
-        labels: the classes y, 0 to classes - 1; one beyond the last class gives NaN.
+        labels: the classes y, 0 to classes - 1; any other gives NaN.
         smoothing: epsilon, from 0 (which is `cross_entropy`) to below 1.
 
     Returns:
         float32, in nats.
 
     Raises:
-        ValueError: smoothing is out of range.
+        ValueError: labels are not one for each row, or smoothing is out of range.
 
     References:
         Szegedy, Vanhoucke, Ioffe, Shlens, Wojna, Rethinking the Inception architecture
@@ -91,7 +94,7 @@ def virtual_teacher(
 
     Args:
         logits: the student's logits z.
-        labels: the classes y, 0 to classes - 1; one beyond the last class gives NaN.
+        labels: the classes y, 0 to classes - 1; any other gives NaN.
         probability: a, what the designed teacher gives the label's class; from 0 to
             below 1.
         temperature: T, above 0; the designed teacher's.
@@ -100,7 +103,8 @@ def virtual_teacher(
         float32, in nats; 0 where the student's distribution is p.
 
     Raises:
-        ValueError: there is one class, or a number is out of range.
+        ValueError: labels are not one for each row, there is one class, or a number is
+            out of range.
 
     References:
         Yuan, Tay, Li, Wang, Feng, Revisiting knowledge distillation via label smoothing
@@ -123,6 +127,13 @@ def virtual_teacher(
     at_label = cross_entropy(logits, labels)
     elsewhere = -jnp.sum(_log_q(logits), axis=-1) - at_label
     return p_y * (log_p_y + at_label) + p * (others * log_p + elsewhere)
+
+
+def at_label(values, labels):
+    """The entry of each row at its label, NaN where there is no such class."""
+    one_label_each(values, labels)
+    found = jnp.take_along_axis(values, labels[..., None], axis=-1)[..., 0]
+    return jnp.where(labels < 0, jnp.nan, found)  # it would count from the last class
 
 
 def _log_q(logits):

@@ -32,7 +32,8 @@ def rd(
     pi(r) is the teacher's item of rank r, s the student's score and r-hat its rank
     among all candidates. The first factor weights the top, the second what the student
     still ranks too low; it is exact here, where the ranks are often estimated from a
-    sample of items.
+    sample of items. The products are not divided by their sum, as in the authors'
+    program.
 
     Args:
         student_scores: the student's scores s.

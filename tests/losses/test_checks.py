@@ -20,6 +20,14 @@ def test_a_fraction_is_from_zero_to_below_one():
             _checks.fraction("x", wrong)
 
 
+def test_labels_are_integers_one_for_each_row():
+    _checks.one_label_each(jnp.ones((2, 4, 3)), jnp.ones((2, 4), jnp.uint8))
+    with pytest.raises(ValueError, match=r"shape \(2, 3\), labels \(2, 1\): .* \(2,\)"):
+        _checks.one_label_each(jnp.ones((2, 3)), jnp.ones((2, 1), int))
+    with pytest.raises(TypeError, match="labels must be integers, got float32"):
+        _checks.one_label_each(jnp.ones((2, 3)), jnp.ones(2))
+
+
 def test_different_shapes_are_both_named():
     with pytest.raises(ValueError, match=r"shape \(2,\), teacher \(3,\)"):
         _checks.same_shape(jnp.ones(2), jnp.ones(3))

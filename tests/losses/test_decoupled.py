@@ -54,9 +54,27 @@ def test_the_label_at_the_extremes_keeps_value_and_gradient_finite(name):
 
 
 @pytest.mark.parametrize("name", ["dkd", "mft", "nkd"])
-def test_a_label_beyond_the_classes_is_not_a_number(name):
-    labels = jnp.full(8, 5)
+@pytest.mark.parametrize("label", [5, -1, -6])
+def test_a_label_of_no_class_is_not_a_number(name, label):
+    labels = jnp.full(8, label)
     assert np.all(np.isnan(getattr(losses, name)(STUDENT, TEACHER, labels=labels)))
+
+
+@pytest.mark.parametrize("name", ["dkd", "nkd"])
+def test_labels_that_are_not_one_for_each_row_are_refused(name):
+    loss = inspect.unwrap(getattr(losses, name))
+    with pytest.raises(ValueError, match=r"logits have shape \(8, 5\), labels \(1,\)"):
+        loss(STUDENT, TEACHER, labels=LABELS[:1])
+
+
+def test_others_far_below_the_label_are_still_exact():
+    far = jnp.array([[1e4, 0.0, 0.0, 0.0]])
+    found = losses.nkd(far, far, labels=jnp.array([0]), gamma=1.0)
+    np.testing.assert_allclose(found, np.log(3), rtol=1e-6)
+    student = jnp.array([[1e4, 1.0, 0.0, -1.0]])
+    found = losses.dkd(student, far, labels=jnp.array([0]), beta=1.0, temperature=1)
+    wanted = losses.kl(student[:, 1:], far[:, 1:])
+    np.testing.assert_allclose(found, wanted, rtol=1e-5)
 
 
 def test_nkd_softens_only_what_concerns_the_other_classes():

@@ -1,3 +1,5 @@
+import inspect
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,12 +17,23 @@ def test_cross_entropy_takes_every_integer_type_of_label():
     assert len(set(values)) == 1
 
 
-@pytest.mark.parametrize(
+NAMES = pytest.mark.parametrize(
     "name", ["cross_entropy", "label_smoothing", "virtual_teacher"]
 )
-def test_a_label_beyond_the_classes_is_not_a_number_rather_than_a_wrong_one(name):
+
+
+@NAMES
+@pytest.mark.parametrize("label", [3, -1, -4])
+def test_a_label_of_no_class_is_not_a_number_rather_than_a_wrong_one(name, label):
     loss = getattr(losses, name)
-    assert np.isnan(loss(jnp.zeros((1, 3)), jnp.array([3]))[0])
+    assert np.isnan(loss(jnp.zeros((1, 3)), jnp.array([label]))[0])
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (5,), (4, 1), (4, 3)])
+def test_labels_that_are_not_one_for_each_row_are_refused(shape):
+    loss = inspect.unwrap(losses.cross_entropy)
+    with pytest.raises(ValueError, match=r"logits have shape \(4, 3\), labels .* \(4,"):
+        loss(jnp.zeros((4, 3)), jnp.zeros(shape, jnp.int32))
 
 
 def test_label_smoothing_without_smoothing_is_cross_entropy():

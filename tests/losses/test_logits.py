@@ -1,6 +1,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from jdistill import losses
 
@@ -13,6 +14,17 @@ def test_kl_runs_from_teacher_to_student():
     certain, even = jnp.array([[30.0, 0.0]]), jnp.zeros((1, 2))
     assert losses.kl(certain, even)[0] > 10  # the student misses what the teacher has
     assert losses.kl(even, certain)[0] < 1
+
+
+@pytest.mark.parametrize("below", [-1e4, -1e9, -3e38])
+def test_a_class_that_the_teacher_leaves_out_adds_nothing_of_its_own(below):
+    student, teacher = STUDENT, TEACHER.at[:, 1].set(below)
+    p, q = (np.float64(jax.nn.softmax(z)) for z in (teacher, student))
+    log_p = np.log(np.where(p > 0, p, 1))
+    wanted = np.sum(p * (log_p - np.log(q)), axis=-1)
+    np.testing.assert_allclose(losses.kl(student, teacher), wanted, rtol=1e-4)
+    wanted = np.sum(p * (log_p - np.log(0.1 * p + 0.9 * q)), axis=-1)
+    np.testing.assert_allclose(losses.skewed_kl(student, teacher), wanted, rtol=1e-4)
 
 
 def test_soft_cross_entropy_is_kl_plus_the_teachers_entropy():

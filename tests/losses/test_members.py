@@ -311,6 +311,16 @@ def test_the_gradient_keeps_its_size_over_temperatures(member):
     assert sizes[2] == pytest.approx(sizes[3], rel=0.02)
 
 
+@family(lambda member: member.squared_temperature and member.at_teacher == "zero")
+def test_a_student_near_the_teacher_is_far_above_rounding_at_a_high_temperature(member):
+    (student, teacher), context = arrays(member)
+    near, numbers = teacher + np.float32(0.05) * student, {"temperature": 20.0}
+    found = apply(member, (near, teacher), context, numbers)
+    wanted = exact(member, (near, teacher), context, numbers)
+    np.testing.assert_allclose(found, wanted, rtol=0.01)  # rounding times 400 is 0.1
+    assert np.all(apply(member, (teacher, teacher), context, numbers) == 0)
+
+
 @family(lambda member: "temperature" in inspect.signature(member.loss).parameters)
 def test_a_temperature_may_be_traced_and_a_wrong_one_is_named(member):
     arguments, context = arrays(member)
