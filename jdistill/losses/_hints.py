@@ -42,16 +42,16 @@ def fitnet(
         Array([2.], dtype=float32)
     """
     same_shape(student, teacher)
-    squares = _difference(student, teacher) ** 2
-    if token_mask is None or squares.ndim != 3:
-        return jnp.mean(squares, axis=tuple(range(1, squares.ndim)))
-    if token_mask.shape != squares.shape[:2]:
+    gap = _difference(student, teacher)
+    if token_mask is None or gap.ndim != 3:
+        return jnp.mean(gap**2, axis=tuple(range(1, gap.ndim)))
+    if token_mask.shape != gap.shape[:2]:
         raise ValueError(
-            f"token_mask has shape {token_mask.shape}, the features {squares.shape}: "
+            f"token_mask has shape {token_mask.shape}, the features {gap.shape}: "
             "it must be [batch, steps] of them"
         )
     real = jnp.asarray(token_mask, jnp.float32)
-    tokens = jnp.where(real > 0, jnp.mean(squares, axis=-1), 0.0)
+    tokens = jnp.mean(jnp.where(real[..., None] > 0, gap, 0.0) ** 2, axis=-1)
     return jnp.sum(tokens * real, axis=1) / jnp.maximum(jnp.sum(real, axis=1), 1.0)
 
 

@@ -58,7 +58,7 @@ def rkd_distance(
     """
     same_rows(student, teacher)
     weights, count = row_weights(mask, student)
-    ours, theirs = (_relative(flat(x), weights) for x in (student, teacher))
+    ours, theirs = (_relative(flat(x, weights), weights) for x in (student, teacher))
     return weights * jnp.matmul(_huber(ours - theirs), weights) / count
 
 
@@ -102,7 +102,7 @@ def rkd_angle(
     """
     same_rows(student, teacher)
     weights, count = row_weights(mask, student)
-    ours, theirs = (_angles(flat(x), weights) for x in (student, teacher))
+    ours, theirs = (_angles(flat(x, weights), weights) for x in (student, teacher))
     inner = jnp.matmul(jnp.matmul(_huber(ours - theirs), weights), weights)
     return weights * inner / count**2
 

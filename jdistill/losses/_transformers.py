@@ -58,7 +58,7 @@ def attention_scores(
         Array([4.], dtype=float32)
     """
     _same_heads(student, teacher)
-    gap = _scores(*student) - _scores(*teacher)
+    gap = _scores(*student, token_mask) - _scores(*teacher, token_mask)
     real, count = _tokens(token_mask, gap)
     pairs = real[:, None, :, None] * real[:, None, None, :]
     return jnp.sum(pairs * jnp.square(gap), axis=(1, 2, 3)) / (gap.shape[1] * count**2)
@@ -102,7 +102,8 @@ def attention_kl(
         Array([0.1308], dtype=float32)
     """
     _same_heads(student, teacher)
-    return _divergence(_scores(*student), _scores(*teacher), token_mask)
+    both = (_scores(*side, token_mask) for side in (student, teacher))
+    return _divergence(*both, token_mask)
 
 
 def minilm(
@@ -157,7 +158,8 @@ def minilm(
     for ours, theirs in zip(student, teacher, strict=True):
         _same_tokens(ours, theirs)
         q, p = (_split(side, relation_heads) for side in (ours, theirs))
-        total += _divergence(_scores(q, q), _scores(p, p), token_mask)
+        both = (_scores(side, side, token_mask) for side in (q, p))
+        total += _divergence(*both, token_mask)
     return total
 
 
@@ -224,8 +226,11 @@ def _split(vectors, heads):
     return vectors.reshape(*vectors.shape[:2], heads, width // heads)
 
 
-def _scores(query, key):
-    """Scaled products `[batch, heads, steps, steps]`."""
+def _scores(query, key, token_mask):
+    """Scaled products `[batch, heads, steps, steps]`, 0 at padding."""
+    if token_mask is not None:
+        real = token_mask[:, :, None, None] > 0
+        query, key = (jnp.where(real, side, 0.0) for side in (query, key))
     query, key = (jnp.swapaxes(side.astype(jnp.float32), 1, 2) for side in (query, key))
     return products(query, key) / math.sqrt(query.shape[-1])
 
