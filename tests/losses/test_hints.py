@@ -109,6 +109,12 @@ def test_vid_is_least_where_the_variance_is_the_squared_error():
             r"student has shape \(4, 4, 6\), teacher \(4, 5, 6\)",
         ),
         ("vid", ((STUDENT, jnp.zeros(6)), TEACHER), {"eps": 0.0}, "eps must be above"),
+        (
+            "vid",
+            (STUDENT, TEACHER),
+            {},
+            r"student is one array of shape \(4, 5, 6\).*projections\.gaussian",
+        ),
     ],
 )
 def test_what_does_not_fit_is_named(loss, arguments, numbers, said):
