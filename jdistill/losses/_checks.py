@@ -16,6 +16,39 @@ def known(value: Any) -> bool:
     return not isinstance(value, Tracer)
 
 
+def several(what: str, **sides: Any) -> None:
+    """Refuses one array where a loss takes a tuple of them.
+
+    Raises:
+        ValueError: with the side's name and shape.
+
+    Example:
+        >>> several("levels", student=(1, 2))
+    """
+    for name, side in sides.items():
+        if hasattr(side, "shape"):
+            raise ValueError(
+                f"{name} is one array of shape {side.shape}: it must be a tuple, {what}"
+            )
+
+
+def of_tokens(token_mask: Any, features: Any) -> None:
+    """Refuses a mask that is not one number for each token of the features.
+
+    Raises:
+        ValueError: with both shapes.
+
+    Example:
+        >>> import numpy as np
+        >>> of_tokens(np.ones((2, 3)), np.ones((2, 3, 8)))
+    """
+    if token_mask.shape != features.shape[:2]:
+        raise ValueError(
+            f"token_mask has shape {token_mask.shape}, the features {features.shape}: "
+            "it must be [batch, steps] of them"
+        )
+
+
 def positive(name: str, value: Any) -> None:
     """Refuses a known number that is not above 0.
 

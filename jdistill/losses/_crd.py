@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Integer
 
 from jdistill.losses._checks import positive, same_shape
-from jdistill.losses._rows import products, row_weights
+from jdistill.losses._rows import flat, products, row_weights
 from jdistill.typing import Number
 
 
@@ -78,14 +78,14 @@ def crd(
     margin = _log_c(normalizer, temperature, student.shape[1])
     margin = margin + jnp.log(jnp.maximum(number, 1).astype(jnp.float32))
 
-    student, teacher = student.astype(jnp.float32), teacher.astype(jnp.float32)
+    weights, _ = row_weights(mask, student)
+    student, teacher = (flat(x, weights) for x in (student, teacher))
     positives = jnp.sum(student * teacher, axis=1) / temperature - margin
     values = 2 * jax.nn.softplus(-positives)
     for anchor, side in ((student, "teacher"), (teacher, "student")):
         scores = products(anchor, memory[side].astype(jnp.float32)) / temperature
         negatives = jax.nn.softplus(scores - margin[:, None])
         values += jnp.sum(jnp.where(others, negatives, 0.0), axis=1)
-    weights, _ = row_weights(mask, student)
     return weights * jnp.where(number > 0, values, 0.0)
 
 

@@ -183,7 +183,7 @@ def mft(
     right = jnp.maximum(rest - threshold, 0.0)
     left = jnp.where(behind > 0, rest * (1 - threshold) / (1 + behind), right)
     on_target = (1 - left) * (jnp.log1p(-left) - target_q)
-    on_others = divergence(others_p, others_q - others_p)
+    on_others = divergence(others_p, others_q)
     some = left > 0
     on_rest = left * (jnp.log(jnp.where(some, left, 1.0)) - rest_q + on_others)
     return temperature**2 * (on_target + jnp.where(some, on_rest, 0.0))

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jdistill.losses._checks import known, positive, same_shape
+from jdistill.losses._checks import known, of_tokens, positive, same_shape, several
 from jdistill.losses._feature_maps import magnitude, unit
 from jdistill.typing import Number
 
@@ -42,16 +42,12 @@ def fitnet(
         Array([2.], dtype=float32)
     """
     same_shape(student, teacher)
-    squares = _difference(student, teacher) ** 2
-    if token_mask is None or squares.ndim != 3:
-        return jnp.mean(squares, axis=tuple(range(1, squares.ndim)))
-    if token_mask.shape != squares.shape[:2]:
-        raise ValueError(
-            f"token_mask has shape {token_mask.shape}, the features {squares.shape}: "
-            "it must be [batch, steps] of them"
-        )
+    gap = _difference(student, teacher)
+    if token_mask is None or gap.ndim != 3:
+        return jnp.mean(gap**2, axis=tuple(range(1, gap.ndim)))
+    of_tokens(token_mask, gap)
     real = jnp.asarray(token_mask, jnp.float32)
-    tokens = jnp.where(real > 0, jnp.mean(squares, axis=-1), 0.0)
+    tokens = jnp.mean(jnp.where(real[..., None] > 0, gap, 0.0) ** 2, axis=-1)
     return jnp.sum(tokens * real, axis=1) / jnp.maximum(jnp.sum(real, axis=1), 1.0)
 
 
@@ -187,7 +183,7 @@ def vid(
         float32, in nats for each element; one value for each example.
 
     Raises:
-        ValueError: shapes do not fit, or eps is not above 0.
+        ValueError: shapes do not fit, student is one array, or eps is not above 0.
 
     References:
         Ahn et al., Variational information distillation for knowledge transfer, CVPR
@@ -197,6 +193,7 @@ def vid(
         >>> vid((jnp.zeros((1, 1)), jnp.full(1, 0.5413)), jnp.ones((1, 1))).round(4)
         Array([0.5], dtype=float32)
     """
+    several("(mean, raw variance), as projections.gaussian gives", student=student)
     mean, raw = student
     same_shape(mean, teacher)
     positive("eps", eps)

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jdistill.losses._checks import same_shape
+from jdistill.losses._checks import same_shape, several
 from jdistill.losses._feature_maps import average_pool
 
 POOLED = (4, 2, 1)
@@ -19,7 +19,10 @@ def hierarchical_context(
         {\sum_{k=0}^{K_l} 2^{-k}}, \quad d(x, y) = \frac{1}{n} \sum_i (x_i - y_i)^2
 
     P_0 is the level itself; P_1, P_2, ... are its averages over 4 x 4, 2 x 2 and 1 x 1
-    cells, without those that are no smaller than the level. The usual weight is 1.
+    cells, without those that are no smaller than the level. Of a level that is not
+    square both sides are looked at, and the shorter one is cut into no more cells than
+    it has positions; the authors' code, made for square maps, asks the height alone.
+    The usual weight is 1.
 
     Args:
         student: the levels s, maps `[batch, height, width, channels]` or vectors
@@ -30,7 +33,8 @@ def hierarchical_context(
         float32, one value for each example, added over the levels; 0 where both agree.
 
     Raises:
-        ValueError: the numbers of levels or their shapes differ.
+        ValueError: the numbers of levels or their shapes differ, or a side is one
+            array.
 
     References:
         Chen et al., Distilling knowledge via knowledge review, CVPR 2021
@@ -41,6 +45,7 @@ def hierarchical_context(
         >>> hierarchical_context((zeros, zeros), (ones, zeros))
         Array([1.], dtype=float32)
     """
+    several("the levels", student=student, teacher=teacher)
     if len(student) != len(teacher):
         shapes = [tuple(level.shape for level in side) for side in (student, teacher)]
         raise ValueError("student has levels {}, teacher {}".format(*shapes))

@@ -7,7 +7,7 @@ its channels respond to together, and how two layers go with each other.
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jdistill.losses._checks import known
+from jdistill.losses._checks import known, several
 from jdistill.losses._feature_maps import agree, magnitude, max_pool, unit
 from jdistill.typing import Number
 
@@ -104,8 +104,9 @@ def fsp(student: Taps, teacher: Taps) -> Float[Array, " batch"]:
     .. math:: L = \frac{1}{mn} \sum_{ij} (G^s_{ij} - G^t_{ij})^2, \quad
         G_{ij} = \frac{1}{hw} \sum_{ab} F^1_{abi} F^2_{abj}
 
-    Within a network the larger of both maps is max-pooled to the smaller's size. The
-    paper sums over the m x n entries; the mean is the form that the usual weight of 50
+    Within a network the larger of both maps is max-pooled to the smaller's size, as in
+    the paper; programs that take averages there differ where the sizes do. The paper
+    sums over the m x n entries; the mean is the form that the usual weight of 50
     belongs to.
 
     Args:
@@ -116,7 +117,7 @@ def fsp(student: Taps, teacher: Taps) -> Float[Array, " batch"]:
         float32, one value for each example; 0 where the flows agree.
 
     Raises:
-        ValueError: the numbers of channels differ.
+        ValueError: the numbers of channels differ, or a side is one array.
 
     References:
         Yim et al., A gift from knowledge distillation: fast optimization, network
@@ -127,6 +128,7 @@ def fsp(student: Taps, teacher: Taps) -> Float[Array, " batch"]:
         >>> fsp((one, two), (one, one))
         Array([1.], dtype=float32)
     """
+    several("(early map, late map)", student=student, teacher=teacher)
     for ours, theirs in zip(student, teacher, strict=True):
         agree(ours, theirs, MAPS, free="height width")
     difference = _flow(*student) - _flow(*teacher)

@@ -54,7 +54,7 @@ def similarity_preserving(
     """
     same_rows(student, teacher)
     weights, count = row_weights(mask, student)
-    ours, theirs = (weights[:, None] * flat(x) for x in (student, teacher))
+    ours, theirs = (weights[:, None] * flat(x, weights) for x in (student, teacher))
     gap = unit(products(ours, ours)) - unit(products(theirs, theirs))
     return weights * jnp.sum(jnp.square(gap), axis=1) / count
 
@@ -102,7 +102,7 @@ def pkt(
     same_rows(student, teacher)
     positive("eps", eps)
     weights, count = row_weights(mask, student)
-    q, p = (_neighbours(flat(x), weights) for x in (student, teacher))
+    q, p = (_neighbours(flat(x, weights), weights) for x in (student, teacher))
     parts = p * (jnp.log(p + eps) - jnp.log(q + eps))
     return weights * jnp.matmul(parts, weights) / count
 
@@ -154,7 +154,7 @@ def correlation_congruence(
     if order < 1:
         raise ValueError(f"order must be 1 or more, got {order}")
     weights, count = row_weights(mask, student)
-    ours, theirs = (_taylor(flat(x), gamma, order) for x in (student, teacher))
+    ours, theirs = (_taylor(flat(x, weights), gamma, order) for x in (student, teacher))
     return weights * jnp.matmul(jnp.square(ours - theirs), weights) / count
 
 
@@ -196,7 +196,7 @@ def cka(
     """
     same_rows(student, teacher)
     weights, _ = row_weights(mask, student)
-    ours, theirs = (_kernel(flat(x), weights) for x in (student, teacher))
+    ours, theirs = (_kernel(flat(x, weights), weights) for x in (student, teacher))
     vary = jnp.any(ours) & jnp.any(theirs)
     apart = 0.5 * jnp.sum(jnp.square(ours - theirs))  # exact where both are close
     return weights * jnp.where(vary, apart, 1.0)

@@ -30,8 +30,9 @@ def rkd_distance(
         d_{ij} = \lVert x_i - x_j \rVert_2 / \mu, \quad
         h(x) = \begin{cases} x^2 / 2 & |x| \le 1 \\ |x| - 1/2 \end{cases}
 
-    with :math:`\mu` the mean of the distances that are not 0, of each network its own.
-    The paper writes a sum over pairs; the mean is that of its authors' code.
+    with :math:`\mu` the mean distance of two different rows, of each network its own;
+    pairs of equal features count in it. The paper writes a sum over pairs; the mean is
+    that of its authors' code.
 
     Args:
         student: features x^s, flattened to `[batch, dim]`.
@@ -54,11 +55,11 @@ def rkd_distance(
         >>> rkd_distance(line, 5 * line + 3)
         Array([0., 0., 0.], dtype=float32)
         >>> rkd_distance(line, bent).round(4)
-        Array([0.0521, 0.1042, 0.1354], dtype=float32)
+        Array([0.0938, 0.1875, 0.0938], dtype=float32)
     """
     same_rows(student, teacher)
     weights, count = row_weights(mask, student)
-    ours, theirs = (_relative(flat(x), weights) for x in (student, teacher))
+    ours, theirs = (_relative(flat(x, weights), weights) for x in (student, teacher))
     return weights * jnp.matmul(_huber(ours - theirs), weights) / count
 
 
@@ -102,7 +103,7 @@ def rkd_angle(
     """
     same_rows(student, teacher)
     weights, count = row_weights(mask, student)
-    ours, theirs = (_angles(flat(x), weights) for x in (student, teacher))
+    ours, theirs = (_angles(flat(x, weights), weights) for x in (student, teacher))
     inner = jnp.matmul(jnp.matmul(_huber(ours - theirs), weights), weights)
     return weights * inner / count**2
 
@@ -111,9 +112,9 @@ def _relative(rows, weights):
     rows = centred(rows, weights)
     found = distances(products(rows, rows))
     pairs = weights[:, None] * weights[None, :]
-    number = jnp.sum(pairs * (found > 0))
+    number = jnp.sum(pairs) - jnp.sum(jnp.square(weights))
     total = jnp.sum(pairs * found)
-    return found * jnp.where(number > 0, number / jnp.where(number > 0, total, 1), 0)
+    return found * jnp.where(total > 0, number / jnp.where(total > 0, total, 1), 0)
 
 
 def _angles(rows, weights):

@@ -105,12 +105,15 @@ def dist(
     """
     same_shape(student_logits, teacher_logits)
     positive("temperature", temperature)
+    count = len(student_logits)
+    real = jnp.ones(count) if mask is None else mask.astype(jnp.float32)
+    rows = real[:, None]
     q, p = (
-        jax.nn.softmax(logits.astype(jnp.float32) / temperature)
+        jax.nn.softmax(
+            jnp.where(rows > 0, logits, 0.0).astype(jnp.float32) / temperature
+        )
         for logits in (student_logits, teacher_logits)
     )
-    real = jnp.ones(len(q)) if mask is None else mask.astype(jnp.float32)
-    rows = real[:, None]
     inter = _standardised(q, axis=1) - _standardised(p, axis=1)
     intra = _standardised(q, rows, axis=0) - _standardised(p, rows, axis=0)
     values = beta * jnp.square(inter) + gamma * jnp.square(intra)

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jdistill.losses._checks import same_shape
+from jdistill.losses._checks import of_tokens, same_shape, several
 from jdistill.losses._rows import products
 
 HIDDEN = -1e30
@@ -46,7 +46,8 @@ def attention_scores(
         float32, one value for each example; 0 where all tokens are padding.
 
     Raises:
-        ValueError: examples, steps or heads differ.
+        ValueError: examples, steps or heads differ, or steps of the mask, or a side is
+            one array.
 
     References:
         Jiao et al., TinyBERT: distilling BERT for natural language understanding,
@@ -58,7 +59,7 @@ def attention_scores(
         Array([4.], dtype=float32)
     """
     _same_heads(student, teacher)
-    gap = _scores(*student) - _scores(*teacher)
+    gap = _scores(*student, token_mask) - _scores(*teacher, token_mask)
     real, count = _tokens(token_mask, gap)
     pairs = real[:, None, :, None] * real[:, None, None, :]
     return jnp.sum(pairs * jnp.square(gap), axis=(1, 2, 3)) / (gap.shape[1] * count**2)
@@ -89,7 +90,8 @@ def attention_kl(
         float32, in nats, one value for each example; 0 where all tokens are padding.
 
     Raises:
-        ValueError: examples, steps or heads differ.
+        ValueError: examples, steps or heads differ, or steps of the mask, or a side is
+            one array.
 
     References:
         Wang et al., MiniLM: deep self-attention distillation for task-agnostic
@@ -102,7 +104,8 @@ def attention_kl(
         Array([0.1308], dtype=float32)
     """
     _same_heads(student, teacher)
-    return _divergence(_scores(*student), _scores(*teacher), token_mask)
+    both = (_scores(*side, token_mask) for side in (student, teacher))
+    return _divergence(*both, token_mask)
 
 
 def minilm(
@@ -134,8 +137,8 @@ def minilm(
         float32, in nats, one value for each example; 0 where all tokens are padding.
 
     Raises:
-        ValueError: the tuples differ in length or are empty, examples or steps differ,
-            or R does not divide a width.
+        ValueError: the tuples differ in length or are empty, a side is one array,
+            examples or steps differ, also of the mask, or R does not divide a width.
 
     References:
         Wang et al., MiniLMv2: multi-head self-attention relation distillation for
@@ -148,6 +151,7 @@ def minilm(
         >>> minilm((narrow, narrow), (wide, wide), relation_heads=2)
         Array([0.], dtype=float32)
     """
+    several("such as (query, key, value)", student=student, teacher=teacher)
     if len(student) != len(teacher) or not student:
         raise ValueError(
             f"student has {len(student)} arrays and teacher {len(teacher)}: they must "
@@ -157,7 +161,8 @@ def minilm(
     for ours, theirs in zip(student, teacher, strict=True):
         _same_tokens(ours, theirs)
         q, p = (_split(side, relation_heads) for side in (ours, theirs))
-        total += _divergence(_scores(q, q), _scores(p, p), token_mask)
+        both = (_scores(side, side, token_mask) for side in (q, p))
+        total += _divergence(*both, token_mask)
     return total
 
 
@@ -203,6 +208,7 @@ def _same_tokens(student, teacher):
 
 
 def _same_heads(student, teacher):
+    several("(query, key)", student=student, teacher=teacher)
     for name, (query, key) in (("student", student), ("teacher", teacher)):
         if query.shape != key.shape:
             raise ValueError(
@@ -224,8 +230,12 @@ def _split(vectors, heads):
     return vectors.reshape(*vectors.shape[:2], heads, width // heads)
 
 
-def _scores(query, key):
-    """Scaled products `[batch, heads, steps, steps]`."""
+def _scores(query, key, token_mask):
+    """Scaled products `[batch, heads, steps, steps]`, 0 at padding."""
+    if token_mask is not None:
+        of_tokens(token_mask, query)
+        real = token_mask[:, :, None, None] > 0
+        query, key = (jnp.where(real, side, 0.0) for side in (query, key))
     query, key = (jnp.swapaxes(side.astype(jnp.float32), 1, 2) for side in (query, key))
     return products(query, key) / math.sqrt(query.shape[-1])
 

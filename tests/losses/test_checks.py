@@ -31,3 +31,14 @@ def test_labels_are_integers_one_for_each_row():
 def test_different_shapes_are_both_named():
     with pytest.raises(ValueError, match=r"shape \(2,\), teacher \(3,\)"):
         _checks.same_shape(jnp.ones(2), jnp.ones(3))
+
+
+def test_one_array_is_not_several():
+    _checks.several("two of them", student=(jnp.ones(2),), teacher=[jnp.ones(2)])
+    with pytest.raises(ValueError, match=r"teacher is one .* \(2,\).*two of them"):
+        _checks.several("two of them", student=(), teacher=jnp.ones(2))
+
+
+def test_a_mask_of_other_tokens_is_refused():
+    with pytest.raises(ValueError, match=r"shape \(2, 1\), the features \(2, 3, 4\)"):
+        _checks.of_tokens(jnp.ones((2, 1)), jnp.ones((2, 3, 4)))

@@ -29,7 +29,7 @@ def test_fitnet_leaves_padded_tokens_out_whatever_they_hold():
         for i, n in enumerate((3, 5))
     ]
     np.testing.assert_allclose(found, jnp.stack(wanted), rtol=1e-5)
-    clean = jax.grad(total)(STUDENT[:2])
+    clean = jax.grad(total)(student)
     assert not np.any(clean[0, 3:]) and np.all(clean[0, :3])
 
 
@@ -155,6 +155,12 @@ def test_pad_l2_hears_less_of_an_example_with_a_larger_variance():
             r"student has shape \(4, 4, 6\), teacher \(4, 5, 6\)",
         ),
         ("pad_l2", ((STUDENT, jnp.zeros(6)), TEACHER), {"eps": 0.0}, "eps must be"),
+        (
+            "vid",
+            (STUDENT, TEACHER),
+            {},
+            r"student is one array of shape \(4, 5, 6\).*projections\.gaussian",
+        ),
     ],
 )
 def test_what_does_not_fit_is_named(loss, arguments, numbers, said):

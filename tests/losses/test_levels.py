@@ -48,3 +48,9 @@ def test_an_error_that_averages_out_costs_less():
 def test_levels_that_do_not_fit_are_named(student, teacher, said):
     with pytest.raises(ValueError, match=said):
         context(student, teacher)
+
+
+def test_one_array_is_no_tuple_of_levels():
+    maps = jnp.ones((2, 3, 3, 4))
+    with pytest.raises(ValueError, match=r"teacher is one array of shape \(2, 3, 3, 4"):
+        inspect.unwrap(losses.hierarchical_context)((maps, maps), maps)

@@ -103,3 +103,9 @@ def test_pools_cover_the_map_in_nearly_equal_cells(height, width):
 def test_what_does_not_fit_is_named(loss, arguments, numbers, said):
     with pytest.raises(ValueError, match=said):
         inspect.unwrap(getattr(losses, loss))(*arguments, **numbers)
+
+
+def test_one_map_of_each_network_has_no_flow():
+    maps = jnp.ones((2, 3, 3, 4))
+    with pytest.raises(ValueError, match=r"student is one array.*early map, late map"):
+        inspect.unwrap(losses.fsp)(maps, (maps, maps))

@@ -230,6 +230,8 @@ def test_padded_rows_change_neither_values_nor_gradients(member, numbers):
     still = apply(member, arguments, context, numbers)
     flat = slope(member, arguments, context, numbers)
     junk, more = arrays(member, (6,), seed=1)
+    for leaf in jax.tree.leaves(junk):
+        leaf[5] = np.nan
     padded = jax.tree.map(
         lambda x, y: np.concatenate([x, y[4:]]), (arguments, context), (junk, more)
     )
@@ -267,6 +269,8 @@ def test_padded_tokens_change_neither_values_nor_gradients(member, numbers):
     flat = slope(member, cropped, context, numbers)
     mask = np.float32(np.arange(steps) < real) * np.ones((batch, 1), np.float32)
     context = {**context, "token_mask": mask}
+    for leaf in jax.tree.leaves(arguments):
+        leaf[:, real + 1 :] = np.nan
     found = apply(member, arguments, context, numbers)
     np.testing.assert_allclose(found, still, rtol=1e-4, atol=1e-6)
     steep = slope(member, arguments, context, numbers)

@@ -63,3 +63,10 @@ def test_features_of_any_shape_are_rows():
     maps = STUDENT.reshape(9, 1, 2, 3)
     found = rkd_distance(maps, TEACHER)
     np.testing.assert_allclose(found, rkd_distance(STUDENT, TEACHER), rtol=1e-6)
+
+
+def test_pairs_of_equal_rows_count_in_the_mean_distance():
+    student = [[0.5, -1, 2], [1.5, 0.25, -0.5], [0.5, -1, 2], [2, 1, -1.25]]
+    teacher = [[1, -0.5], [-0.25, 2], [0.75, 1.5], [0.75, 1.5]]
+    found = rkd_distance(jnp.array(student), jnp.array(teacher)).mean()
+    np.testing.assert_allclose(found, 0.2929372187, rtol=2e-6)  # RepDistiller's RKDLoss

@@ -92,3 +92,15 @@ def test_tuples_of_different_length_and_empty_ones_are_refused():
         losses.minilm(JOINED[:2], WIDE, relation_heads=2)
     with pytest.raises(ValueError, match="at least one"):
         losses.minilm((), (), relation_heads=2)
+
+
+@pytest.mark.parametrize(
+    ("name", "numbers"),
+    [("attention_scores", {}), ("attention_kl", {}), ("minilm", {"relation_heads": 2})],
+)
+def test_one_array_and_a_mask_of_other_steps_are_named(name, numbers):
+    plain = inspect.unwrap(getattr(losses, name))
+    with pytest.raises(ValueError, match=r"student is one array of shape \(2, 5, 2, 4"):
+        plain(PAIR[0], OTHER, **numbers)
+    with pytest.raises(ValueError, match=r"token_mask has shape \(2, 1\), the feat"):
+        plain(PAIR, OTHER, token_mask=jnp.ones((2, 1)), **numbers)

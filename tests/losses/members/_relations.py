@@ -37,7 +37,7 @@ def length(x):
 def rkd_distance(student, teacher):
     def relative(rows):
         apart = np.array([[np.linalg.norm(a - b) for b in rows] for a in rows])
-        return apart / apart[apart > 0].mean()
+        return apart / (apart.sum() / (len(rows) * (len(rows) - 1)))
 
     return huber(relative(student) - relative(teacher)).mean(1)
 
@@ -153,7 +153,7 @@ def crd(student, teacher, memory, ids, temperature=0.07, normalizer=None, mask=N
 LINE, BENT = np.array([[0.0], [1.0], [2.0]]), np.array([[0.0], [1.0], [1.0]])
 CORNER, ALONG = np.array([[0.0, 0], [1, 0], [0, 1]]), np.array([[0.0], [1], [-1]])
 APART, EQUAL = np.eye(2), np.ones((2, 1))
-QUARTER, HALF, THREE = 0.25**2 / 2, 0.5**2 / 2, 0.75**2 / 2
+THREE = 0.75**2 / 2
 DIAGONAL = (1 - math.sqrt(0.5)) ** 2 / 2
 TAYLOR = math.exp(-0.8) * (0.8 + 0.8**2 / 2)
 
@@ -285,7 +285,7 @@ MEMBERS = {
         (
             (LINE, BENT),
             {},
-            np.array([QUARTER + HALF, QUARTER + THREE, HALF + THREE]) / 3,
+            np.array([THREE, 2 * THREE, THREE]) / 3,
         ),
     ),
     "similarity_preserving": related(
