@@ -390,6 +390,14 @@ def test_a_step_of_the_optimiser_that_is_not_finite_is_not_taken():
     assert same(bad.params, state.params)
 
 
+def test_a_compiled_step_looks_for_what_is_not_finite_once_and_not_for_each_leaf():
+    recipe = adam(net(widths=(6, 6, 6)))
+    state = begin(recipe)
+    program = jax.jit(recipe.step).lower(state, batch()).compile().as_text()
+    leaves = jax.tree.leaves(state.params)
+    assert 0 < program.count(" is-finite(") <= 3 * len(leaves) + 1
+
+
 def test_a_state_that_was_trained_is_a_start():
     recipe = adam()
     state, _ = steps(recipe, 2)
