@@ -4,6 +4,7 @@ import importlib.util
 import pathlib
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
@@ -58,7 +59,8 @@ def test_every_method_takes_a_step_of_the_published_networks(method):
     c = config("losses")
     job = Job({**c, "seed": 0}, recipes.dataset(c, 0), 0, pathlib.Path())
     nets = losses._networks(c, job)
-    batch = next(iter(eval_batches(job.dataset.train, batch_size=64)))
+    first = eval_batches(job.dataset.train, batch_size=64)[0]
+    batch = jax.tree.map(jnp.asarray, first)
     key, learned = jax.random.key(0), {}
     teacher = Frozen(*jax.eval_shape(lambda: nets["teacher"].init(key, batch)))
     for spec in c["methods"][method]:
