@@ -4,7 +4,8 @@ Hinton, Vinyals, Dean, Distilling the knowledge in a neural network, 2015
 (arXiv:1503.02531), section 3: a large net with dropout, weight constraints and jittered
 inputs; a smaller one alone and with the large net's soft targets; the transfer set
 without any 3, and with 7 and 8 only, each also with biases corrected; and the
-temperature, for students of 300 and of 30 units a layer.
+temperature, for students of 300 and of 30 units a layer. Beyond the paper: what a
+longer training of the distilled student is worth.
 
 A row's `errors` are mistakes among the 10,000 test images, `paper` what the paper says.
 """
@@ -40,11 +41,15 @@ Row = dict[str, Any]
 
 
 class Job(NamedTuple):
-    """One seed: its configuration, where it saves, the images it is tested on."""
+    """One seed: its configuration, where it saves, how many images it learns from.
+
+    `test` are the images it is tested on.
+    """
 
     config: Mapping[str, Any]
     seed: int
     folder: pathlib.Path
+    examples: int
     test: Split
 
 
@@ -55,16 +60,21 @@ def run(config: Any, workdir: pathlib.Path) -> Iterator[Row]:
     whole = _joined(parts, config["data"].get("examples"))
     for seed in config["seeds"]:
         folder = pathlib.Path(workdir) / f"seed{seed}"
-        job = Job(config, seed, folder, parts.test)
+        job = Job(config, seed, folder, whole.size, parts.test)
         teacher = _teacher(job, whole)
         yield _row(job, "teacher", _logits(job, teacher), config["teacher"]["epochs"])
         taught = _taught(whole, teacher)
+        epochs = config["student"]["epochs"]
         for name, (split, goal) in _transfers(config, taught).items():
-            logits = _logits(job, _student(job, name, split, goal, whole.size))
-            yield _row(job, name, logits, config["student"]["epochs"])
+            logits = _logits(job, _student(job, name, split, goal, epochs))
+            yield _row(job, name, logits, epochs)
             if name in CORRECTED:
                 classes, sign = CORRECTED[name]
                 yield _corrected(job, name, logits, classes, sign)
+        for longer in config["student"].get("longer", ()):
+            name, soft = f"distilled_{longer}", _soft(config)
+            logits = _logits(job, _student(job, name, taught, soft, longer))
+            yield _row(job, name, logits, longer)
         for units in config["temperatures"]["units"]:
             yield from _temperatures(job, taught, units)
 
@@ -141,7 +151,7 @@ def _taught(whole: Split, teacher: Trained) -> Split:
 
 def _transfers(config, taught: Split) -> dict[str, tuple[Split, Objective]]:
     """For each student: the examples that it sees, and what it learns from them."""
-    soft = objective.hinton(**config["objective"])
+    soft = _soft(config)
     labels = taught.arrays["label"]
     return {
         "alone": (taught, HARD),
@@ -151,18 +161,22 @@ def _transfers(config, taught: Split) -> dict[str, tuple[Split, Objective]]:
     }
 
 
+def _soft(config) -> Objective:
+    return objective.hinton(**config["objective"])
+
+
 def _where(split: Split, chosen: np.ndarray) -> Split:
     arrays = {name: x[chosen] for name, x in split.arrays.items() if name != "id"}
     return data.in_memory(arrays, classes=split.classes, name="transfer")
 
 
 def _student(
-    job: Job, name: str, split: Split, goal: Objective, examples: int
+    job: Job, name: str, split: Split, goal: Objective, epochs: int
 ) -> Trained:
     spec = job.config["student"]
     model = models.mlp(classes=10, widths=spec["widths"])
     # As many steps, however small the transfer set is.
-    epochs = round(spec["epochs"] * examples / split.size)
+    epochs = round(epochs * job.examples / split.size)
     steps = epochs * split.size // job.config["batch_size"]
     learner = train.learner(model, goal, optimiser(spec["tx"], num_steps=steps))
     return Trained(model, _train(job, name, learner, split, epochs))

@@ -18,7 +18,7 @@ def job(tmp_path):
     test = data.in_memory(
         {"inputs": inputs, "label": LABELS}, classes=tuple("0123456789"), name="five"
     )
-    return hinton2015.Job({"student": {"epochs": 4}}, 0, tmp_path, test)
+    return hinton2015.Job({"student": {"epochs": 4}}, 0, tmp_path, 5, test)
 
 
 def one_hot(found):
@@ -108,7 +108,8 @@ def test_the_whole_grid_runs_and_goes_on_from_where_it_was(tmp_path, monkeypatch
     rows = list(hinton2015.run(c, tmp_path))
     by_name = {row["stage"]: row for row in rows}
     temperatures = {f"8 units, T = {t:g}" for t in c.temperatures["values"]}
-    assert set(by_name) == {*hinton2015.PAPER, *temperatures}
+    assert set(by_name) == {*hinton2015.PAPER, "distilled_2", *temperatures}
+    assert by_name["distilled_2"]["epochs"] == 2
     assert len({by_name[name]["errors"] for name in temperatures}) > 1
     for name in ("no_threes", "only_78"):
         assert by_name[f"{name}_corrected"]["errors"] <= by_name[name]["errors"]
