@@ -104,8 +104,8 @@ def attention_kl(
         Array([0.1308], dtype=float32)
     """
     _same_heads(student, teacher)
-    both = (_scores(*side, token_mask) for side in (student, teacher))
-    return _divergence(*both, token_mask)
+    ours, theirs = (_scores(*side, token_mask) for side in (student, teacher))
+    return _divergence(ours, theirs, token_mask)
 
 
 def minilm(
@@ -161,8 +161,8 @@ def minilm(
     for ours, theirs in zip(student, teacher, strict=True):
         _same_tokens(ours, theirs)
         q, p = (_split(side, relation_heads) for side in (ours, theirs))
-        both = (_scores(side, side, token_mask) for side in (q, p))
-        total += _divergence(*both, token_mask)
+        q, p = (_scores(side, side, token_mask) for side in (q, p))
+        total += _divergence(q, p, token_mask)
     return total
 
 
