@@ -28,8 +28,8 @@ def test_attention_sees_neither_the_size_nor_the_sign_nor_the_order_of_channels(
 def test_attention_of_dead_channels_has_gradient_zero():
     zero = jnp.zeros((1, 2, 2, 3))
     for p in (1, 2):
-        slope = jax.grad(
-            lambda s, p=p: losses.attention_transfer(s, zero + 1, p=p).sum()
+        slope = jax.jit(
+            jax.grad(lambda s, p=p: losses.attention_transfer(s, zero + 1, p=p).sum())
         )
         assert not np.any(slope(zero))
         assert not np.any(slope(zero.at[..., 0].set(1.0))[..., 1:])
@@ -64,9 +64,9 @@ def test_the_flow_is_that_of_the_pooled_map_in_either_order():
 
 @pytest.mark.parametrize(("height", "width"), [(4, 3), (2, 2), (1, 1), (3, 5), (6, 7)])
 def test_pools_cover_the_map_in_nearly_equal_cells(height, width):
-    x = maps(2, 6, 7, 3)
+    x = np.asarray(maps(2, 6, 7, 3))
     mean, largest = (
-        pool(x, height, width)
+        jax.jit(pool, static_argnums=(1, 2))(x, height, width)
         for pool in (_feature_maps.average_pool, _feature_maps.max_pool)
     )
     for i in range(height):

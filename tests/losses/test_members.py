@@ -41,39 +41,56 @@ def floats(function, values):
     )
 
 
-def compiled(member, numbers, *, gradient=False):
-    """The loss, or the gradient of its sum; compiled once for all tests of a case."""
+def compiled(member, numbers, *, gradient=True):
+    """The loss, with the gradient of its sum unless it is not asked for.
+
+    One program serves all tests of a case: compiling is what they take their time for.
+    """
 
     def loss(arguments, context):
         return member.loss(*arguments, **context, **numbers)
 
-    def slope(first, rest, context):
-        return jax.grad(lambda x: loss((x, *rest), context).sum())(first)
+    def both(arguments, context):
+        first, *rest = arguments
 
-    key = (member.loss, gradient, repr(sorted(numbers.items())))
+        def total(first):
+            values = loss((first, *rest), context)
+            return values.sum(), values
+
+        slope, values = jax.grad(total, has_aux=True)(first)
+        return values, slope
+
+    function = both if gradient else loss
     if not all(isinstance(x, (int, float, str, tuple)) for x in numbers.values()):
-        return jax.jit(slope if gradient else loss)
-    return COMPILED.setdefault(key, jax.jit(slope if gradient else loss))
+        return jax.jit(function)
+    key = (member.loss, gradient, repr(sorted(numbers.items())))
+    return COMPILED.setdefault(key, jax.jit(function))
 
 
 COMPILED = {}
 
 
+def given(arguments, context):
+    return jax.tree.map(jnp.asarray, (tuple(arguments), dict(context)))
+
+
+def alone(member, arguments, context, numbers):
+    """The values by a program of their own, for shapes that no gradient is taken at."""
+    return compiled(member, numbers, gradient=False)(*given(arguments, context))
+
+
 def apply(member, arguments, context, numbers):
-    given = jax.tree.map(jnp.asarray, (tuple(arguments), dict(context)))
-    return compiled(member, numbers)(*given)
+    return compiled(member, numbers)(*given(arguments, context))[0]
+
+
+def slope(member, arguments, context, numbers):
+    return compiled(member, numbers)(*given(arguments, context))[1]
 
 
 def exact(member, arguments, context, numbers):
     """The reference, in float64."""
     arguments, context = floats(np.float64, (tuple(arguments), dict(context)))
     return member.reference(*arguments, **context, **numbers)
-
-
-def slope(member, arguments, context, numbers):
-    first, *rest = jax.tree.map(jnp.asarray, tuple(arguments))
-    context = jax.tree.map(jnp.asarray, dict(context))
-    return compiled(member, numbers, gradient=True)(first, rest, context)
 
 
 def rows_of(values, index):
@@ -92,7 +109,8 @@ def test_values_equal_the_float64_equation(member, numbers, batch):
         pytest.skip("it has one axis of examples")
     arguments, context = arrays(member, batch)
     wanted = exact(member, arguments, context, numbers)
-    found = apply(member, arguments, context, numbers)
+    values = apply if batch == (6,) else alone
+    found = values(member, arguments, context, numbers)
     np.testing.assert_allclose(found, wanted, rtol=5e-5, atol=5e-6)
     assert np.any(wanted)
     assert found.dtype == jnp.float32
@@ -109,7 +127,7 @@ def test_values_equal_those_worked_out_by_hand(name):
         }
         numbers = {k: v for k, v in numbers.items() if k not in context}
         arguments = floats(np.float32, arguments)
-        found = apply(MEMBERS[name], arguments, context, numbers)
+        found = alone(MEMBERS[name], arguments, context, numbers)
         np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
 
 
@@ -144,11 +162,9 @@ def test_gradients_equal_float64_differences_in_random_directions(member, number
 @each_once
 def test_compiled_equals_eager(member, numbers):
     arguments, context = jax.tree.map(jnp.asarray, arrays(member))
-    compiled = jax.jit(lambda a, c: member.loss(*a, **c, **numbers))
     eager = member.loss(*arguments, **context, **numbers)
-    np.testing.assert_allclose(
-        compiled(arguments, context), eager, rtol=2e-5, atol=2e-6
-    )
+    found = apply(member, arguments, context, numbers)
+    np.testing.assert_allclose(found, eager, rtol=2e-5, atol=2e-6)
 
 
 @each_where(lambda member: member.per_example and not member.relates, FIRST)
@@ -331,7 +347,7 @@ def test_a_temperature_may_be_traced_and_a_wrong_one_is_named(member):
 
     def at(temperature):
         numbers = {**member.numbers[0], "temperature": temperature}
-        return apply(member, arguments, context, numbers)
+        return alone(member, arguments, context, numbers)
 
     np.testing.assert_allclose(jax.jit(at)(4.0), at(4), rtol=2e-5, atol=2e-6)
     for wrong in (0.0, -1.0, float("nan")):
@@ -345,7 +361,7 @@ def test_shapes_that_do_not_fit_are_refused(member):
     for rows in (slice(1), slice(3), None):
         wrong = rows_of(second, rows)
         with pytest.raises(REFUSED):
-            apply(member, (first, wrong), context, member.numbers[0])
+            alone(member, (first, wrong), context, member.numbers[0])
 
 
 @family(lambda member: member.per_example and member.at_teacher is not None)
