@@ -230,7 +230,7 @@ def pad_l2(
         float32, one value for each example; below 0 where variances are small.
 
     Raises:
-        ValueError: shapes do not fit, or eps is not above 0.
+        ValueError: shapes do not fit, student is one array, or eps is not above 0.
 
     References:
         Zhang et al., Prime-aware adaptive distillation, ECCV 2020 (arXiv:2008.01458).
@@ -240,6 +240,7 @@ def pad_l2(
         >>> pad_l2((zeros, zeros), jnp.array([[1.0, 3.0]])).round(4)
         Array([5.], dtype=float32)
     """
+    several("(mean, log variance), as variance_branch gives", student=student)
     mean, log_variance = student
     same_shape(mean, teacher)
     positive("eps", eps)

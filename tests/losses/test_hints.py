@@ -161,6 +161,12 @@ def test_pad_l2_hears_less_of_an_example_with_a_larger_variance():
             {},
             r"student is one array of shape \(4, 5, 6\).*projections\.gaussian",
         ),
+        (
+            "pad_l2",
+            (STUDENT, TEACHER),
+            {},
+            r"student is one array of shape \(4, 5, 6\).*variance_branch",
+        ),
     ],
 )
 def test_what_does_not_fit_is_named(loss, arguments, numbers, said):
