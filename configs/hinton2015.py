@@ -32,7 +32,7 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     c.student = dict(
         widths=(32, 32) if smoke else (800, 800),
         epochs=1 if smoke else 40,
-        longer=(2,) if smoke else (160,),
+        longer=(2,) if smoke else (100,),
         tx=adam,
     )
     c.objective = dict(temperature=20.0, alpha=0.9)
