@@ -128,6 +128,13 @@ def _row(name, above, below, ours, theirs, more) -> dict[str, Any]:
     }
 
 
+def cores() -> int:
+    """How many cores this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def where_and_with(threads: int) -> dict[str, Any]:
     """The columns that say on what a figure was measured."""
     return {

@@ -5,8 +5,6 @@ batches of 64, Adam, 60,000 examples of 784 numbers. Ours is `train.run` as anyo
 calls it; an epoch of ours is the time between two of its callbacks.
 """
 
-import os
-
 import jax
 import numpy as np
 import optax
@@ -120,6 +118,6 @@ def measure(*, count: int = 60_000, rounds: int = 5, threads: int = 2) -> list[d
 
 
 if __name__ == "__main__":
-    given = _measure.arguments(count=60_000, rounds=5, threads=os.cpu_count() or 1)
+    given = _measure.arguments(count=60_000, rounds=5, threads=_measure.cores())
     rows = measure(count=given.count, rounds=given.rounds, threads=given.threads)
     _measure.write(rows, given.out)

@@ -4,8 +4,6 @@
 1 adds nothing. Losses with a projection have the multiply-adds of both steps as well.
 """
 
-import os
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -83,7 +81,7 @@ def measure(
     batch["label"] = jnp.asarray(random.integers(0, CLASSES, batch_size))
     teacher = models.resnet(classes=CLASSES, depth=depth)
     frozen = Frozen(*teacher.init(jax.random.key(0), batch))
-    columns = _measure.where_and_with(os.cpu_count() or 1)
+    columns = _measure.where_and_with(_measure.cores())
     plain = recipe(SOFT, depth, ())
     without = stepping(plain, batch, frozen, steps=steps)
     adds = multiply_adds(plain, batch, frozen)

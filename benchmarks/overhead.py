@@ -4,7 +4,6 @@
 """
 
 import logging
-import os
 
 import jax
 import jax.numpy as jnp
@@ -206,7 +205,7 @@ def measure(
         *tracing(rounds=rounds, **text),
         compression(steps=encoder_steps, rounds=rounds, **text),
     ]
-    columns = _measure.where_and_with(os.cpu_count() or 1)
+    columns = _measure.where_and_with(_measure.cores())
     return [{**row, **columns} for row in rows]
 
 

@@ -54,6 +54,8 @@ def stages(rows: list[dict]) -> str:
 def gains(rows: list[dict]) -> str:
     """Each method's accuracy and what it gains over others, over the seeds.
 
+    A gain whose interval is on one side of zero is bold.
+
     Example:
         >>> rows = [{'stage': 'kl', 'accuracy': a} for a in (.9, .8)]
         >>> rows += [{'stage': 'comparison', 'of': 'kl', 'against': 'alone',
@@ -66,9 +68,7 @@ def gains(rows: list[dict]) -> str:
         if "accuracy" in row:
             found.setdefault(row["stage"], []).append(100 * row["accuracy"])
     gained = {
-        (row["of"], row["against"]): "{:+.2f} [{:+.2f}, {:+.2f}]".format(
-            *(100 * row[name] for name in ("difference", "low", "high"))
-        )
+        (row["of"], row["against"]): _gain(row)
         for row in rows
         if row["stage"] == "comparison"
     }
@@ -79,6 +79,12 @@ def gains(rows: list[dict]) -> str:
         for name, values in found.items()
     ]
     return _table(heads, cells)
+
+
+def _gain(row: dict) -> str:
+    figures = (100 * row[name] for name in ("difference", "low", "high"))
+    text = "{:+.2f} [{:+.2f}, {:+.2f}]".format(*figures)
+    return f"**{text}**" if row["low"] > 0 or row["high"] < 0 else text
 
 
 def errors(rows: list[dict]) -> str:

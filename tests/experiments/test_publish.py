@@ -22,6 +22,14 @@ def test_errors_are_means_over_the_seeds_with_their_standard_error():
     assert publish.errors(rows).splitlines()[-1] == "| a | 12 ±2 | – | 2 | 4 |"
 
 
+@pytest.mark.parametrize(("low", "high", "bold"), [(1, 3, 1), (-3, -1, 1), (-1, 3, 0)])
+def test_a_gain_that_is_not_noise_is_bold(low, high, bold):
+    gain = {"of": "kl", "against": "alone", "difference": (low + high) / 200}
+    row = {"stage": "comparison", **gain, "low": low / 100, "high": high / 100}
+    table = publish.gains([{"stage": "kl", "accuracy": 0.5}, row])
+    assert table.splitlines()[-1].count("**") == 2 * bold
+
+
 def test_a_table_without_rows_is_an_error():
     with pytest.raises(ValueError, match="no rows for table 'nothing'"):
         publish.published("<!-- table: nothing -->\n<!-- end -->")
