@@ -4,6 +4,8 @@
 1 adds nothing. Losses with a projection have the multiply-adds of both steps as well.
 """
 
+from collections.abc import Iterator
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -34,19 +36,26 @@ PLAIN = {
     "attention_transfer": {},
     "cka": {},
     "correlation_congruence": {},
+    "factor_transfer": {},
     "fitnet": {},
     "fsp": {"student": TAPS[1:], "teacher": TAPS[1:]},
     "hierarchical_context": {"student": TAPS, "teacher": TAPS},
     "ickd": {},
     "nst": {},
+    "ofd": {"margin": -0.5},
     "pkt": {},
     "rkd_angle": {},
     "rkd_distance": {},
     "similarity_preserving": {},
+    "srd": {},
 }
 LEARNED = {
     "fitnet with conv_norm": {"loss": "fitnet", "student": through("conv_norm")},
     "mgd with generation": {"loss": "mgd", "student": through("generation")},
+    "pad_l2 with variance_branch": {
+        "loss": "pad_l2",
+        "student": through("variance_branch"),
+    },
     "vid with gaussian": {"loss": "vid", "student": through("gaussian")},
     "hierarchical_context with review": {
         "loss": "hierarchical_context",
@@ -73,8 +82,8 @@ def recipe(terms, depth, taps):
 
 def measure(
     *, rounds: int = 5, steps: int = 4, batch_size: int = 64, depth: int = 20
-) -> list[dict]:
-    """A row for each loss, and one for taps that no loss reads."""
+) -> Iterator[dict]:
+    """Yields a row for each loss, the first for taps that no loss reads."""
     random = np.random.default_rng(0)
     images = random.normal(size=(batch_size, SIDE, SIDE, 3)).astype(np.float32)
     batch = {"inputs": jnp.asarray(images), "id": jnp.arange(batch_size)}
@@ -86,7 +95,6 @@ def measure(
     without = stepping(plain, batch, frozen, steps=steps)
     adds = multiply_adds(plain, batch, frozen)
     extra = {name: {"loss": name, **more} for name, more in PLAIN.items()} | LEARNED
-    rows = []
     for name, term in {"taps alone": None, **extra}.items():
         terms = SOFT if term is None else SOFT | {"extra": LAST | term}
         ours = recipe(terms, depth, TAPS)
@@ -104,8 +112,7 @@ def measure(
             multiply_adds=counted,
             multiply_adds_ratio=round(counted / adds, 4),
         )
-        rows.append({**row, **columns})
-    return rows
+        yield {**row, **columns}
 
 
 def multiply_adds(learner, batch, frozen) -> int:
@@ -118,4 +125,5 @@ def multiply_adds(learner, batch, frozen) -> int:
 if __name__ == "__main__":
     given = vars(_measure.arguments(rounds=5, steps=4, batch_size=64, depth=20))
     out = given.pop("out")
-    _measure.write(measure(**given), out)
+    for measured in measure(**given):
+        _measure.write([measured], out)

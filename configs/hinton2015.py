@@ -2,7 +2,7 @@
 
 Question: how many of 10,000 test digits does a net of 2x800 units get wrong when it is
 trained alone, and when a net of 2x1200 teaches it, all digits or only some of them?
-Cost: about an hour a seed on two CPU cores, three seeds; it goes on where it stopped.
+Cost: fifty minutes of one CPU core a seed, three seeds; it goes on where it stopped.
 tensorflow-datasets prepares the data once, for which it needs TensorFlow.
 Command: python -m experiments.main --config=configs/hinton2015.py --workdir=runs/hinton
 Expected: docs/results.md, beside the paper's figures.

@@ -2,7 +2,7 @@
 
 Question: which losses between logits, features and relations gain something over the
 student alone, and over plain KL, beyond the noise of five seeds?
-Cost: about an hour on two CPU cores, nothing to download; it goes on where it stopped.
+Cost: forty minutes of one CPU core, nothing to download; it goes on where it stopped.
 Command: python -m experiments.main --config=configs/losses.py --workdir=runs/losses
 Expected: docs/results.md. Most gains are within the noise.
 """
