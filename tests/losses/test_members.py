@@ -338,7 +338,9 @@ def test_a_student_near_the_teacher_is_far_above_rounding_at_a_high_temperature(
     found = apply(member, (near, teacher), context, numbers)
     wanted = exact(member, (near, teacher), context, numbers)
     np.testing.assert_allclose(found, wanted, rtol=0.01)  # rounding times 400 is 0.1
-    assert np.all(apply(member, (teacher, teacher), context, numbers) == 0)
+    # compiled, the two softmaxes may differ by a rounding: its square remains
+    same = apply(member, (teacher, teacher), context, numbers)
+    np.testing.assert_allclose(same, 0, atol=1e-9)
 
 
 @family(lambda member: "temperature" in inspect.signature(member.loss).parameters)
