@@ -62,7 +62,8 @@ def methods(steps: int, teacher: Sequence[str]) -> dict[str, list[dict]]:
         teacher=teacher[1],
     )
     wide = through("linear", STUDENT[1:])
-    levels = dict(teacher=teacher, student=through("review", STUDENT))
+    levels = dict(on=on, loss="hierarchical_context", teacher=teacher)
+    levels["student"] = through("review", STUDENT)
     return {
         "fitnet": hint("fitnet", 100.0, "conv_norm"),
         "fitnet in stages": [
@@ -88,7 +89,5 @@ def methods(steps: int, teacher: Sequence[str]) -> dict[str, list[dict]]:
         "srd": hint("srd", 2.0, "linear"),
         "fsp": beside(50.0, on=on, loss="fsp", student=wide, teacher=teacher[1:]),
         "mgd": hint("mgd", 2e-5, "generation"),
-        "hierarchical_context": beside(
-            1.0, on=on, loss="hierarchical_context", **levels
-        ),
+        "hierarchical_context": beside(1.0, **levels),
     }
