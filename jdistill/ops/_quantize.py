@@ -52,10 +52,9 @@ def absmax_scale(
                [1.]], dtype=float32)
     """
     largest = jnp.max(jnp.abs(x), axis=axes, keepdims=True).astype(jnp.float32)
-    # Division by a constant is compiled to a product with its inverse, which is not
-    # always the same number: behind a barrier it stays the division that it is eagerly.
-    limit = jax.lax.optimization_barrier(jnp.float32(qmax(bits)))
-    return jnp.where(largest > 0, largest / limit, 1.0)
+    # A compiler may make of a division by a constant the product with its inverse, which
+    # is not always the same number: written out, it is the same in every program.
+    return jnp.where(largest > 0, largest * jnp.float32(1 / qmax(bits)), 1.0)
 
 
 def quantize(

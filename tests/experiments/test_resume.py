@@ -55,11 +55,12 @@ ENVIRONMENT = {
     "JAX_COMPILATION_CACHE_DIR": str(ROOT / ".cache/jax"),
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
 }
+FLAGS = os.environ.get("XLA_FLAGS", "")
 TIMES = ("seconds", "latency_ms", "commit")
 
 
 def start(folder, workdir, moment="none:0", devices=1):
-    flags = f"--xla_force_host_platform_device_count={devices}"
+    flags = f"{FLAGS} --xla_force_host_platform_device_count={devices}"
     more = [f"--config.devices={devices}"]
     done = subprocess.run(
         child(SCRIPT, ROOT, moment, *command(folder, workdir, *more)),
