@@ -1,7 +1,9 @@
 """What each loss between features or rows adds to a step of a residual network.
 
 `python -m benchmarks.losses`. 'ratio' is the step with the loss over the step without:
-1 adds nothing. Losses with a projection have the multiply-adds of both steps as well.
+1 adds nothing. It is the difference of two long times, so losses without a projection
+are timed alone as well, values and gradient, in a row whose 'ratio' is their share of
+the step: 0 adds nothing.
 """
 
 from collections.abc import Iterator
@@ -14,7 +16,7 @@ import optax
 from benchmarks import _measure
 from benchmarks.overhead import stepping
 from experiments.objectives import combined
-from jdistill import models, ops, train
+from jdistill import losses, models, ops, train
 from jdistill.typing import Frozen
 
 SIDE, CLASSES = 32, 10
@@ -88,8 +90,9 @@ def measure(
     images = random.normal(size=(batch_size, SIDE, SIDE, 3)).astype(np.float32)
     batch = {"inputs": jnp.asarray(images), "id": jnp.arange(batch_size)}
     batch["label"] = jnp.asarray(random.integers(0, CLASSES, batch_size))
-    teacher = models.resnet(classes=CLASSES, depth=depth)
+    teacher = models.resnet(classes=CLASSES, depth=depth, taps=TAPS)
     frozen = Frozen(*teacher.init(jax.random.key(0), batch))
+    features = jax.jit(teacher.apply)(*frozen, batch)[0].features
     columns = _measure.where_and_with(_measure.cores())
     plain = recipe(SOFT, depth, ())
     without = stepping(plain, batch, frozen, steps=steps)
@@ -113,6 +116,41 @@ def measure(
             multiply_adds_ratio=round(counted / adds, 4),
         )
         yield {**row, **columns}
+        if name in PLAIN:
+            calls["ours"] = by_itself(name, features, repeats=10 * steps)
+            taken = _measure.in_turns(calls, rounds=rounds, turns=1)
+            ours, theirs = ([tenth(x) for x in taken["ours"]], taken["theirs"])
+            row = _measure.cost(f"loss alone: {name}", ours, theirs, steps=steps)
+            yield {**row, **columns}
+
+
+def by_itself(name, features, *, repeats: int):
+    """The values and the gradient of one loss, between features that are there."""
+    term = {"loss": name, **LAST, **PLAIN[name]}
+    del term["on"]
+
+    def picked(side):
+        taps = term.pop(side)
+        taken = features.__getitem__
+        return taken(taps) if isinstance(taps, str) else tuple(map(taken, taps))
+
+    student, teacher = picked("student"), picked("teacher")
+    function = getattr(losses, term.pop("loss"))
+
+    @jax.jit
+    def both(student, teacher):
+        def total(student):
+            values = function(student, teacher, **term)
+            return values.mean(), values
+
+        return jax.grad(total, has_aux=True)(student)
+
+    return lambda: [both(student, teacher)[1] for _ in range(repeats)]
+
+
+def tenth(taken: _measure.Taken) -> _measure.Taken:
+    """Of what was done ten times."""
+    return _measure.Taken(taken.wall / 10, taken.cpu / 10)
 
 
 def multiply_adds(learner, batch, frozen) -> int:

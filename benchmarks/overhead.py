@@ -85,8 +85,8 @@ def apart(student, teacher, kd, tx, batch, frozen, *, steps: int) -> dict:
         return carry[0]
 
     return {
-        "teacher": lambda: [forward(frozen, batch) for _ in range(steps)][-1],
-        "gradient": lambda: [grad(params, soft) for _ in range(steps)][-1],
+        "teacher": lambda: [forward(frozen, batch) for _ in range(steps)],
+        "gradient": lambda: [grad(params, soft) for _ in range(steps)],
         "optimiser": moving,
     }
 
