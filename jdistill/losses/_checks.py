@@ -50,16 +50,18 @@ def of_tokens(token_mask: Any, features: Any) -> None:
 
 
 def positive(name: str, value: Any) -> None:
-    """Refuses a known number that is not above 0.
+    """Refuses a known number that is not above 0, or without end.
 
     Raises:
-        ValueError: it is 0, negative or not a number.
+        ValueError: it is 0, negative, infinite or not a number.
 
     Example:
         >>> positive("temperature", 4.0)
     """
     if known(value) and not value > 0:
         raise ValueError(f"{name} must be above 0, got {value}")
+    if known(value) and value == float("inf"):
+        raise ValueError(f"{name} must be above 0 and finite, got {value}")
 
 
 def fraction(name: str, value: Any) -> None:

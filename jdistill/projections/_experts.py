@@ -45,8 +45,8 @@ def experts(*, number: int = 30, temperature: Number | int = 1.0) -> Projection:
         (4, 200)
     """
     positive(number=number)
-    if not isinstance(temperature, Tracer) and not temperature > 0:
-        raise ValueError(f"temperature must be above 0, got {temperature}")
+    if not isinstance(temperature, Tracer) and not 0 < temperature < float("inf"):
+        raise ValueError(f"temperature must be above 0 and finite, got {temperature}")
 
     def init(key, feature, like):
         _check(feature, like)

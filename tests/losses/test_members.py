@@ -352,7 +352,7 @@ def test_a_temperature_may_be_traced_and_a_wrong_one_is_named(member):
         return alone(member, arguments, context, numbers)
 
     np.testing.assert_allclose(jax.jit(at)(4.0), at(4), rtol=2e-5, atol=2e-6)
-    for wrong in (0.0, -1.0, float("nan")):
+    for wrong in (0.0, -1.0, float("nan"), float("inf")):
         with pytest.raises(ValueError, match=f"temperature must be above 0.*{wrong}"):
             at(wrong)
 
