@@ -14,17 +14,26 @@ MEANINGS = {
     "executed": "the file's integers really multiplied as integers",
 }
 
+OVER_EXAMPLES = (
+    "over the test examples of all folds. The interval is that of a paired bootstrap: "
+    "both models answer the same resampled examples."
+)
+OVER_SEEDS = (
+    "the mean over the seeds. The interval is Student's, of the differences between "
+    "two models of one seed, without a correction for there being many."
+)
+
 
 def headline(stages: Sequence[Stage], rows: Sequence[Row]) -> str:
-    """How much smaller, and at what price in accuracy.
+    """How much smaller, and at what price in accuracy, once a student is packed.
 
     Example:
         >>> headline((), ())
-        '<p class="card">There is no teacher with a packed student yet.</p>'
+        ''
     """
     teacher, packed = find(stages, "teacher"), find(stages, "packed")
     if teacher is None or packed is None:
-        return '<p class="card">There is no teacher with a packed student yet.</p>'
+        return ""
     sizes = [value(s, "bytes") for s in (teacher, packed)]
     means = [s.means["accuracy"].value for s in (teacher, packed)]
     change, interval = means[1] - means[0], "no interval computed"
@@ -68,11 +77,10 @@ def differences(rows: Sequence[Row]) -> str:
         for row in found
     ]
     titles = [("accuracy of", "text"), ("points", ""), ("95 % interval", "")]
+    how = OVER_SEEDS if any("seeds" in row for row in found) else OVER_EXAMPLES
     return section(
         "Differences in accuracy",
-        '<p class="muted">Percentage points, over the test examples of all folds. '
-        "The interval is that of a paired bootstrap: both models answer the same "
-        "resampled examples.</p>",
+        f'<p class="muted">Percentage points, {how}</p>',
         grid([*titles, ("so it is", "text")], lines),
     )
 

@@ -20,6 +20,7 @@ FIGURES = (
     "agreement",
     "nll",
     "ece",
+    "errors",
     "bytes",
     "latency_ms",
     "compute_uJ",

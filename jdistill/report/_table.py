@@ -74,6 +74,12 @@ COLUMNS = (
         6,
     ),
     Column(
+        "errors",
+        "mistakes among the test examples",
+        lambda s, _: form.short(value(s, "errors")),
+        2,
+    ),
+    Column(
         "size",
         "float32 bytes where dense or masked, the file's where packed or executed",
         lambda s, _: form.size(value(s, "bytes")),

@@ -148,7 +148,22 @@ def test_an_unfinished_run_has_a_page_too(rows, curves, last):
 
 def test_one_row_with_the_least_it_must_have_is_enough():
     page = report.html([{"stage": "packed", "realised": "packed", "accuracy": 1}])
-    assert "no teacher with a packed student yet" in page
+    assert "smaller" not in page
+    assert "100.00" in page
+
+
+def test_mistakes_are_a_column_where_they_are_counted(page):
+    row = {"stage": "alone", "realised": "dense", "accuracy": 0.98}
+    rows = [{**row, "seed": s, "errors": n} for s, n in enumerate((130, 141))]
+    assert ">136<" in report.html(rows)
+    assert "mistakes among" in report.html(rows) and "mistakes among" not in page
+
+
+def test_the_page_says_what_the_intervals_are_over(page):
+    row = {"stage": "comparison", "of": "kl", "against": "alone", "seeds": 5}
+    over_seeds = report.html([{**row, "difference": 0.1, "low": 0.0, "high": 0.2}])
+    assert "paired bootstrap" in page and "paired bootstrap" not in over_seeds
+    assert "mean over the seeds" in over_seeds
 
 
 def test_many_classes_show_those_that_changed_most():
