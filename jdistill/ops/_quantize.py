@@ -52,8 +52,8 @@ def absmax_scale(
                [1.]], dtype=float32)
     """
     largest = jnp.max(jnp.abs(x), axis=axes, keepdims=True).astype(jnp.float32)
-    # A compiler may make of a division by a constant the product with its inverse, which
-    # is not always the same number: written out, it is the same in every program.
+    # A compiler may make of a division by a constant the product with its inverse,
+    # which is not always the same number: written out, it is the same in each program.
     return jnp.where(largest > 0, largest * jnp.float32(1 / qmax(bits)), 1.0)
 
 
