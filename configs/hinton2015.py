@@ -26,6 +26,7 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
         input_dropout=0.2,
         pixels=2,
         epochs=1 if smoke else 100,
+        longer=(2,) if smoke else (),
         tx=dict(tx, max_norm=2.0, clip_norm=5.0),
     )
     adam = dict(name="adam", schedule="cosine", learning_rate=1e-3)

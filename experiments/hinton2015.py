@@ -5,7 +5,7 @@ Hinton, Vinyals, Dean, Distilling the knowledge in a neural network, 2015
 inputs; a smaller one alone and with the large net's soft targets; the transfer set
 without any 3, and with 7 and 8 only, each also with biases corrected; and the
 temperature, for students of 300 and of 30 units a layer. Beyond the paper: what a
-longer training of the distilled student is worth.
+longer training of the distilled student is worth, and of its teacher.
 
 A row's `errors` are mistakes among the 10,000 test images, `paper` what the paper says.
 """
@@ -61,7 +61,7 @@ def run(config: Any, workdir: pathlib.Path) -> Iterator[Row]:
     for seed in config["seeds"]:
         folder = pathlib.Path(workdir) / f"seed{seed}"
         job = Job(config, seed, folder, whole.size, parts.test)
-        teacher = _teacher(job, whole)
+        teacher = _teacher(job, whole, "teacher", config["teacher"]["epochs"])
         yield _row(job, "teacher", _logits(job, teacher), config["teacher"]["epochs"])
         taught = _taught(whole, teacher)
         epochs = config["student"]["epochs"]
@@ -75,6 +75,8 @@ def run(config: Any, workdir: pathlib.Path) -> Iterator[Row]:
             name, soft = f"distilled_{longer}", _soft(config)
             logits = _logits(job, _student(job, name, taught, soft, longer))
             yield _row(job, name, logits, longer)
+        for longer in config["teacher"].get("longer", ()):
+            yield from _longer_taught(job, whole, longer)
         for units in config["temperatures"]["units"]:
             yield from _temperatures(job, taught, units)
 
@@ -131,14 +133,25 @@ def _train(job: Job, name: str, learner: Learner, split: Split, epochs: int) -> 
     return trained(job.folder / name, learner, split, **where)
 
 
-def _teacher(job: Job, whole: Split) -> Trained:
+def _teacher(job: Job, whole: Split, name: str, epochs: int) -> Trained:
     spec = job.config["teacher"]
     model = models.mlp(classes=10, widths=spec["widths"], dropout=spec["dropout"])
     noisy = jittered(model, pixels=spec["pixels"], dropout=spec["input_dropout"])
-    steps = spec["epochs"] * whole.size // job.config["batch_size"]
+    steps = epochs * whole.size // job.config["batch_size"]
     tx = optimiser(spec["tx"], num_steps=steps)
     learner = train.learner(noisy, HARD, tx)
-    return Trained(model, _train(job, "teacher", learner, whole, spec["epochs"]))
+    return Trained(model, _train(job, name, learner, whole, epochs))
+
+
+def _longer_taught(job: Job, whole: Split, longer: int) -> Iterator[Row]:
+    """A teacher of more epochs, and the student that it teaches."""
+    name, epochs = f"teacher_{longer}", job.config["student"]["epochs"]
+    teacher = _teacher(job, whole, name, longer)
+    yield _row(job, name, _logits(job, teacher), longer)
+    name = f"distilled_by_{longer}"
+    taught = _taught(whole, teacher)
+    student = _student(job, name, taught, _soft(job.config), epochs)
+    yield _row(job, name, _logits(job, student), epochs)
 
 
 def _taught(whole: Split, teacher: Trained) -> Split:

@@ -25,6 +25,13 @@ jax.config.update("jax_compilation_cache_dir", str(CACHE))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def programs():
+    """A module's compiled programs go with it: all of them together take gigabytes."""
+    yield
+    jax.clear_caches()
+
+
 @pytest.fixture
 def data_folder():
     """The folder of real data, or a skip that says how to get one."""

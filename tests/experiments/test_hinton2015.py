@@ -108,8 +108,10 @@ def test_the_whole_grid_runs_and_goes_on_from_where_it_was(tmp_path, monkeypatch
     rows = list(hinton2015.run(c, tmp_path))
     by_name = {row["stage"]: row for row in rows}
     temperatures = {f"8 units, T = {t:g}" for t in c.temperatures["values"]}
-    assert set(by_name) == {*hinton2015.PAPER, "distilled_2", *temperatures}
-    assert by_name["distilled_2"]["epochs"] == 2
+    longer = {"distilled_2", "teacher_2", "distilled_by_2"}
+    assert set(by_name) == {*hinton2015.PAPER, *longer, *temperatures}
+    assert by_name["distilled_2"]["epochs"] == by_name["teacher_2"]["epochs"] == 2
+    assert by_name["distilled_by_2"]["epochs"] == 1
     assert len({by_name[name]["errors"] for name in temperatures}) > 1
     for name in ("no_threes", "only_78"):
         assert by_name[f"{name}_corrected"]["errors"] <= by_name[name]["errors"]
