@@ -46,6 +46,9 @@ def methods() -> dict[str, list[dict]]:
         "mft": alone("mft", on="logits"),
         "hinge_ranking": softened("hinge_ranking"),
         "logistic_ranking": softened("logistic_ranking"),
+        # the losses of recommenders, with classes for items: the teacher's best three
+        "rd": beside(1.0, on="logits", loss="rd", k=3),
+        "rrd": beside(0.064, on="logits", loss="rrd", k=3),
         "label_smoothing": alone("label_smoothing"),
         "virtual_teacher": beside(0.9, 0.1, on="labels", loss="virtual_teacher"),
     }
