@@ -6,7 +6,9 @@ are timed alone as well, values and gradient, in a row whose 'ratio' is their sh
 the step: 0 adds nothing.
 """
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,9 +19,10 @@ from benchmarks import _measure
 from benchmarks.overhead import stepping
 from experiments.objectives import combined
 from jdistill import losses, models, ops, train
-from jdistill.typing import Frozen
+from jdistill.typing import Frozen, Learner
 
 SIDE, CLASSES = 32, 10
+REPEATS = 10  # a loss alone is short: it is timed so many times as often as the step
 TAPS = ("Block_2", "Block_5", "Block_8")
 LAST = {"on": "features", "student": "Block_8", "teacher": "Block_8"}
 SOFT = {
@@ -28,7 +31,7 @@ SOFT = {
 }
 
 
-def through(name, taps="Block_8", **options):
+def through(name: str, taps: str | tuple[str, ...] = "Block_8", **options):
     """A tap behind a projection."""
     return {"taps": taps, "projection": {"name": name, **options}}
 
@@ -82,10 +85,18 @@ def recipe(terms, depth, taps):
     return train.learner(student, combined(terms), tx, teacher=teacher)
 
 
-def measure(
-    *, rounds: int = 5, steps: int = 4, batch_size: int = 64, depth: int = 20
-) -> Iterator[dict]:
-    """Yields a row for each loss, the first for taps that no loss reads."""
+class Setting(NamedTuple):
+    """What all figures share: a batch, the teacher, the step without a further loss."""
+
+    batch: dict
+    frozen: Frozen
+    plain: Learner
+    without: Callable[[], Any]
+    features: dict[str, jax.Array]
+
+
+def setting(*, steps: int, batch_size: int, depth: int) -> Setting:
+    """Random images and a teacher that has learnt nothing: neither changes a cost."""
     random = np.random.default_rng(0)
     images = random.normal(size=(batch_size, SIDE, SIDE, 3)).astype(np.float32)
     batch = {"inputs": jnp.asarray(images), "id": jnp.arange(batch_size)}
@@ -93,9 +104,18 @@ def measure(
     teacher = models.resnet(classes=CLASSES, depth=depth, taps=TAPS)
     frozen = Frozen(*teacher.init(jax.random.key(0), batch))
     features = jax.jit(teacher.apply)(*frozen, batch)[0].features
-    columns = _measure.where_and_with(_measure.cores())
     plain = recipe(SOFT, depth, ())
     without = stepping(plain, batch, frozen, steps=steps)
+    return Setting(batch, frozen, plain, without, features)
+
+
+def measure(
+    *, rounds: int = 5, steps: int = 4, batch_size: int = 64, depth: int = 20
+) -> Iterator[dict]:
+    """Yields a row for each loss, the first for taps that no loss reads."""
+    given = setting(steps=steps, batch_size=batch_size, depth=depth)
+    batch, frozen, plain, without, _ = given
+    columns = _measure.where_and_with(_measure.cores())
     adds = multiply_adds(plain, batch, frozen)
     extra = {name: {"loss": name, **more} for name, more in PLAIN.items()} | LEARNED
     for name, term in {"taps alone": None, **extra}.items():
@@ -116,12 +136,22 @@ def measure(
             multiply_adds_ratio=round(counted / adds, 4),
         )
         yield {**row, **columns}
-        if name in PLAIN:
-            calls["ours"] = by_itself(name, features, repeats=10 * steps)
-            taken = _measure.in_turns(calls, rounds=rounds, turns=1)
-            ours, theirs = ([tenth(x) for x in taken["ours"]], taken["theirs"])
-            row = _measure.cost(f"loss alone: {name}", ours, theirs, steps=steps)
-            yield {**row, **columns}
+
+
+def measure_alone(
+    *, rounds: int = 5, steps: int = 4, batch_size: int = 64, depth: int = 20
+) -> Iterator[dict]:
+    """Yields a row for each loss without a projection: its share of the step."""
+    given = setting(steps=steps, batch_size=batch_size, depth=depth)
+    columns = _measure.where_and_with(_measure.cores())
+    for name in PLAIN:
+        repeats = REPEATS * steps
+        ours = by_itself(name, given.features, repeats=repeats)
+        calls = {"ours": ours, "theirs": given.without}
+        taken = _measure.in_turns(calls, rounds=rounds, turns=1)
+        once = [_measure.Taken(*(x / REPEATS for x in one)) for one in taken["ours"]]
+        row = _measure.cost(f"loss alone: {name}", once, taken["theirs"], steps=steps)
+        yield {**row, **columns}
 
 
 def by_itself(name, features, *, repeats: int):
@@ -148,11 +178,6 @@ def by_itself(name, features, *, repeats: int):
     return lambda: [both(student, teacher)[1] for _ in range(repeats)]
 
 
-def tenth(taken: _measure.Taken) -> _measure.Taken:
-    """Of what was done ten times."""
-    return _measure.Taken(taken.wall / 10, taken.cpu / 10)
-
-
 def multiply_adds(learner, batch, frozen) -> int:
     """Of a whole step, forward and backward."""
     state = jax.jit(learner.init)(jax.random.key(0), batch, frozen)
@@ -161,7 +186,7 @@ def multiply_adds(learner, batch, frozen) -> int:
 
 
 if __name__ == "__main__":
-    given = vars(_measure.arguments(rounds=5, steps=4, batch_size=64, depth=20))
-    out = given.pop("out")
-    for measured in measure(**given):
+    sizes = vars(_measure.arguments(rounds=5, steps=4, batch_size=64, depth=20))
+    out = sizes.pop("out")
+    for measured in itertools.chain(measure(**sizes), measure_alone(**sizes)):
         _measure.write([measured], out)
