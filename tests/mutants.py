@@ -194,8 +194,8 @@ MUTANTS = (
     Mutant(
         "a scale that uses one code more",
         "jdistill/ops/_quantize.py",
-        "jnp.float32(qmax(bits))",
-        "jnp.float32(qmax(bits) + 1)",
+        "jnp.float32(1 / qmax(bits))",
+        "jnp.float32(1 / (qmax(bits) + 1))",
         "tests/ops/test_quantize.py -k 'float64 or half_a_step'",
     ),
     Mutant(
