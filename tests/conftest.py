@@ -10,10 +10,12 @@ import pathlib
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-QUICKLY = "--xla_backend_optimization_level=0"
-if importlib.metadata.version("jaxlib").startswith("0.10."):
-    QUICKLY += " --xla_cpu_use_fusion_emitters=false"  # later ones end at an unknown flag
-os.environ.setdefault("XLA_FLAGS", QUICKLY)
+os.environ.setdefault(
+    "XLA_FLAGS",
+    "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+    if importlib.metadata.version("jaxlib").startswith("0.10.")
+    else "--xla_backend_optimization_level=0",  # later ones end at a flag they lack
+)
 
 import jax
 import pytest
