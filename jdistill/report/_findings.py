@@ -102,12 +102,13 @@ def all_stages(stages: Sequence[Stage]) -> str:
         for name, realised, *rest in lines
     ]
     rule = next((i for i, s in enumerate(stages) if s.name in BASELINES), None)
-    words = " ".join(f"{word(w)} {meaning}." for w, meaning in MEANINGS.items())
+    used = {stage.realised for stage in stages}
+    words = " ".join(f"{word(w)} {MEANINGS[w]}." for w in MEANINGS if w in used)
+    below = "" if rule is None else " Below the line: baselines."
     meanings = "; ".join(f"<b>{c.title}</b> {c.meaning}" for c in columns[2:])
     return section(
         "All stages",
-        '<p class="muted">Means over folds ± standard error. Below the line: what the '
-        "packed student is compared with.</p>",
+        f'<p class="muted">Means over folds or seeds ± standard error.{below}</p>',
         grid(titles, body, rule=rule),
         f'<p class="muted">{words}</p><details><summary>What the columns mean</summary>'
         f'<p class="muted">{meanings}.</p></details>',
