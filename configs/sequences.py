@@ -3,7 +3,7 @@
 Question: a small convolutional network reads strings of 8x8 digits column by column. Is
 it better when it also learns from a larger one, frame by frame: from all frames, from
 those where the teacher sees a digit, or from the digits' probabilities without blank?
-Cost: about ten minutes on two CPU cores, nothing to download.
+Cost: about eight minutes of one CPU core, nothing to download.
 Command: python -m experiments.main --config=configs/sequences.py --workdir=runs/ctc
 Expected: the table of docs/results.md.
 """

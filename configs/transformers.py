@@ -3,7 +3,7 @@
 Question: a transformer encoder of two narrow layers learns from one of four on the
 docstrings of the standard library. Which loss between their states and attention gains
 something over labels alone, and over plain KL?
-Cost: about fifteen minutes on two CPU cores, nothing to download.
+Cost: about forty minutes of one CPU core, nothing to download.
 Command: python -m experiments.main --config=configs/transformers.py --workdir=runs/tf
 Expected: the table of docs/results.md.
 """
