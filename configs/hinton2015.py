@@ -34,6 +34,7 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
         widths=(32, 32) if smoke else (800, 800),
         epochs=1 if smoke else 40,
         longer=(2,) if smoke else (100,),
+        moved=((2, 4),) if smoke else (),
         tx=adam,
     )
     c.objective = dict(temperature=20.0, alpha=0.9)

@@ -5,7 +5,8 @@ Hinton, Vinyals, Dean, Distilling the knowledge in a neural network, 2015
 inputs; a smaller one alone and with the large net's soft targets; the transfer set
 without any 3, and with 7 and 8 only, each also with biases corrected; and the
 temperature, for students of 300 and of 30 units a layer. Beyond the paper: what a
-longer training of the distilled student is worth, and of its teacher.
+longer training of the distilled student is worth, and of its teacher, and a transfer
+set whose images are moved like the teacher's.
 
 A row's `errors` are mistakes among the 10,000 test images, `paper` what the paper says.
 """
@@ -75,6 +76,10 @@ def run(config: Any, workdir: pathlib.Path) -> Iterator[Row]:
             name, soft = f"distilled_{longer}", _soft(config)
             logits = _logits(job, _student(job, name, taught, soft, longer))
             yield _row(job, name, logits, longer)
+        for copies, epochs in config["student"].get("moved", ()):
+            name, split = f"distilled_moved_{copies}", _moved(job, whole, copies)
+            found = _student(job, name, _taught(split, teacher), _soft(config), epochs)
+            yield _row(job, name, _logits(job, found), epochs)
         for longer in config["teacher"].get("longer", ()):
             yield from _longer_taught(job, whole, longer)
         for units in config["temperatures"]["units"]:
@@ -160,6 +165,23 @@ def _taught(whole: Split, teacher: Trained) -> Split:
     logits = predict(teacher.model, teacher.frozen, batches)
     cache = data.teacher_cache(whole, logits, teacher=teacher.frozen)
     return data.cached(whole, cache, teacher=teacher.frozen)
+
+
+def _moved(job: Job, whole: Split, copies: int) -> Split:
+    """So many copies of the images, moved as the teacher's were in its training."""
+    pixels, images = job.config["teacher"]["pixels"], whole.arrays["inputs"]
+    room = [(0, 0), (pixels, pixels), (pixels, pixels), (0, 0)]
+    places = np.lib.stride_tricks.sliding_window_view(
+        np.pad(images, room), images.shape[1:3], axis=(1, 2)
+    )  # example, down, right, channels, height, width
+    random = np.random.default_rng(job.seed)
+    down, right = random.integers(0, 2 * pixels + 1, (2, copies, len(images)))
+    inputs = places[np.arange(len(images)), down, right].reshape(
+        -1, images.shape[3], *images.shape[1:3]
+    )
+    label = np.tile(whole.arrays["label"], copies)
+    arrays = {"inputs": np.moveaxis(inputs, 1, -1).copy(), "label": label}
+    return data.in_memory(arrays, classes=whole.classes, name="moved")
 
 
 def _transfers(config, taught: Split) -> dict[str, tuple[Split, Objective]]:

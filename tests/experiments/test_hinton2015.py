@@ -43,6 +43,21 @@ def test_images_move_by_whole_pixels_each_its_own_way():
     assert rows == columns == {1, 2, 3, 4, 5}
 
 
+def test_a_moved_transfer_set_has_every_image_so_many_times_with_its_label(tmp_path):
+    images = np.zeros((4, 7, 7, 1), np.float32)
+    images[np.arange(4), 3, 3] = np.arange(1, 5)[:, None]
+    whole = data.in_memory(
+        {"inputs": images, "label": np.arange(4)}, classes=tuple("abcd"), name="four"
+    )
+    one = job(tmp_path)._replace(config={"teacher": {"pixels": 2}})
+    found = hinton2015._moved(one, whole, 50).arrays
+    assert found["inputs"].shape == (200, 7, 7, 1)
+    assert np.array_equal(found["inputs"].sum((1, 2, 3)), found["label"] + 1)
+    _, rows, columns, _ = np.nonzero(found["inputs"])
+    assert set(rows) == set(columns) == {1, 2, 3, 4, 5}
+    assert len(set(zip(rows.tolist(), columns.tolist(), strict=True))) == 25
+
+
 def test_images_are_still_where_there_is_no_training():
     images = jax.random.normal(jax.random.key(0), (3, 4, 4, 1))
     model = hinton2015.jittered(echo(), pixels=2, dropout=0.5)
@@ -108,7 +123,7 @@ def test_the_whole_grid_runs_and_goes_on_from_where_it_was(tmp_path, monkeypatch
     rows = list(hinton2015.run(c, tmp_path))
     by_name = {row["stage"]: row for row in rows}
     temperatures = {f"8 units, T = {t:g}" for t in c.temperatures["values"]}
-    longer = {"distilled_2", "teacher_2", "distilled_by_2"}
+    longer = {"distilled_2", "teacher_2", "distilled_by_2", "distilled_moved_2"}
     assert set(by_name) == {*hinton2015.PAPER, *longer, *temperatures}
     assert by_name["distilled_2"]["epochs"] == by_name["teacher_2"]["epochs"] == 2
     assert by_name["distilled_by_2"]["epochs"] == 1
