@@ -76,10 +76,7 @@ def run(config: Any, workdir: pathlib.Path) -> Iterator[Row]:
             name, soft = f"distilled_{longer}", _soft(config)
             logits = _logits(job, _student(job, name, taught, soft, longer))
             yield _row(job, name, logits, longer)
-        for copies, epochs in config["student"].get("moved", ()):
-            name, split = f"distilled_moved_{copies}", _moved(job, whole, copies)
-            found = _student(job, name, _taught(split, teacher), _soft(config), epochs)
-            yield _row(job, name, _logits(job, found), epochs)
+        yield from _taught_moved(job, whole, teacher)
         for longer in config["teacher"].get("longer", ()):
             yield from _longer_taught(job, whole, longer)
         for units in config["temperatures"]["units"]:
@@ -149,7 +146,7 @@ def _teacher(job: Job, whole: Split, name: str, epochs: int) -> Trained:
 
 
 def _longer_taught(job: Job, whole: Split, longer: int) -> Iterator[Row]:
-    """A teacher of more epochs, and the student that it teaches."""
+    """A teacher of more epochs, and the students that it teaches."""
     name, epochs = f"teacher_{longer}", job.config["student"]["epochs"]
     teacher = _teacher(job, whole, name, longer)
     yield _row(job, name, _logits(job, teacher), longer)
@@ -157,6 +154,18 @@ def _longer_taught(job: Job, whole: Split, longer: int) -> Iterator[Row]:
     taught = _taught(whole, teacher)
     student = _student(job, name, taught, _soft(job.config), epochs)
     yield _row(job, name, _logits(job, student), epochs)
+    yield from _taught_moved(job, whole, teacher, by=f"_by_{longer}")
+
+
+def _taught_moved(
+    job: Job, whole: Split, teacher: Trained, by: str = ""
+) -> Iterator[Row]:
+    """Students of images that are moved like the teacher's."""
+    for copies, epochs in job.config["student"].get("moved", ()):
+        name, split = f"distilled_moved_{copies}{by}", _moved(job, whole, copies)
+        goal = _soft(job.config)
+        student = _student(job, name, _taught(split, teacher), goal, epochs)
+        yield _row(job, name, _logits(job, student), epochs)
 
 
 def _taught(whole: Split, teacher: Trained) -> Split:

@@ -123,8 +123,9 @@ def test_the_whole_grid_runs_and_goes_on_from_where_it_was(tmp_path, monkeypatch
     rows = list(hinton2015.run(c, tmp_path))
     by_name = {row["stage"]: row for row in rows}
     temperatures = {f"8 units, T = {t:g}" for t in c.temperatures["values"]}
-    longer = {"distilled_2", "teacher_2", "distilled_by_2", "distilled_moved_2"}
-    assert set(by_name) == {*hinton2015.PAPER, *longer, *temperatures}
+    longer = {"distilled_2", "teacher_2", "distilled_by_2"}
+    moved = {"distilled_moved_2", "distilled_moved_2_by_2"}
+    assert set(by_name) == {*hinton2015.PAPER, *longer, *moved, *temperatures}
     assert by_name["distilled_2"]["epochs"] == by_name["teacher_2"]["epochs"] == 2
     assert by_name["distilled_by_2"]["epochs"] == 1
     assert len({by_name[name]["errors"] for name in temperatures}) > 1
