@@ -1,7 +1,7 @@
 """One table of all losses: each distils the same pair of residual networks on digits.
 
-Question: which losses between logits, features and relations gain something over the
-student alone, and over plain KL, beyond the noise of five seeds?
+Question: which losses between logits, features and relations, and which penalties, gain
+something over the student alone, and over plain KL, beyond the noise of five seeds?
 Cost: forty minutes of one CPU core, nothing to download; it goes on where it stopped.
 Command: python -m experiments.main --config=configs/losses.py --workdir=runs/losses
 Expected: docs/results.md. Most gains are within the noise.
@@ -10,6 +10,7 @@ Expected: docs/results.md. Most gains are within the noise.
 import ml_collections
 
 from configs import features, logits, relations
+from experiments.pairs import beside
 
 
 def get_config(arg: str = "") -> ml_collections.ConfigDict:
@@ -17,4 +18,15 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     c = logits.get_config(arg)
     for family in (features, relations):
         c.methods.update(family.get_config(arg).methods)
+    if arg != "smoke":
+        c.methods.update(penalties())
     return c
+
+
+def penalties() -> dict[str, list[dict]]:
+    """Each penalty of the kernels at the usual weight of `l2`."""
+
+    def shrunk(loss):
+        return beside(1e-4, on="params", loss=loss, where=".*/kernel")
+
+    return {name: shrunk(name) for name in ("l1", "l2", "group_lasso")}

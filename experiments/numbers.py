@@ -9,9 +9,19 @@ import re
 import statistics
 from collections.abc import Mapping, Sequence
 
-DATA = {"losses": "digits", "transformers": "docstrings", "sequences": "strings"}
+DATA = {
+    "losses": "digits",
+    "transformers": "docstrings",
+    "sequences": "strings",
+    "recommenders": "ratings",
+}
 """What the rows of a result were measured on, in a word."""
-ALONE = {"alone": "cross_entropy"}
+ALONE = {
+    "losses": "cross_entropy",
+    "transformers": "cross_entropy",
+    "recommenders": "binary_cross_entropy",
+}
+"""The loss of the labels there, which a student alone learns from."""
 COLUMN = "our number"
 LOSS = re.compile(r"`losses\.(\w+)`")
 
@@ -31,7 +41,8 @@ def cells(results: Mapping[str, Sequence[Mapping]]) -> dict[str, str]:
     """
     found: dict[str, list[str]] = {}
     for name, rows in results.items():
-        for loss, text in _measured(rows).items():
+        for method, text in _measured(rows).items():
+            loss = ALONE.get(name, method) if method == "alone" else method
             found.setdefault(loss, []).append(f"{DATA[name]} {text}")
     return {loss: "; ".join(texts) for loss, texts in found.items()}
 
@@ -73,7 +84,4 @@ def _measured(rows: Sequence[Mapping]) -> dict[str, str]:
             numbers = [100 * row[name] for name in ("difference", "low", "high")]
             gain[row["of"]] = " ({:+.1f} [{:+.1f}, {:+.1f}])".format(*numbers)
     means = {name: 100 * statistics.fmean(each) for name, each in accuracy.items()}
-    return {
-        ALONE.get(name, name): f"{mean:.1f}{gain.get(name, '')}"
-        for name, mean in means.items()
-    }
+    return {name: f"{mean:.1f}{gain.get(name, '')}" for name, mean in means.items()}

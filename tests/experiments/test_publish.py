@@ -61,7 +61,12 @@ def test_a_number_joins_what_was_measured_on_several_data():
             {"stage": "alone", "accuracy": 0.5},
         ]
 
-    found = numbers.cells({"losses": rows(0.9), "transformers": rows(0.8)})
+    results = {"losses": rows(0.9), "transformers": rows(0.8)}
+    results |= {"recommenders": rows(0.1), "sequences": rows(0.2)}
+    found = numbers.cells(results)
     gain = "(-1.0 [-2.0, +0.5])"
-    assert found["cosine"] == f"digits 90.0 {gain}; docstrings 80.0 {gain}"
+    assert found["cosine"] == f"digits 90.0 {gain}; docstrings 80.0 {gain}; " + (
+        f"ratings 10.0 {gain}; strings 20.0 {gain}"
+    )
     assert found["cross_entropy"] == "digits 50.0; docstrings 50.0"
+    assert found["binary_cross_entropy"] == "ratings 50.0"

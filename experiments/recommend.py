@@ -1,0 +1,238 @@
+"""Do losses of recommenders help a small recommender learn from a large one?
+
+Users and items have vectors whose product is a score (matrix factorisation); a student
+of short vectors learns from what each user rated, or also from the scores of a teacher
+of long ones. Every rating counts as taken, whatever its stars. Of each user's items a
+tenth is the test, and a tenth is left for choosing numbers; a list of ten is made of
+all the items that the user has not taken in training.
+
+A row's `accuracy` is NDCG@10 over the users, `recall` the share of what could be found.
+"""
+
+import io
+import os
+import pathlib
+import zipfile
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax.numpy as jnp
+import numpy as np
+
+from experiments.losses import gains
+from experiments.objectives import terms_of
+from experiments.optimisers import optimiser
+from experiments.runs import trained
+from jdistill import data, losses, models, objective, train, tree
+from jdistill.evaluate import predict
+from jdistill.typing import Batch, Frozen, Model, Objective, Split, Term
+
+ARCHIVE = "tfds_manual/movielens/ml-latest-small.zip"
+LIST = 10
+Row = dict[str, Any]
+
+
+class Factors(nn.Module):
+    """A vector for each user and each item, and a bias for each item."""
+
+    users: int
+    items: int
+    dim: int
+
+    @nn.compact
+    def __call__(self, inputs):
+        """`[batch]` numbers of users to `[batch, items]` scores."""
+        user = nn.Embed(self.users, self.dim, name="user")(inputs)
+        return nn.Dense(self.items, name="items")(user)
+
+
+class Taken(NamedTuple):
+    """Which items each user took, `[users, items]` of 0 and 1, in three parts."""
+
+    train: np.ndarray
+    valid: np.ndarray
+    test: np.ndarray
+
+
+def run(config: Any, workdir: pathlib.Path) -> Iterator[Row]:
+    """Yields a row for each method and seed, then what each method gains."""
+    config = config.to_dict() if hasattr(config, "to_dict") else dict(config)
+    users, items = ratings(config["data"]["archive"], config["data"]["min_users"])
+    found: dict[str, list[float]] = {name: [] for name in config["methods"]}
+    for seed in config["seeds"]:
+        folder = pathlib.Path(workdir) / f"seed{seed}"
+        taken = parted(users, items, seed)
+        teacher = _model(config["teacher"], taken)
+        goal = _goal({})
+        frozen = _trained(config, folder / "teacher", teacher, goal, taken, seed)
+        yield _row("teacher", seed, teacher, frozen, taken)
+        for name, terms in config["methods"].items():
+            student = _model(config["student"], taken)
+            kept = _trained(
+                config,
+                folder / name,
+                student,
+                _goal(terms),
+                taken,
+                seed,
+                (teacher, frozen),
+            )
+            row = _row(name, seed, student, kept, taken)
+            found[name].append(row["accuracy"])
+            yield row
+    yield from gains(found, config["against"])
+
+
+def ratings(archive: str, min_users: int) -> tuple[np.ndarray, np.ndarray]:
+    """Who rated what, of items that enough users rated; both numbered from 0.
+
+    Args:
+        archive: a zip file of MovieLens, with a `ratings.csv`; '' for `ARCHIVE` in
+            the folder that `$JDISTILL_DATA` names.
+        min_users: items that fewer users rated are left out.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+
+    References:
+        Harper, Konstan, The MovieLens datasets: history and context, ACM TiiS 2015.
+    """
+    path = pathlib.Path(archive or os.environ.get("JDISTILL_DATA", ""), "")
+    path = path if archive else path / ARCHIVE
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"no {path}: get ml-latest-small.zip from grouplens.org/datasets/movielens "
+            "and pass --config.data.archive=PATH"
+        )
+    with zipfile.ZipFile(path) as archived:
+        name = next(n for n in archived.namelist() if n.endswith("ratings.csv"))
+        table = np.loadtxt(
+            io.BytesIO(archived.read(name)), delimiter=",", skiprows=1, usecols=(0, 1)
+        )
+    users, items = table.astype(np.int64).T
+    names, times = np.unique(items, return_counts=True)
+    kept = np.isin(items, names[times >= min_users])
+    users, items = (np.unique(x[kept], return_inverse=True)[1] for x in (users, items))
+    return users, items
+
+
+def parted(users: np.ndarray, items: np.ndarray, seed: int) -> Taken:
+    """Of each user's items a tenth is test and a tenth valid, at least one of each.
+
+    Example:
+        >>> parts = parted(np.repeat([0, 1], 20), np.tile(np.arange(20), 2), 0)
+        >>> [int(part.sum()) for part in parts], parts.train.shape
+        ([32, 4, 4], (2, 20))
+    """
+    random = np.random.default_rng(seed)
+    whole = np.zeros((3, users.max() + 1, items.max() + 1), np.float32)
+    for user in range(whole.shape[1]):
+        mine = random.permutation(items[users == user])
+        part = max(1, len(mine) // 10)
+        test, valid, rest = np.split(mine, [part, 2 * part])
+        for n, some in enumerate((rest, valid, test)):
+            whole[n, user, some] = 1
+    return Taken(*whole)
+
+
+def unseen(term: Term) -> Term:
+    """The term with a teacher that ranks only what the user has not taken yet.
+
+    Example:
+        >>> from jdistill.typing import Outputs
+        >>> term = unseen(objective.on_logits(losses.rrd, per='example', k=1))
+        >>> scores, batch = Outputs(jnp.zeros((1, 3))), {'label': jnp.eye(3)[:1]}
+        >>> term.values(scores, scores, batch, step=0).round(4)  # log 2: one of two
+        Array([0.6931], dtype=float32)
+    """
+
+    def values(student, teacher, batch, **more):
+        among = jnp.where(batch["label"] > 0, -jnp.inf, teacher.logits)
+        return term.values(student, teacher._replace(logits=among), batch, **more)
+
+    return term._replace(values=values)
+
+
+def _goal(method: Mapping[str, Mapping]) -> Objective:
+    """What was taken, and the terms of a method, some among unseen items only."""
+    hidden = {name for name, spec in method.items() if spec.get("unseen")}
+    specs = {
+        n: {k: v for k, v in s.items() if k != "unseen"} for n, s in method.items()
+    }
+    terms = terms_of(specs)
+    terms |= {name: unseen(terms[name]) for name in hidden}
+    took = objective.on_labels(losses.binary_cross_entropy, per="example")
+    return objective.combine(took=took, **terms)
+
+
+def _model(spec: Mapping[str, Any], taken: Taken) -> Model:
+    users, items = taken.train.shape
+    net = Factors(users=users, items=items, dim=spec["dim"])
+    return models.from_linen(net, taps="user")
+
+
+def _users(part: np.ndarray) -> Split:
+    """An example for each user: its number, and what it took."""
+    users, items = part.shape
+    numbers = np.arange(users, dtype=np.int32)
+    arrays = {"inputs": numbers, "label": part, "id": numbers}
+
+    def take(rows: Any) -> Batch:
+        return {name: x[np.asarray(rows)] for name, x in arrays.items()}
+
+    return Split(users, take, arrays, tuple(map(str, range(items))))
+
+
+def _trained(config, folder, model, goal, taken, seed, teacher=None) -> Frozen:
+    side = config["teacher" if teacher is None else "student"]
+    tx = optimiser(side["tx"], num_steps=config["num_steps"])
+    net, frozen = (None, None) if teacher is None else teacher
+    learner = train.learner(model, goal, tx, teacher=net)
+    size = {"num_steps": config["num_steps"], "batch_size": config["batch_size"]}
+    split = _users(taken.train)
+    return trained(folder, learner, split, seed=seed, frozen=frozen, **size)
+
+
+def _row(name: str, seed: int, model: Model, frozen: Frozen, taken: Taken) -> Row:
+    batches = data.eval_batches(_users(taken.train), batch_size=256)
+    scores = np.asarray(predict(model, frozen, batches))
+    row = {"stage": name, "realised": "dense", "seed": seed}
+    row["bytes"] = tree.num_bytes(frozen.params)
+    test = ranked(scores, taken.train, taken.test)
+    valid = ranked(scores, taken.train, taken.valid)
+    rates = {"accuracy": test.ndcg, "recall": test.recall, "valid": valid.ndcg}
+    return {**row, **rates, "users": len(scores)}
+
+
+class Ranked(NamedTuple):
+    """Means over users of what lists of ten find."""
+
+    ndcg: float
+    recall: float
+
+
+def ranked(scores: np.ndarray, known: np.ndarray, wanted: np.ndarray) -> Ranked:
+    r"""NDCG and recall of the ten best items that are not known.
+
+    .. math:: \text{NDCG} = \frac{\sum_{r \le 10} y_r / \log_2(r + 1)}
+        {\sum_{r \le \min(10, n)} 1 / \log_2(r + 1)}
+
+    y_r is 1 where the item of rank r is wanted, n how many are; recall is the number
+    found over min(10, n). All items are ranked, not a sample, which would flatter
+    some models more than others (Krichene, Rendle, KDD 2020).
+
+    Example:
+        >>> scores = np.array([[3.0, 2.0, 1.0]])
+        >>> found = ranked(scores, np.array([[1, 0, 0]]), np.array([[0, 0, 1]]))
+        >>> round(found.ndcg, 4), found.recall
+        (0.6309, 1.0)
+    """
+    order = np.argsort(-np.where(known > 0, -np.inf, scores), axis=1, kind="stable")
+    hits = np.take_along_axis(wanted > 0, order[:, :LIST], axis=1)
+    gain = 1 / np.log2(np.arange(hits.shape[1]) + 2)
+    most = np.minimum(hits.shape[1], (wanted > 0).sum(1))
+    ideal = np.cumsum(gain)[most - 1]
+    return Ranked(
+        float(np.mean(hits @ gain / ideal)), float(np.mean(hits.sum(1) / most))
+    )
