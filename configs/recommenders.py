@@ -22,11 +22,13 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     c.experiment = "recommend"
     c.seeds = (0,) if smoke else (0, 1, 2, 3, 4)
     c.batch_size = 8 if smoke else 128
-    c.num_steps = 5 if smoke else 1500
+    c.num_steps = 5 if smoke else 2000
     c.data = dict(archive="", min_users=1 if smoke else 10)
-    tx = dict(name="adamw", schedule="cosine", learning_rate=1e-2)
-    c.teacher = dict(dim=8 if smoke else 64, tx=dict(tx, weight_decay=1.0))
-    c.student = dict(dim=4, tx=dict(tx, weight_decay=0.01))
+    tx = dict(name="adamw", schedule="cosine")
+    long = dict(tx, learning_rate=1e-2, weight_decay=1.0)
+    short = dict(tx, learning_rate=5e-2, weight_decay=0.01)
+    c.teacher = dict(dim=8 if smoke else 64, tx=long)
+    c.student = dict(dim=4, tx=short)
     few = ("de-rrd",)
     found = methods(k=3 if smoke else 40)
     named = {n: m for n, m in found.items() if not smoke or n in few}
@@ -36,21 +38,30 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
 
 
 def methods(k: int) -> dict[str, dict]:
-    """Each beside what the users took; rankings are among what they did not."""
+    """Each beside what the users took, at its usual weight and at a larger one.
+
+    Rankings are among what a user has not taken.
+    """
 
     def scores(loss, weight=1.0, **numbers):
-        return dict(kd=dict(on="logits", loss=loss, weight=weight, **numbers))
+        term = dict(on="logits", per="example", loss=loss, weight=weight)
+        return dict(kd=dict(term, **numbers))
 
-    ranks = dict(per="example", unseen=True)
-    rrd = scores("rrd", 0.001 * 1, k=k, **ranks)
-    experts = dict(
-        on="features", loss="mgd", student=through("experts", "user"), teacher="user"
-    )
+    def ranks(loss, weight, k):
+        return scores(loss, weight, k=k, unseen=True)
+
+    def experts(weight):
+        sides = dict(student=through("experts", "user"), teacher="user")
+        return dict(de=dict(on="features", loss="mgd", weight=weight, **sides))
+
     return {
-        "kl": scores("kl", per="example"),
-        "binary_kl": scores("binary_kl", per="example"),
-        "rd": scores("rd", k=min(k, 10), **ranks),
-        "rrd": rrd,
-        "de": dict(de=dict(experts, weight=0.01)),
-        "de-rrd": dict(**rrd, de=dict(experts, weight=0.01)),
+        "kl": scores("kl"),
+        "binary_kl": scores("binary_kl"),
+        "rd": ranks("rd", 1.0, min(k, 10)),
+        "rd, weight 10": ranks("rd", 10.0, min(k, 10)),
+        "rrd": ranks("rrd", 0.001, k),
+        "rrd, weight 0.1": ranks("rrd", 0.1, k),
+        "de": experts(0.01),
+        "de, weight 1": experts(1.0),
+        "de-rrd": {**ranks("rrd", 0.001, k), **experts(0.01)},
     }

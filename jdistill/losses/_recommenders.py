@@ -112,10 +112,9 @@ def rrd(
     """
     ours, theirs, candidate = _scores(student_scores, teacher_scores, k)
     ours = jnp.where(candidate, ours, NO_CANDIDATE)
-    order = jnp.argsort(-theirs, axis=-1, stable=True)
-    ours = jnp.take_along_axis(ours, order, axis=-1)
-    best, nobody = ours[..., :k], jnp.full((*ours.shape[:-1], 1), NO_CANDIDATE)
-    rest = jnp.concatenate([ours[..., k:], nobody], axis=-1)
+    _, order = jax.lax.top_k(theirs, k)
+    best = jnp.take_along_axis(ours, order, axis=-1)
+    rest = jnp.put_along_axis(ours, order, NO_CANDIDATE, axis=-1, inplace=False)
     left = jnp.broadcast_to(best[..., None, :], (*best.shape, k))
     below = jnp.broadcast_to(jnp.triu(jnp.ones((k, k), jnp.bool_)), left.shape)
     left = jax.nn.logsumexp(left, axis=-1, where=below)
