@@ -58,10 +58,10 @@ def methods(k: int) -> dict[str, dict]:
         "kl": scores("kl"),
         "binary_kl": scores("binary_kl"),
         "rd": ranks("rd", 1.0, min(k, 10)),
-        "rd, weight 10": ranks("rd", 10.0, min(k, 10)),
+        "rd x 10": ranks("rd", 10.0, min(k, 10)),
         "rrd": ranks("rrd", 0.001, k),
-        "rrd, weight 0.1": ranks("rrd", 0.1, k),
+        "rrd x 100": ranks("rrd", 0.1, k),
         "de": experts(0.01),
-        "de, weight 1": experts(1.0),
+        "de x 100": experts(1.0),
         "de-rrd": {**ranks("rrd", 0.001, k), **experts(0.01)},
     }
