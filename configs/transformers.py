@@ -31,16 +31,15 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     c.data = dict(name="stdlib_docs", num_folds=5, prepare=prepare)
     shallow, deep = (1, 1) if smoke else (2, 4)
 
-    def encoder(depth, dim, **taps):
+    def encoder(depth, dim, **more):
         size = dict(depth=depth, dim=dim, heads=4, mlp_dim=2 * dim, dropout=0.1)
-        return dict(name="encoder_classifier", **size, **taps)
+        return dict(name="encoder_classifier", **size, **more)
 
-    ours, theirs = _taps(shallow - 1), _taps(deep - 1)
-    c.teacher = dict(
-        model=encoder(deep, 32 if smoke else 128, taps=_names(theirs)),
-        terms=dict(ce=HARD),
-    )
-    c.student = dict(model=encoder(shallow, 16 if smoke else 32, taps=_names(ours)))
+    ours, theirs = taps(shallow - 1), taps(deep - 1)
+    wide = encoder(deep, 32 if smoke else 128, taps=tuple(theirs.values()))
+    narrow = encoder(shallow, 16 if smoke else 32, taps=tuple(ours.values()))
+    c.teacher = dict(model=wide, terms=dict(ce=HARD))
+    c.student = dict(model=narrow)
     found = methods(ours, theirs)
     named = {n: m for n, m in found.items() if n in FEW}
     c.methods = named if smoke else {"alone": ALONE, "kl": KL, **found}
@@ -48,15 +47,11 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     return c
 
 
-def _taps(last: int) -> dict[str, str]:
+def taps(last: int) -> dict[str, str]:
     """The embedding and, of the last layer, the output, queries, keys and values."""
     attention = f"EncoderBlock_{last}/attention"
     kinds = {kind: f"{attention}/{kind}" for kind in ("query", "key", "value")}
     return {"first": "embed", "last": f"EncoderBlock_{last}", **kinds}
-
-
-def _names(taps: dict[str, str]) -> tuple[str, ...]:
-    return tuple(taps.values())
 
 
 def methods(ours: dict[str, str], theirs: dict[str, str]) -> dict[str, list[dict]]:

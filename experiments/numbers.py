@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 DATA = {
     "losses": "digits",
+    "vision_transformers": "patches",
     "transformers": "docstrings",
     "sequences": "strings",
     "recommenders": "ratings",
@@ -18,6 +19,7 @@ DATA = {
 """What the rows of a result were measured on, in a word."""
 ALONE = {
     "losses": "cross_entropy",
+    "vision_transformers": "cross_entropy",
     "transformers": "cross_entropy",
     "recommenders": "binary_cross_entropy",
 }

@@ -14,6 +14,7 @@ from jdistill.models._ngrams import ngram_classifier as ngram_classifier
 from jdistill.models._nnx import from_nnx as from_nnx
 from jdistill.models._resnet import resnet as resnet
 from jdistill.models._taps import tap as tap
+from jdistill.models._vit import vit as vit
 
 __all__ = [
     "encoder_classifier",
@@ -30,4 +31,5 @@ __all__ = [
     "resnet",
     "simulate_int8",
     "tap",
+    "vit",
 ]

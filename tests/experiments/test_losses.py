@@ -19,7 +19,7 @@ from jdistill.typing import Frozen
 from tests.experiments.small import ROOT
 
 RESIDUAL = ("logits", "features", "relations")
-FAMILIES = (*RESIDUAL, "transformers", "sequences")
+FAMILIES = (*RESIDUAL, "transformers", "vision_transformers", "sequences")
 # ml_collections loads configuration files so
 pytestmark = pytest.mark.filterwarnings(
     "ignore:the load_module.. method:DeprecationWarning"

@@ -1,0 +1,32 @@
+"""What do losses between transformers gain on 8x8 digits?
+
+Question: a vision transformer of two narrow layers learns from one of four, on digits
+in patches of 2x2. Which loss between their states and attention gains something over
+labels alone, and over plain KL?
+Cost: about fifteen minutes of one CPU core, nothing to download.
+Command: python -m experiments.main --config=configs/vision_transformers.py
+    --workdir=runs/vit
+Expected: the table of docs/results.md.
+"""
+
+import ml_collections
+
+from configs.transformers import FEW, methods, taps
+from experiments.pairs import HARD, residual_digits
+
+
+def get_config(arg: str = "") -> ml_collections.ConfigDict:
+    """`''` is the published run, `smoke` a run of seconds."""
+    smoke = arg == "smoke"
+    shallow, deep = (1, 1) if smoke else (2, 4)
+    ours, theirs = taps(shallow - 1), taps(deep - 1)
+
+    def vit(depth, dim, tapped):
+        size = dict(patch=2, depth=depth, dim=dim, heads=4, mlp_dim=2 * dim)
+        return dict(name="vit", **size, taps=tuple(tapped.values()))
+
+    c = residual_digits(methods(ours, theirs), smoke=smoke, few=FEW)
+    c.tx = dict(name="adam", schedule="cosine", learning_rate=2e-3, clip_norm=1.0)
+    c.teacher = dict(model=vit(deep, 32 if smoke else 64, theirs), terms=dict(ce=HARD))
+    c.student = dict(model=vit(shallow, 16, ours))
+    return c
