@@ -12,7 +12,7 @@ Expected: the table of docs/results.md.
 import ml_collections
 
 from configs.transformers import FEW, methods, taps
-from experiments.pairs import HARD, residual_digits
+from experiments.pairs import HARD, beside, residual_digits, through
 
 
 def get_config(arg: str = "") -> ml_collections.ConfigDict:
@@ -25,7 +25,12 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
         size = dict(patch=2, depth=depth, dim=dim, heads=4, mlp_dim=2 * dim)
         return dict(name="vit", **size, taps=tuple(tapped.values()))
 
-    c = residual_digits(methods(ours, theirs), smoke=smoke, few=FEW)
+    found = methods(ours, theirs)
+    chosen = {n: found[n] for n in ("attention_scores", "attention_kl", "minilm")}
+    # Images have no mask of tokens to count by: the states of all patches as one array.
+    states = dict(student=through("linear", ours["last"]), teacher=theirs["last"])
+    chosen["fitnet"] = beside(on="features", loss="fitnet", **states)
+    c = residual_digits(chosen, smoke=smoke, few=(*FEW, "fitnet"))
     c.tx = dict(name="adam", schedule="cosine", learning_rate=2e-3, clip_norm=1.0)
     c.teacher = dict(model=vit(deep, 32 if smoke else 64, theirs), terms=dict(ce=HARD))
     c.student = dict(model=vit(shallow, 16, ours))
