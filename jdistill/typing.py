@@ -138,7 +138,8 @@ class Term(NamedTuple):
       them: 0 for padding.
     * `weight`: a number or a `Schedule`. `0.9 * term` scales it.
     * `init(key, student, teacher, batch) -> Aux`.
-    * `update(aux, student, teacher, batch, *, step) -> Aux`, after the gradient.
+    * `update(aux, student, teacher, batch, *, step) -> Aux`: a new memory, of what the
+      step compared; `trained` is what it was before the step and moves by itself.
     """
 
     values: Callable[..., Any]

@@ -12,6 +12,8 @@ from jaxtyping import Array, Float
 from jdistill.losses._checks import positive, same_shape
 from jdistill.typing import Number
 
+LEFT_OUT = "leaves_out"
+"""The attribute of a loss that takes a teacher's -inf for an item left out."""
 NO_CANDIDATE = -1e30  # below every score, and finite: a difference of -inf is NaN
 
 
@@ -120,6 +122,10 @@ def rrd(
     left = jax.nn.logsumexp(left, axis=-1, where=below)
     left = jnp.logaddexp(left, jax.nn.logsumexp(rest, axis=-1, keepdims=True))
     return jnp.sum(jnp.where(best > NO_CANDIDATE, left - best, 0.0), axis=-1)
+
+
+setattr(rd, LEFT_OUT, True)
+setattr(rrd, LEFT_OUT, True)
 
 
 def _scores(student_scores, teacher_scores, k):

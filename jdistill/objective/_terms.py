@@ -45,8 +45,10 @@ def on_labels(loss: Callable[..., Any], *, per: str | None = None, **numbers) ->
 def on_logits(loss: Callable[..., Any], *, per: str | None = None, **numbers) -> Term:
     """A term of both networks' logits, `loss(student, teacher, **numbers)`.
 
-    The teacher's are those of its outputs, or `batch['teacher_logits']` without it. The
-    loss is also given what it names among `labels`, `mask`, `token_mask` and `ids`.
+    The teacher's are those of its outputs, or `batch['teacher_logits']` without it;
+    where they are not finite the value is NaN, which stops a run (-inf is an item left
+    out for the losses of recommenders). The loss is also given what it names among
+    `labels`, `mask`, `token_mask` and `ids`.
 
     Args:
         loss: one value for each example or token.
@@ -76,9 +78,24 @@ def on_logits(loss: Callable[..., Any], *, per: str | None = None, **numbers) ->
             )
         both = keep(student.logits, weights), keep(theirs, weights)
         more = context(loss, batch, numbers, step=step, weights=weights)
-        return loss(*both, **more)
+        found = loss(*both, **more)
+        return _spoilt(found, both[1], getattr(loss, "leaves_out", False))
 
     return _term(values, per)
+
+
+def _spoilt(values: Any, theirs: Any, leaves_out: bool) -> Any:
+    """NaN where the teacher's logits are not finite, so that no run goes on with them.
+
+    Comparisons in a loss would take NaN for just another number. `leaves_out` says that
+    -inf is no fault.
+    """
+    good = jnp.isfinite(theirs)
+    good = (good | jnp.isneginf(theirs) if leaves_out else good).all(-1)
+    while good.ndim > values.ndim:
+        good = good.all(-1)
+    good = good if good.shape == values.shape else good.all()
+    return jnp.where(good, values, jnp.nan)
 
 
 def on_params(penalty: Callable[..., Any], *, where: tree.Where, **numbers) -> Term:

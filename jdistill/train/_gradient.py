@@ -43,6 +43,25 @@ def with_trained(aux: Any, trained: Any) -> Any:
     return {name: a._replace(trained=trained[name]) for name, a in aux.items()}
 
 
+def varying(recipe: Recipe, values: Tree) -> Tree:
+    """The same values, of which each device takes a gradient of its own.
+
+    `shard_map` keeps record of what is equal on all devices, and sums the gradients
+    of that by itself; they would be summed twice.
+    """
+    axis = recipe.axis_name
+    if axis is None:
+        return values
+
+    def mark(x):
+        try:
+            return jax.lax.pcast(x, axis, to="varying")
+        except ValueError:  # it is marked so already
+            return x
+
+    return jax.tree.map(mark, values)
+
+
 def psum(recipe: Recipe, values: Tree) -> Tree:
     if recipe.axis_name is None:
         return values
@@ -59,7 +78,9 @@ def gather(recipe: Recipe, values: Tree) -> Tree:
     """The whole batch's, where each device has a part; memories then stay equal."""
     if recipe.axis_name is None:
         return values
-    return jax.lax.all_gather(values, recipe.axis_name, tiled=True)
+    return jax.lax.all_gather(
+        varying(recipe, values), recipe.axis_name, tiled=True, to="invarying"
+    )
 
 
 def step_key(recipe: Recipe, state: State) -> Key:
@@ -112,6 +133,13 @@ def _gradient(
 def accumulate(recipe: Recipe, state: State, applied: Tree, batch: Batch, key: Key):
     """The gradient of the whole batch, its metrics, and the model state after it."""
     parts = recipe.micro_batches
+    trained = varying(recipe, trained_of(state.aux))
+    state = state._replace(
+        params=varying(recipe, state.params),
+        model_state=varying(recipe, state.model_state),
+        aux=with_trained(state.aux, trained),
+    )
+    applied = varying(recipe, applied)
     if parts == 1:
         counts = psum(recipe, recipe.objective.count(batch))
         return _gradient(recipe, state, applied, batch, counts, key)
@@ -139,6 +167,7 @@ def accumulate(recipe: Recipe, state: State, applied: Tree, batch: Batch, key: K
     zeros = jax.tree.map(
         lambda x: jnp.zeros(x.shape, x.dtype), (shapes[0], shapes[1].metrics)
     )
+    zeros = varying(recipe, zeros)
     keys = jax.random.split(key, parts)
     (model_state, (grads, metrics)), student = jax.lax.scan(
         part, (state.model_state, zeros), (stacked, keys)

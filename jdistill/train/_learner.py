@@ -66,7 +66,8 @@ def learner(
         axis_name: the axis of `jax.pmap` or `jax.shard_map` over which the batch is
             split; None where there is one program (`jax.jit`, on any mesh).
         micro_batches: how many parts a batch is worked off in, to save memory. The
-            gradient stays that of the whole batch: counts are summed first.
+            gradient stays that of the whole batch, as counts are summed first; only
+            losses between rows (such as `rkd_distance`) see but their own part.
 
     Returns:
         The recipe; `run` trains with it, or call its functions yourself.
@@ -199,12 +200,9 @@ def _move(
         key=jax.random.fold_in(state.key, -1 - state.step),
     )
     student, batch = gather(recipe, (forward.student, batch))
+    # Memories keep what was compared: what the projections were, not what they become.
     aux = recipe.objective.update(
-        with_trained(state.aux, trained),
-        student,
-        teacher_outputs(batch),
-        batch,
-        step=state.step,
+        state.aux, student, teacher_outputs(batch), batch, step=state.step
     )
     return state._replace(
         params=params,
@@ -212,7 +210,7 @@ def _move(
         model_state=pmean(recipe, forward.model_state),
         opt_state=opt_state,
         compression=compressed,
-        aux=aux,
+        aux=with_trained(aux, trained),
     )
 
 

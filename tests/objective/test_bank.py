@@ -1,10 +1,12 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
-from jdistill import losses
+from jdistill import losses, models, objective, projections, train
 from jdistill.objective import _bank, bank
+from jdistill.typing import Frozen
 
 
 def rows(ids, dim=2):
@@ -107,3 +109,33 @@ def test_what_is_missing_or_out_of_range_is_named():
         recent.init(rows([1]), rows([1]), {})
     with pytest.raises(ValueError, match="size must be 1 or more, got 0"):
         bank(size=0)
+
+
+def test_the_rows_that_stay_are_those_that_were_compared():
+    """Through the projections as they were, not as the step leaves them."""
+    student, teacher = (
+        models.mlp(widths=(n,), classes=3, taps="Dense_0") for n in (4, 6)
+    )
+    sides = {
+        side: objective.connect("Dense_0", projections.embed(dim=2))
+        for side in ("student", "teacher")
+    }
+    term = objective.on_features(losses.crd, memory=bank(size=8), **sides)
+    recipe = train.learner(
+        student, objective.combine(crd=term), optax.sgd(0.5), teacher=teacher
+    )
+    inputs = jax.random.normal(jax.random.key(3), (4, 5))
+    batch = {"inputs": inputs, "label": jnp.zeros(4, int), "id": jnp.arange(4)}
+    frozen = Frozen(*teacher.init(jax.random.key(1), batch))
+    before = recipe.init(jax.random.key(0), batch, frozen)
+    before, _ = recipe.step(before, batch, frozen)  # fills the bank, which starts empty
+    after, _ = recipe.step(before, {**batch, "id": jnp.arange(4) + 4}, frozen)
+    seen = student.apply(before.params, {}, batch)[0].features["Dense_0"]
+
+    def rows_of(state):
+        params = state.aux["crd"].trained["student"]
+        return projections.embed(dim=2).apply(params, seen, seen)
+
+    kept = after.aux["crd"].memory["kept"]["student"][4:]
+    np.testing.assert_allclose(kept, rows_of(before), atol=1e-6)
+    assert np.abs(kept - rows_of(after)).max() > 1e-3

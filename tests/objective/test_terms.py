@@ -127,3 +127,27 @@ def test_values_that_are_counted_wrongly_say_how_to_count_them():
         run(on_labels(lambda logits, label: logits))
     with pytest.raises(ValueError, match=r"per must be one of .* got 'step'"):
         on_logits(losses.kl, per="step")
+
+
+BETWEEN_LOGITS = (
+    *("kl", "soft_cross_entropy", "reverse_kl", "jsd", "total_variation", "cosine"),
+    *("skewed_kl", "skewed_reverse_kl", "logit_mse", "logit_euclidean", "dkd", "nkd"),
+    *("mft", "dist", "logit_standardisation", "hinge_ranking", "logistic_ranking"),
+    *("binary_kl", "ctc_kl", "ctc_kl_without_blank", "rd", "rrd"),
+)
+LEFT_OUT = ("rd", "rrd")
+NUMBERS = {"rd": {"k": 2}, "rrd": {"k": 2}}
+
+
+@pytest.mark.parametrize("name", BETWEEN_LOGITS)
+@pytest.mark.parametrize("value", [jnp.nan, jnp.inf, -jnp.inf])
+def test_a_teacher_that_is_not_finite_never_passes_for_a_number(name, value):
+    term = on_logits(getattr(losses, name), **NUMBERS.get(name, {}))
+    spoilt = jnp.ones((4, 5)).at[:, 0].set(2.0).at[2, 3].set(value)
+    ours = jnp.arange(20.0).reshape(4, 5)
+    batch = {"label": jnp.array([0, 1, 2, 3]), "mask": jnp.ones(4)}
+    found, _ = run(term, Outputs(ours), Outputs(spoilt), batch)
+    left_out = name in LEFT_OUT and value == -jnp.inf
+    assert np.isfinite(found) if left_out else np.isnan(found)
+    padded = batch | {"mask": jnp.array([1.0, 1, 0, 1])}
+    assert np.isfinite(run(term, Outputs(ours), Outputs(spoilt), padded)[0])

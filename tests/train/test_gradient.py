@@ -92,7 +92,7 @@ def remembering():
     return Term(values, lambda b: b["mask"], 0.1, init, update)
 
 
-def with_memory(axis_name=None):
+def with_memory(axis_name=None, micro_batches=1):
     goal = objective.combine(
         ce=objective.on_labels(losses.cross_entropy),
         kd=objective.on_logits(losses.kl),
@@ -102,6 +102,7 @@ def with_memory(axis_name=None):
     return train.learner(
         net(), goal, optax.sgd(0.1, momentum=0.9), teacher=net(widths=(7,)),
         compression=compress.magnitude(sparsity=0.5, every=2), axis_name=axis_name,
+        micro_batches=micro_batches,
     )  # fmt: skip
 
 
@@ -127,7 +128,7 @@ def over_pmap(recipe):
     return run
 
 
-def over_shard_map(recipe):
+def over_shard_map(recipe, check=False):
     mesh = Mesh(np.array(jax.devices()[:4]), ("d",))
     whole, part = PartitionSpec(), PartitionSpec("d")
     return jax.jit(
@@ -136,17 +137,22 @@ def over_shard_map(recipe):
             mesh=mesh,
             in_specs=(whole, part, whole),
             out_specs=whole,
-            check_vma=False,
+            check_vma=check,
         )
     )
 
 
-@pytest.mark.parametrize("way", [over_pmap, over_shard_map])
+def over_checked_shard_map(recipe):
+    return over_shard_map(recipe, check=True)
+
+
+@pytest.mark.parametrize("way", [over_pmap, over_shard_map, over_checked_shard_map])
 def test_four_devices_with_an_axis_equal_one_program(way):
     one = trained(jax.jit(with_memory().step))
-    four = trained(way(with_memory("d")))
-    assert close(one[0], four[0])
-    assert close(means(one[1]), means(four[1]))
+    for parts in (1, 2):
+        four = trained(way(with_memory("d", parts)))
+        assert close(one[0], four[0])
+        assert close(means(one[1]), means(four[1]))
 
 
 def test_each_device_draws_its_own_dropout():
