@@ -42,7 +42,7 @@ def combine(**terms: Term) -> Objective:
 
     def init(key, student, teacher, batch):
         return {
-            name: term.init(_key(key, name), student, teacher, batch)
+            name: _named(name, term.init)(_key(key, name), student, teacher, batch)
             if term.init
             else Aux()
             for name, term in terms.items()
@@ -111,7 +111,8 @@ def _named(name, function):
     def call(*args, **kwargs):
         try:
             return function(*args, **kwargs)
-        except ValueError as error:
-            raise ValueError(f"term {name!r}: {error}") from error
+        except (ValueError, TypeError) as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"term {name!r}: {error}") from error
 
     return call

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax.numpy as jnp
+from jax.core import Tracer
 
 from jdistill.metrics._examples import keep, weights_of
 from jdistill.typing import Array, Batch, Tree, value_at
@@ -27,6 +28,8 @@ def context(
     * `ids`: the index of each example in its split `[batch]`
     * `memory`: what the term keeps from step to step
 
+    A traced temperature that is not above 0 becomes NaN, which stops a run.
+
     Raises:
         ValueError: the loss asks for labels or ids that the batch has not.
 
@@ -45,6 +48,9 @@ def context(
     }
     asked = [name for name in _keywords(loss) if name in give and name not in numbers]
     now = {name: value_at(value, step) for name, value in numbers.items()}
+    if isinstance(now.get("temperature"), Tracer):
+        warm = now["temperature"] > 0
+        now["temperature"] = jnp.where(warm, now["temperature"], jnp.nan)
     return now | {name: give[name]() for name in asked}
 
 

@@ -71,7 +71,7 @@ def on_features(
         kept = aux.memory["kept"] if memory is not None else ()
         weights = weights_of(batch, per=per)
         more = context(loss, batch, numbers, step=step, weights=weights, memory=kept)
-        return loss(*compared, **more)
+        return _called(loss, compared, more)
 
     learns = memory is not None or any(r.projection for r in both.values())
     return Term(
@@ -80,6 +80,20 @@ def on_features(
         init=init if learns else None,
         update=None if memory is None else _updating(memory, arrays),
     )
+
+
+def _called(loss: Callable[..., Any], compared: Any, numbers: Any) -> Any:
+    """The loss, and where it does not take tuples a line that says so."""
+    try:
+        return loss(*compared, **numbers)
+    except AttributeError as error:
+        sizes = [len(x) if isinstance(x, tuple) else 1 for x in compared]
+        if not any(isinstance(x, tuple) for x in compared):
+            raise
+        raise ValueError(
+            "the loss takes one array of each side, got {} of the student and {} of "
+            "the teacher: name one tap, or a projection that joins them".format(*sizes)
+        ) from error
 
 
 def _updating(memory: Memory, arrays: Callable[..., Any]) -> Callable[..., Aux]:

@@ -63,6 +63,21 @@ def test_either_side_may_be_projected_or_both_with_weights_of_their_own():
     assert sorted(compute(term)[1]["term"].trained) == ["student", "teacher"]
 
 
+def test_a_loss_of_one_array_says_so_where_it_gets_several():
+    term = on_features(
+        lambda s, t: jnp.zeros(s.shape), student=("s", "s2"), teacher="t"
+    )
+    wanted = "term 'term': the loss takes one array of each side, got 2 of the student"
+    with pytest.raises(ValueError, match=wanted):
+        compute(term)
+
+
+def test_a_tap_that_is_not_there_is_named_with_its_term_where_projections_begin():
+    term = on_features(squared, student=connect("z", linear), teacher="t")
+    with pytest.raises(ValueError, match=r"term 'term': the student has no tap 'z'"):
+        compute(term)
+
+
 def test_several_taps_reach_the_loss_as_a_tuple():
     term = on_features(total, student=("s", "s2"), teacher=["t"])
     np.testing.assert_allclose(compute(term)[0], (3 * S.sum(-1) + T.sum(-1)).mean())

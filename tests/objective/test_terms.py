@@ -1,3 +1,4 @@
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -127,6 +128,24 @@ def test_values_that_are_counted_wrongly_say_how_to_count_them():
         run(on_labels(lambda logits, label: logits))
     with pytest.raises(ValueError, match=r"per must be one of .* got 'step'"):
         on_logits(losses.kl, per="step")
+
+
+def test_a_schedule_that_leaves_the_positive_numbers_stops_the_run():
+    term = on_logits(losses.kl, temperature=lambda step: 2.0 - step)
+
+    def found(step):
+        return run(term, teacher=Outputs(TEACHER), step=step)[0]
+
+    for step in range(4):
+        assert np.isfinite(jax.jit(found)(step)) == (step < 2)
+    with pytest.raises(ValueError, match="temperature must be above 0, got -1"):
+        found(3)
+
+
+def test_a_number_that_the_loss_does_not_take_is_named_with_the_term():
+    term = on_logits(losses.kl, temprature=2.0)
+    with pytest.raises(TypeError, match="term 'term': .*'temprature'"):
+        run(term, teacher=Outputs(TEACHER))
 
 
 BETWEEN_LOGITS = (
