@@ -144,7 +144,7 @@ def test_a_schedule_that_leaves_the_positive_numbers_stops_the_run():
 
 def test_a_number_that_the_loss_does_not_take_is_named_with_the_term():
     term = on_logits(losses.kl, temprature=2.0)
-    with pytest.raises(TypeError, match="term 'term': .*'temprature'"):
+    with pytest.raises(TypeError, match=r"term 'term': .*'temprature'"):
         run(term, teacher=Outputs(TEACHER))
 
 
