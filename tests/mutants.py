@@ -276,6 +276,28 @@ MUTANTS = (
         "tests/train/test_gradient.py -k tokens",
     ),
     Mutant(
+        "a gradient that a checked shard_map sums twice",
+        "jdistill/train/_gradient.py",
+        "applied = varying(recipe, applied)",
+        "applied = applied",
+        "tests/train/test_gradient.py -k checked",
+    ),
+    Mutant(
+        "a memory of what the projections become",
+        "jdistill/train/_learner.py",
+        "state.aux, student, teacher_outputs(batch), batch, step=state.step",
+        "with_trained(state.aux, trained), student, teacher_outputs(batch), batch, "
+        "step=state.step",
+        "tests/objective/test_bank.py -k compared",
+    ),
+    Mutant(
+        "a teacher's NaN that losses take for a number",
+        "jdistill/objective/_terms.py",
+        "return jnp.where(good, values, jnp.nan)",
+        "return values",
+        "tests/objective/test_terms.py -k finite",
+    ),
+    Mutant(
         "one key for the dropout of all steps",
         "jdistill/train/_gradient.py",
         "key = jax.random.fold_in(state.key, state.step)",
