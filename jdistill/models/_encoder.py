@@ -38,6 +38,23 @@ class EncoderBlock(nn.Module):
         return x + drop(y)
 
 
+def blocks(net: Any, x: Any, attend: Any, train: bool) -> Any:
+    """The layers of an encoder, a norm behind the last; they belong to `net`.
+
+    Args:
+        net: the module in whose call this is, with `depth` and an `EncoderBlock`'s
+            `heads`, `mlp_dim`, `dropout` and `dtype`.
+        x: embedded tokens `[batch, steps, dim]`.
+        attend: `[batch, 1, 1, steps]`; None for all.
+        train: whether dropout draws.
+    """
+    x = nn.Dropout(net.dropout, deterministic=not train)(x)
+    for _ in range(net.depth):
+        block = EncoderBlock(net.heads, net.mlp_dim, net.dropout, net.dtype)
+        x = block(x, attend, train)
+    return nn.LayerNorm(dtype=net.dtype)(x)
+
+
 class _Encoder(nn.Module):
     vocab: int
     dim: int
@@ -64,12 +81,7 @@ class _Encoder(nn.Module):
             self.vocab, self.dim, embedding_init=init, dtype=self.dtype, name="embed"
         )
         x = embed(inputs) + position[None, : inputs.shape[1]].astype(self.dtype)
-        x = nn.Dropout(self.dropout, deterministic=not train)(x)
-        attend = token_mask[:, None, None, :] > 0
-        for _ in range(self.depth):
-            block = EncoderBlock(self.heads, self.mlp_dim, self.dropout, self.dtype)
-            x = block(x, attend, train)
-        x = nn.LayerNorm(dtype=self.dtype)(x)
+        x = blocks(self, x, token_mask[:, None, None, :] > 0, train)
         real = token_mask.astype(jnp.float32)[..., None]
         mean = (x * real).sum(1) / jnp.maximum(real.sum(1), 1)
         return nn.Dense(self.classes, dtype=self.dtype)(mean).astype(jnp.float32)

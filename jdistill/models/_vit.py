@@ -7,7 +7,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 
-from jdistill.models._encoder import EncoderBlock
+from jdistill.models._encoder import blocks
 from jdistill.models._images import as_images
 from jdistill.models._linen import from_linen
 from jdistill.models._sizes import float_type, positive, rates
@@ -39,11 +39,7 @@ class _ViT(nn.Module):
         x = embed(x)
         places = _places(x.shape[1], x.shape[2], self.dim)
         x = x.reshape(x.shape[0], -1, self.dim) + jnp.asarray(places[None], x.dtype)
-        x = nn.Dropout(self.dropout, deterministic=not train)(x)
-        for _ in range(self.depth):
-            block = EncoderBlock(self.heads, self.mlp_dim, self.dropout, self.dtype)
-            x = block(x, None, train)
-        x = nn.LayerNorm(dtype=self.dtype)(x).mean(1)
+        x = blocks(self, x, None, train).mean(1)
         return nn.Dense(self.classes, dtype=self.dtype)(x).astype(jnp.float32)
 
 

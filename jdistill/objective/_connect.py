@@ -58,6 +58,7 @@ def connect(
 
     Raises:
         ValueError: `of` is another word.
+        TypeError: what should be a projection is none.
 
     Example:
         >>> from jdistill import losses, projections
@@ -67,6 +68,8 @@ def connect(
         >>> hint.weight
         1.0
     """
+    if not hasattr(projection, "init"):
+        raise TypeError(f"{projection!r} is no projection: call it, as in linear()")
     if of is not None and of not in SIDES:
         raise ValueError(f"of must be one of {SIDES}, got {of!r}")
     taps = taps if isinstance(taps, str) else tuple(taps)

@@ -6,6 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from jdistill import tree
+from jdistill.losses._recommenders import LEFT_OUT
 from jdistill.metrics._examples import check_per, keep, teacher_logits, weights_of
 from jdistill.objective._context import context
 from jdistill.typing import Term, value_at
@@ -79,7 +80,7 @@ def on_logits(loss: Callable[..., Any], *, per: str | None = None, **numbers) ->
         both = keep(student.logits, weights), keep(theirs, weights)
         more = context(loss, batch, numbers, step=step, weights=weights)
         found = loss(*both, **more)
-        return _spoilt(found, both[1], getattr(loss, "leaves_out", False))
+        return _spoilt(found, both[1], getattr(loss, LEFT_OUT, False))
 
     return _term(values, per)
 

@@ -1,10 +1,12 @@
+import inspect
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
 
-from jdistill import models, train, tree
+from jdistill import models, projections, train, tree
 from jdistill.objective import combine, connect, on_features
 from jdistill.typing import Aux, Frozen, Memory, Outputs, Projection
 
@@ -76,6 +78,11 @@ def test_a_tap_that_is_not_there_is_named_with_its_term_where_projections_begin(
     term = on_features(squared, student=connect("z", linear), teacher="t")
     with pytest.raises(ValueError, match=r"term 'term': the student has no tap 'z'"):
         compute(term)
+
+
+def test_a_projection_that_was_not_called_is_refused():
+    with pytest.raises(TypeError, match=r"is no projection: call it, as in linear"):
+        inspect.unwrap(connect)("s", projections.linear)  # without checks of types
 
 
 def test_several_taps_reach_the_loss_as_a_tuple():
