@@ -32,7 +32,7 @@ def split_of(arrays: dict[str, np.ndarray]) -> Split:
     names = tuple(map(str, range(CLASSES)))
     return Split(
         len(arrays["id"]),
-        lambda rows: {k: v[np.asarray(rows)] for k, v in arrays.items()},
+        lambda rows: jax.tree.map(lambda x: x[np.asarray(rows)], arrays),
         arrays,
         names,
     )
@@ -72,7 +72,7 @@ def with_logits(arrays, frozen: Frozen):
     """The examples with the teacher's logits, computed once."""
     teacher = models.mlp(widths=TEACHER, classes=CLASSES)
     outputs, _ = jax.jit(teacher.apply)(frozen.params, frozen.state, arrays)
-    return {**arrays, "teacher_logits": np.asarray(outputs.logits)}
+    return {**arrays, "outputs": {"teacher": jax.tree.map(np.asarray, outputs)}}
 
 
 def loops(count: int) -> dict:

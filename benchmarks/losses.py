@@ -36,11 +36,12 @@ def through(name: str, taps: str | tuple[str, ...] = "Block_8", **options):
     return {"taps": taps, "projection": {"name": name, **options}}
 
 
+MASK = {"mask": {"name": "example_mask"}}
 PLAIN = {
     "activation_boundary": {},
     "attention_transfer": {},
-    "cka": {},
-    "correlation_congruence": {},
+    "cka": MASK,
+    "correlation_congruence": MASK,
     "factor_transfer": {},
     "fitnet": {},
     "fsp": {"student": TAPS[1:], "teacher": TAPS[1:]},
@@ -48,11 +49,11 @@ PLAIN = {
     "ickd": {},
     "nst": {},
     "ofd": {"margin": -0.5},
-    "pkt": {},
-    "rkd_angle": {},
-    "rkd_distance": {},
-    "similarity_preserving": {},
-    "srd": {},
+    "pkt": MASK,
+    "rkd_angle": MASK,
+    "rkd_distance": MASK,
+    "similarity_preserving": MASK,
+    "srd": MASK,
 }
 LEARNED = {
     "fitnet with conv_norm": {"loss": "fitnet", "student": through("conv_norm")},
@@ -72,6 +73,8 @@ LEARNED = {
         "student": through("embed"),
         "teacher": through("embed"),
         "memory": {"name": "bank", "size": 4096},
+        "ids": {"name": "entry", "key": "id"},
+        **MASK,
     },
 }
 
@@ -158,6 +161,7 @@ def by_itself(name, features, *, repeats: int):
     """The values and the gradient of one loss, between features that are there."""
     term = {"loss": name, **LAST, **PLAIN[name]}
     del term["on"]
+    term.pop("mask", None)  # without one all rows are real
 
     def picked(side):
         taps = term.pop(side)

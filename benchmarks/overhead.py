@@ -12,7 +12,7 @@ import optax
 
 from benchmarks import _measure, kd_step
 from jdistill import compress, losses, models, objective, ops, train
-from jdistill.typing import Frozen, Outputs
+from jdistill.typing import Frozen, Outputs, View
 
 EVERY = 100
 TURN = 10
@@ -54,16 +54,8 @@ def apart(student, teacher, kd, tx, batch, frozen, *, steps: int) -> dict:
 
     def loss(params, soft):
         outputs, _ = student.apply(params, model_state, batch, train=True)
-        return kd.compute(
-            outputs,
-            Outputs(soft),
-            batch,
-            params=params,
-            applied=params,
-            aux={},
-            step=0,
-            key=None,
-        )
+        views = {"student": View(outputs), "teacher": View(Outputs(soft))}
+        return kd.compute(views, batch, aux={}, step=0, key=None)
 
     def forward(frozen: Frozen, batch):
         return teacher.apply(frozen.params, frozen.state, batch)[0].logits

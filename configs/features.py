@@ -13,6 +13,7 @@ import ml_collections
 
 from experiments.pairs import (
     KL,
+    MASK,
     STUDENT,
     beside,
     residual_digits,
@@ -86,7 +87,7 @@ def methods(steps: int, teacher: Sequence[str]) -> dict[str, list[dict]]:
         "nst": hint("nst", 50.0, at=middle),
         "vid": hint("vid", 1.0, "gaussian"),
         "pad_l2": hint("pad_l2", 1.0, "variance_branch"),
-        "srd": hint("srd", 2.0, "linear"),
+        "srd": hint("srd", 2.0, "linear", mask=MASK),
         "fsp": beside(50.0, on=on, loss="fsp", student=wide, teacher=teacher[1:]),
         "mgd": hint("mgd", 2e-5, "generation"),
         "hierarchical_context": beside(1.0, **levels),

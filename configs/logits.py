@@ -9,7 +9,7 @@ Expected: the table of docs/losses.md, of which this is a part.
 
 import ml_collections
 
-from experiments.pairs import beside, residual_digits
+from experiments.pairs import LABELS, MASK, beside, residual_digits
 
 FEW = ("dist",)
 
@@ -39,11 +39,11 @@ def methods() -> dict[str, list[dict]]:
         "binary_kl": softened("binary_kl", temperature=4.0),
         "logit_mse": softened("logit_mse"),
         "logit_euclidean": softened("logit_euclidean"),
-        "dkd": beside(on="logits", loss="dkd"),
-        "dist": beside(on="logits", loss="dist"),
+        "dkd": beside(on="logits", loss="dkd", labels=LABELS),
+        "dist": beside(on="logits", loss="dist", mask=MASK),
         "logit_standardisation": beside(9.0, on="logits", loss="logit_standardisation"),
-        "nkd": beside(on="logits", loss="nkd"),
-        "mft": alone("mft", on="logits"),
+        "nkd": beside(on="logits", loss="nkd", labels=LABELS),
+        "mft": alone("mft", on="logits", labels=LABELS),
         "hinge_ranking": softened("hinge_ranking"),
         "logistic_ranking": softened("logistic_ranking"),
         # the losses of recommenders, with classes for items: the teacher's best three

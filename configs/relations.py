@@ -11,7 +11,14 @@ from collections.abc import Sequence
 
 import ml_collections
 
-from experiments.pairs import STUDENT, beside, residual_digits, teacher_taps, through
+from experiments.pairs import (
+    MASK,
+    STUDENT,
+    beside,
+    residual_digits,
+    teacher_taps,
+    through,
+)
 
 FEW = ("crd",)
 
@@ -25,15 +32,20 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
 def methods(teacher: Sequence[str]) -> dict[str, list[dict]]:
     """Each loss at its usual weight beside the labels."""
     last = dict(on="features", student=STUDENT[2], teacher=teacher[2])
+    rows = dict(last, mask=MASK)
 
     def related(loss, weight, **more):
-        return beside(weight, **{**last, "loss": loss, **more})
+        return beside(weight, **{**rows, "loss": loss, **more})
 
     both = related("rkd_distance", 25.0)
-    both[0]["terms"]["angle"] = dict(last, loss="rkd_angle", weight=50.0)
+    both[0]["terms"]["angle"] = dict(rows, loss="rkd_angle", weight=50.0)
     embedded = {
         "student": through("embed", STUDENT[2]),
         "teacher": through("embed", teacher[2]),
+    }
+    remembered = {
+        "memory": dict(name="bank", size=1024),
+        "ids": dict(name="entry", key="id"),
     }
     return {
         "rkd_distance": related("rkd_distance", 25.0),
@@ -42,7 +54,9 @@ def methods(teacher: Sequence[str]) -> dict[str, list[dict]]:
         "similarity_preserving": related("similarity_preserving", 3000.0),
         "pkt": related("pkt", 30000.0),
         "correlation_congruence": related("correlation_congruence", 0.02),
-        "crd": related("crd", 0.8, **embedded, memory=dict(name="bank", size=1024)),
+        "crd": related("crd", 0.8, **embedded, **remembered),
         "cka": related("cka", 1.0),
-        "ickd": related("ickd", 2.5, student=through("linear", STUDENT[2])),
+        "ickd": beside(
+            2.5, **{**last, "loss": "ickd", "student": through("linear", STUDENT[2])}
+        ),
     }

@@ -10,7 +10,7 @@ Expected: the table of docs/results.md.
 
 import ml_collections
 
-from experiments.pairs import ALONE, HARD, KL, beside, through
+from experiments.pairs import ALONE, HARD, KL, TOKENS, beside, through
 
 FEW = ("minilm",)
 
@@ -59,7 +59,8 @@ def methods(ours: dict[str, str], theirs: dict[str, str]) -> dict[str, list[dict
 
     def between(loss, *kinds, **more):
         student, teacher = (tuple(side[k] for k in kinds) for side in (ours, theirs))
-        return dict(on="features", loss=loss, student=student, teacher=teacher, **more)
+        both = dict(student=student, teacher=teacher)
+        return dict(on="features", loss=loss, token_mask=TOKENS, **both, **more)
 
     def states(loss, kind):
         source = through("linear", ours[kind])

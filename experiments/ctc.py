@@ -99,19 +99,26 @@ def strings(split: Split, number: int, seed: int) -> Split:
     return Split(number, take, arrays, ("blank", *split.classes))
 
 
-def aligned() -> Term:
+def ctc(logits: Any, string: Any, token_mask: Any) -> Any:
     """CTC of the strings: one value for each example.
 
     Graves et al., Connectionist temporal classification, ICML 2006.
+
+    Example:
+        >>> logits, one = jnp.log(jnp.array([[[0.5, 0.5]]])), jnp.ones((1, 1))
+        >>> ctc(logits, one.astype(int), one).round(4)  # log 2
+        Array([0.6931], dtype=float32)
     """
+    padding = (string == BLANK).astype(jnp.float32)
+    return optax.ctc_loss(logits, 1 - token_mask, string, padding, blank_id=BLANK)
 
-    def values(student, teacher, batch, **_):
-        left_out = 1 - batch["token_mask"]
-        string = batch["string"]
-        padding = (string == BLANK).astype(jnp.float32)
-        return optax.ctc_loss(student.logits, left_out, string, padding, blank_id=BLANK)
 
-    return Term(values, lambda batch: batch.get("mask", jnp.ones(len(batch["id"]))))
+def aligned() -> Term:
+    """The term of CTC: of the student's frames and the strings."""
+    strings, real = objective.entry("string"), objective.entry("token_mask")
+    return objective.term(
+        ctc, objective.logits("student"), strings, real, per="example"
+    )
 
 
 def _trained(config, folder, model, terms, learn, seed, teacher=None) -> Frozen:

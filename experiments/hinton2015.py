@@ -172,8 +172,8 @@ def _taught(whole: Split, teacher: Trained) -> Split:
     """The examples with the teacher's logits, computed once."""
     batches = data.eval_batches(whole, batch_size=1000)
     logits = predict(teacher.model, teacher.frozen, batches)
-    cache = data.teacher_cache(whole, logits, teacher=teacher.frozen)
-    return data.cached(whole, cache, teacher=teacher.frozen)
+    cache = data.cache(whole, logits, variables=teacher.frozen)
+    return data.cached(whole, cache, variables=teacher.frozen)
 
 
 def _moved(job: Job, whole: Split, copies: int) -> Split:

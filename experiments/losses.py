@@ -7,7 +7,7 @@ folds as well: another one is another test set.
 """
 
 import pathlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -21,7 +21,8 @@ from experiments.recipes import Stage
 from experiments.training import Job, train_stage
 from jdistill import compress, data, models, train
 from jdistill.build import build
-from jdistill.typing import Batch, Frozen, Model, Split
+from jdistill.evaluate import outputs_of
+from jdistill.typing import Frozen, Model, Split
 
 Row = dict[str, Any]
 
@@ -35,13 +36,12 @@ def run(config: Any, workdir: pathlib.Path) -> Iterator[Row]:
     ]
     nets = _networks(config, jobs[0])
     teachers: list[Frozen] = []
-    hear = jax.jit(_stage(config, "any", config["teacher"], nets, {}).learner.teach)
     for n, job in enumerate(jobs):
         stage = _stage(config, "teacher", config["teacher"], nets, {})
         teachers.append(train_stage(job, stage, {}).frozen)
         yield _row(job, "teacher", nets["teacher"], nets, teachers[-1])
-        heard = _heard(job.dataset.train, lambda batch: hear(batch, teachers[-1]))
-        jobs[n] = job._replace(dataset=job.dataset._replace(train=heard))
+        taught = _taught(job.dataset.train, nets["teacher"], teachers[-1])
+        jobs[n] = job._replace(dataset=job.dataset._replace(train=taught))
     found: dict[str, list[float]] = {}
     for method, stages in config["methods"].items():
         for job, teacher in zip(jobs, teachers, strict=True):
@@ -94,21 +94,12 @@ def _networks(config: Mapping[str, Any], job: Job) -> dict[str, Model]:
     }
 
 
-def _heard(split: Split, hear: Callable[[Batch], Batch]) -> Split:
+def _taught(split: Split, teacher: Model, frozen: Frozen) -> Split:
     """The split with the teacher's outputs in every batch, each computed once."""
-    size = min(256, split.size)
-    batches = [hear(batch) for batch in data.eval_batches(split, batch_size=size)]
-    outputs = [
-        {name: x for name, x in batch.items() if name.startswith("teacher_")}
-        for batch in batches
-    ]
-    whole = jax.tree.map(lambda *x: np.concatenate(x)[: split.size], *outputs)
-    arrays = {**split.take(np.arange(split.size)), **whole}
-
-    def take(rows: Any) -> Batch:
-        return jax.tree.map(lambda x: x[np.asarray(rows)], arrays)
-
-    return split._replace(take=take, arrays=arrays)
+    batches = data.eval_batches(split, batch_size=min(256, split.size))
+    outputs = outputs_of(teacher, frozen, batches)
+    cache = data.cache(split, outputs, variables=frozen)
+    return data.cached(split, cache, variables=frozen)
 
 
 def _student(job, method, stages, nets, teacher) -> tuple[Frozen, float | None]:

@@ -8,6 +8,10 @@ from jdistill.build import build
 from jdistill.typing import Aux, Objective, Term
 
 ON = ("labels", "logits", "features", "params")
+SOURCES = (
+    *("entry", "example_mask", "head", "hidden"),
+    *("labels", "logits", "taps", "token_mask", "weight"),
+)
 Spec = Mapping[str, Any]
 Learned = Mapping[str, Mapping[str, Aux]]
 """What the terms of earlier stages learned, by stage and term."""
@@ -31,7 +35,9 @@ def terms_of(terms: Spec, learned: Learned | None = None) -> dict[str, Term]:
     A term is `{'on': 'labels' | 'logits' | 'features' | 'params', 'loss': name,
     'weight': w, ...}` with the loss's own numbers; `student` and `teacher` of features
     are a tap, several, or `{'taps': ..., 'projection': {'name': ...}, 'of': ...,
-    'learned_in': 'stage/term/side'}`. A number may be `{'name': ...}` of a schedule.
+    'learned_in': 'stage/term/side'}`. A number may be `{'name': ...}` of a schedule, an
+    argument that of a source, as in `'mask': {'name': 'example_mask'}`. In place of
+    `on`, `'arguments': [...]` are the sources of all that the loss takes by position.
 
     Args:
         terms: by name.
@@ -52,26 +58,30 @@ def terms_of(terms: Spec, learned: Learned | None = None) -> dict[str, Term]:
 
 
 def _term(name: str, spec: Spec, learned: Learned) -> Term:
-    spec = {key: _number(value) for key, value in spec.items()}
+    spec = {key: _named(value) for key, value in spec.items()}
     on, weight = spec.pop("on", None), spec.pop("weight", 1.0)
-    if on not in ON:
+    arguments = [_named(one) for one in spec.pop("arguments", ())]
+    if on not in ON and not arguments:
         raise ValueError(f"term {name!r}: on is {on!r}; valid: {', '.join(ON)}")
     if spec.get("loss") not in losses.__all__:
         valid = ", ".join(losses.__all__)
         raise ValueError(f"term {name!r}: no loss {spec.get('loss')!r}; valid: {valid}")
     loss = getattr(losses, spec.pop("loss"))
+    if "memory" in spec:
+        spec["memory"] = build(objective, spec["memory"])
     if on == "features":
         for side in ("student", "teacher"):
             spec[side] = _source(spec[side], learned)
-        if "memory" in spec:
-            spec["memory"] = build(objective, spec["memory"])
-    return getattr(objective, f"on_{on}")(loss, **spec) * weight
+    make = objective.term if arguments else getattr(objective, f"on_{on}")
+    return make(loss, *arguments, **spec) * weight
 
 
-def _number(value: Any) -> Any:
-    """A schedule where the configuration names one."""
-    named = isinstance(value, Mapping) and value.get("name") in schedules.__all__
-    return build(schedules, value) if named else value
+def _named(value: Any) -> Any:
+    """A schedule or a source where the configuration names one."""
+    name = value.get("name") if isinstance(value, Mapping) else None
+    if name in schedules.__all__:
+        return build(schedules, value)
+    return build(objective, value) if name in SOURCES else value
 
 
 def _source(spec: Any, learned: Learned) -> Any:

@@ -8,6 +8,11 @@ import ml_collections
 STUDENT = ("Block_0", "Block_1", "Block_2")
 """The last block of each resolution: 8x8, 4x4 and 2x2."""
 
+MASK = dict(name="example_mask")
+TOKENS = dict(name="token_mask")
+LABELS = dict(name="labels")
+"""What losses of rows, of tokens and of labels are given beside the networks'."""
+
 HARD = dict(on="labels", loss="cross_entropy")
 ALONE = [dict(terms=dict(ce=HARD))]
 KL = [

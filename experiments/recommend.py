@@ -26,7 +26,7 @@ from experiments.optimisers import optimiser
 from experiments.runs import trained
 from jdistill import data, losses, models, objective, train, tree
 from jdistill.evaluate import predict
-from jdistill.typing import Batch, Frozen, Model, Objective, Split, Term
+from jdistill.typing import Batch, Frozen, Model, Objective, Split
 
 ARCHIVE = "tfds_manual/movielens/ml-latest-small.zip"
 LIST = 10
@@ -136,34 +136,30 @@ def parted(users: np.ndarray, items: np.ndarray, seed: int) -> Taken:
     return Taken(*whole)
 
 
-def unseen(term: Term) -> Term:
-    """The term with a teacher that ranks only what the user has not taken yet.
+def among_unseen(labels: Any, scores: Any) -> Any:
+    """A teacher's scores, -inf for what the user has taken: it ranks the others only.
 
     Example:
-        >>> from jdistill.typing import Outputs
-        >>> term = unseen(objective.on_logits(losses.rrd, per='example', k=1))
-        >>> scores, batch = Outputs(jnp.zeros((1, 3))), {'label': jnp.eye(3)[:1]}
-        >>> term.values(scores, scores, batch, step=0).round(4)  # log 2: one of two
-        Array([0.6931], dtype=float32)
+        >>> among_unseen(jnp.array([[1, 0]]), jnp.array([[2.0, 3.0]]))
+        Array([[-inf,   3.]], dtype=float32)
     """
-
-    def values(student, teacher, batch, **more):
-        among = jnp.where(batch["label"] > 0, -jnp.inf, teacher.logits)
-        return term.values(student, teacher._replace(logits=among), batch, **more)
-
-    return term._replace(values=values)
+    return jnp.where(labels > 0, -jnp.inf, scores)
 
 
 def _goal(method: Mapping[str, Mapping]) -> Objective:
     """What was taken, and the terms of a method, some among unseen items only."""
-    hidden = {name for name, spec in method.items() if spec.get("unseen")}
-    specs = {
-        n: {k: v for k, v in s.items() if k != "unseen"} for n, s in method.items()
-    }
-    terms = terms_of(specs)
-    terms |= {name: unseen(terms[name]) for name in hidden}
+    source = objective.computed(
+        among_unseen,
+        objective.entry("label"),
+        objective.logits("teacher", left_out=True),
+    )
+    specs = {}
+    for name, spec in method.items():
+        specs[name] = {k: v for k, v in spec.items() if k != "unseen"}
+        if spec.get("unseen"):
+            specs[name]["arguments"] = [objective.logits("student"), source]
     took = objective.on_labels(losses.binary_cross_entropy, per="example")
-    return objective.combine(took=took, **terms)
+    return objective.combine(took=took, **terms_of(specs))
 
 
 def _model(spec: Mapping[str, Any], taken: Taken) -> Model:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from jdistill.build import build as build
 from jdistill.evaluate import evaluate as evaluate
+from jdistill.evaluate import outputs_of as outputs_of
 from jdistill.evaluate import predict as predict
 from jdistill.typing import Batch as Batch
 from jdistill.typing import Frozen as Frozen
@@ -70,6 +71,7 @@ __all__ = [
     "on_labels",
     "on_logits",
     "ops",
+    "outputs_of",
     "pack",
     "predict",
     "projections",

@@ -1,4 +1,4 @@
-"""Evaluation: metrics of a model over batches, and its logits.
+"""Evaluation: metrics of a model over batches, its logits, and all its outputs.
 
 One program computes the sums of all metrics of a batch. It is kept for the model and
 the metrics, so that evaluating again during training compiles nothing.
@@ -12,7 +12,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jdistill.typing import Batch, Frozen, Metric, Model
+from jdistill import views
+from jdistill.typing import Batch, Frozen, Metric, Model, Needs, Outputs
+
+Network = tuple[Model, Frozen]
+"""A network and its variables."""
 
 
 def evaluate(
@@ -21,7 +25,8 @@ def evaluate(
     batches: Iterable[Batch],
     *,
     metrics: Mapping[str, Metric],
-    teacher: tuple[Model, Frozen] | None = None,
+    teacher: Network | None = None,
+    others: Mapping[str, Network] | None = None,
 ) -> dict[str, Any]:
     """The figures of a model over batches; padded examples count for nothing.
 
@@ -33,32 +38,37 @@ def evaluate(
         frozen: its variables.
         batches: arrays by name; a generator is used up.
         metrics: by the names that the result has.
-        teacher: the network and variables that agreement is with; without it
-            `teacher_logits` of the batches.
+        teacher: the network and variables that agreement is with; without it what
+            `outputs` of the batches has of the 'teacher'.
+        others: more networks that metrics read, by name.
 
     Returns:
         A float, or a NumPy array for a figure of each class, by name.
 
     Raises:
-        ValueError: there are no batches or no metrics, or a metric needs a teacher.
+        ValueError: there are no batches or no metrics, or a metric needs a network
+            that is not there.
 
     Example:
         >>> from jdistill import metrics
         >>> model = Model(lambda key, batch: ({}, {}),
         ...     lambda params, state, batch, **_: (Outputs(batch["inputs"]), state))
-        >>> from jdistill.typing import Outputs
         >>> batch = {"inputs": np.eye(2), "label": np.array([0, 0])}
         >>> evaluate(model, Frozen({}), [batch], metrics={"acc": metrics.accuracy()})
         {'acc': 0.5}
     """
     if not metrics:
         raise ValueError("evaluate needs metrics=, such as {'accuracy': accuracy()}")
-    teacher_model, teacher_frozen = teacher or (None, None)
+    networks = {views.STUDENT: (model, frozen), **(others or {})}
+    if teacher is not None:
+        networks[views.TEACHER] = teacher
+    models = tuple((name, network) for name, (network, _) in networks.items())
+    variables = {name: theirs for name, (_, theirs) in networks.items()}
     parts = tuple((name, metric.sums) for name, metric in metrics.items())
-    sums = _sums(model.apply, teacher_model and teacher_model.apply, parts)
+    sums = _sums(models, parts)
     totals = None
     for batch in batches:
-        part = sums(frozen, teacher_frozen, dict(batch))
+        part = sums(variables, dict(batch))
         totals = part if totals is None else _add(totals, part)
     if totals is None:
         raise ValueError("there are no batches to evaluate on")
@@ -83,7 +93,6 @@ def predict(model: Model, frozen: Frozen, batches: Iterable[Batch]) -> np.ndarra
     Example:
         >>> model = Model(lambda key, batch: ({}, {}),
         ...     lambda params, state, batch, **_: (Outputs(batch["inputs"]), state))
-        >>> from jdistill.typing import Outputs
         >>> batch = {"inputs": np.eye(2), "mask": np.array([1, 0])}
         >>> predict(model, Frozen({}), [batch])
         array([[1., 0.]], dtype=float32)
@@ -98,21 +107,56 @@ def predict(model: Model, frozen: Frozen, batches: Iterable[Batch]) -> np.ndarra
     return np.concatenate(found)
 
 
+def outputs_of(
+    model: Model, frozen: Frozen, batches: Iterable[Batch], *, needs: Needs = None
+) -> Outputs:
+    """All outputs of every example that is not padding, in the order of the batches.
+
+    What a `data.cache` is made of.
+
+    Args:
+        model: the network.
+        frozen: its variables.
+        batches: arrays by name; a generator is used up.
+        needs: which of the outputs, as `(network, part)` of a network called
+            'teacher'; an objective's own `needs`. All by default.
+
+    Returns:
+        `Outputs` of arrays `[size, ...]` on the host, in the model's own types.
+
+    Raises:
+        ValueError: there are no batches.
+
+    Example:
+        >>> model = Model(lambda key, batch: ({}, {}),
+        ...     lambda params, state, batch, **_: (Outputs(batch["inputs"]), state))
+        >>> batch = {"inputs": np.eye(2), "mask": np.array([1, 0])}
+        >>> outputs_of(model, Frozen({}), [batch]).logits
+        array([[1., 0.]], dtype=float32)
+    """
+    forward = _outputs(model.apply, needs)
+    found = []
+    for batch in batches:
+        rows = jax.device_get(forward(frozen, dict(batch)))
+        size = jax.tree.leaves(rows)[0].shape[0]
+        real = np.asarray(batch.get("mask", np.ones(size))) != 0
+        found.append(jax.tree.map(lambda x, real=real: x[real], rows))
+    if not found:
+        raise ValueError("there are no batches to compute outputs of")
+    return jax.tree.map(lambda *parts: np.concatenate(parts), *found)
+
+
 @functools.lru_cache(maxsize=32)
 def _sums(
-    apply: Callable[..., Any],
-    teacher_apply: Callable[..., Any] | None,
+    models: tuple[tuple[str, Model], ...],
     parts: tuple[tuple[str, Callable[..., Any]], ...],
 ) -> Callable[..., dict[str, Any]]:
-    def sums(frozen, teacher_frozen, batch):
-        student, _ = apply(frozen.params, frozen.state, batch, train=False)
-        teacher = None
-        if teacher_apply is not None:
-            theirs = teacher_frozen.params, teacher_frozen.state
-            teacher, _ = teacher_apply(*theirs, batch, train=False)
-        return {
-            name: _named(name, part)(student, teacher, batch) for name, part in parts
-        }
+    def sums(variables, batch):
+        networks = {name: (model, variables[name]) for name, model in models}
+        # what a metric does not read the compiler leaves out
+        batch = views.join(batch, networks, None)
+        seen = views.views_of(networks, batch["outputs"])
+        return {name: _named(name, part)(seen, batch) for name, part in parts}
 
     return jax.jit(sums)
 
@@ -120,9 +164,19 @@ def _sums(
 @functools.lru_cache(maxsize=32)
 def _logits(apply: Callable[..., Any]) -> Callable[..., Any]:
     def logits(frozen, batch):
-        return apply(frozen.params, frozen.state, batch, train=False)[0].logits
+        outputs, _ = apply(frozen.params, frozen.state, batch, train=False)
+        return views.logits_of({views.STUDENT: views.View(outputs)})
 
     return jax.jit(logits)
+
+
+@functools.lru_cache(maxsize=32)
+def _outputs(apply: Callable[..., Any], needs: Needs) -> Callable[..., Outputs]:
+    def outputs(frozen, batch):
+        found, _ = apply(frozen.params, frozen.state, batch, train=False)
+        return views.pick(found, views.TEACHER, needs)
+
+    return jax.jit(outputs)
 
 
 @functools.partial(jax.jit, donate_argnums=0)

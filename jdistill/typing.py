@@ -7,7 +7,7 @@ file in the rest of the package.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import numpy as np
@@ -27,7 +27,10 @@ Batch = Mapping[str, Any]
 * `id`: index of the example in its split, `[batch]`; caches and messages need it
 * `mask`: `[batch]`, 0 where the example is padding
 * `token_mask`: `[batch, steps]`, 0 where the token is padding
-* `teacher_logits`: the teacher's outputs, where they are cached or computed ahead
+* `label_mask`: of the shape of `label` or `[batch]`, 0 where there is no label: the
+  example counts in the terms that need none
+* `outputs`: by the name of a network, its `Outputs` for these examples, where they are
+  cached or computed ahead
 """
 
 Number = float | np.number | jax.Array
@@ -49,27 +52,51 @@ def value_at(value: Any, step: Any) -> Any:
 
 
 class Outputs(NamedTuple):
-    """What one forward pass yields.
+    """What one forward pass yields, examples along the first axis of each array.
 
-    `logits` is `[batch, ..., classes]`; `features` maps a tap's name to its array.
+    * `logits`: `[batch, ..., classes]`, None where a network gives none.
+    * `features`: arrays by the names of their taps.
+    * `hidden`: `[batch, ..., dim]`, what the last matrix makes logits of, None where a
+      network does not offer it.
     """
 
-    logits: Any
+    logits: Any = None
     features: Mapping[str, Any] = {}
+    hidden: Any = None
+
+
+class Apply(Protocol):
+    """One forward pass of a network: `Outputs`, and the state after it."""
+
+    def __call__(
+        self,
+        params: Tree,
+        state: Tree,
+        batch: Batch,
+        /,
+        *,
+        train: bool = False,
+        key: Any = None,
+    ) -> tuple[Outputs, Tree]:
+        """Computes the outputs; `key` draws what is random, as dropout is."""
+        ...
 
 
 class Model(NamedTuple):
-    """A network as two pure functions.
+    """A network as pure functions.
 
     * `init(key, batch) -> (params, state)`
     * `apply(params, state, batch, *, train=False, key=None) -> (Outputs, state)`
+    * `head(params) -> [dim, classes]`: the matrix that makes logits of
+      `Outputs.hidden`, None where a network does not offer it.
 
     `state` carries what a forward pass changes (batch statistics), `{}` where nothing
     is; `key` is for dropout.
     """
 
-    init: Callable[..., tuple[Tree, Tree]]
-    apply: Callable[..., tuple[Outputs, Tree]]
+    init: Callable[[Key, Batch], tuple[Tree, Tree]]
+    apply: Apply
+    head: Callable[[Tree], Any] | None = None
 
 
 class Frozen(NamedTuple):
@@ -81,6 +108,48 @@ class Frozen(NamedTuple):
 
     params: Tree
     state: Tree = {}
+
+
+class Follower(NamedTuple):
+    """A network whose variables follow those of the student, such as their mean.
+
+    * `init(student) -> tree` and `update(tree, student, *, step) -> tree`: `student`
+      is a `Frozen` of the raw parameters; the step of the first update is 1. The tree
+      is part of the state of a run.
+    * `variables(tree) -> Frozen`: those of the network now.
+    * `model`: the network, the student's own by default.
+    """
+
+    init: Callable[[Frozen], Tree]
+    update: Callable[..., Tree]
+    variables: Callable[[Tree], Frozen]
+    model: Model | None = None
+
+
+class View(NamedTuple):
+    """What terms and metrics may read of one network in one step.
+
+    * `outputs`: of the batch; only what is needed of them is computed.
+    * `params`: the parameters that it computed with.
+    * `raw`: for the student, its parameters before the compression.
+    * `head`: `[dim, classes]`, what makes logits of `outputs.hidden`.
+    * `run(batch) -> Outputs`: the network on other inputs, with its parameters fixed
+      and nothing random.
+    """
+
+    outputs: Outputs = Outputs()
+    params: Tree = None
+    raw: Tree = None
+    head: Any = None
+    run: Callable[[Batch], Outputs] | None = None
+
+
+Views = Mapping[str, View]
+"""Views by the names of the networks; the one that learns is 'student'."""
+
+Needs = frozenset[tuple[str, str]] | None
+"""What is read of networks, as (network, part): 'logits', 'hidden', 'head', 'params',
+'raw', 'run' or 'features/<tap>'. None stands for all outputs."""
 
 
 class Aux(NamedTuple):
@@ -126,27 +195,37 @@ class Memory(NamedTuple):
     update: Callable[..., Tree]
 
 
+class TermValues(Protocol):
+    """The values of a term in one step."""
+
+    def __call__(
+        self, views: Views, batch: Batch, /, *, aux: Aux, step: Any, key: Any
+    ) -> Any:
+        """One value for each example `[batch]`, token `[batch, steps]`, or one `[]`."""
+        ...
+
+
 class Term(NamedTuple):
     """One loss with its weight.
 
-    * `values(student, teacher, batch, *, params, applied, aux, step, key) -> Array`:
-      one value for each example `[batch]`, each token `[batch, steps]`, or one in all
-      `[]`; `student` and `teacher` are `Outputs`, `teacher` None where there is none.
-      `params` are the student's raw parameters (penalties act on them), `applied` what
-      the compression made of them, and `aux` this term's own `Aux`.
+    * `values(views, batch, *, aux, step, key) -> Array`: one value for each example
+      `[batch]`, each token `[batch, steps]`, or one in all `[]`. `aux` is this term's
+      own `Aux`.
     * `count(batch) -> Array`: the weight of each of these values, broadcastable to
       them: 0 for padding.
     * `weight`: a number or a `Schedule`. `0.9 * term` scales it.
-    * `init(key, student, teacher, batch) -> Aux`.
-    * `update(aux, student, teacher, batch, *, step) -> Aux`: a new memory, of what the
-      step compared; `trained` is what it was before the step and moves by itself.
+    * `init(key, views, batch) -> Aux`.
+    * `update(aux, views, batch, *, step) -> Aux`: a new memory, of what the step
+      compared; `trained` is what it was before the step and moves by itself.
+    * `needs`: what it reads of networks.
     """
 
-    values: Callable[..., Any]
+    values: TermValues
     count: Callable[[Batch], Any]
     weight: Any = 1.0
-    init: Callable[..., Aux] | None = None
+    init: Callable[[Key, Views, Batch], Aux] | None = None
     update: Callable[..., Aux] | None = None
+    needs: Needs = None
     __array_ufunc__ = None  # so that a NumPy number times a term asks the term
 
     def __mul__(self, factor):  # a tuple's own would repeat the fields
@@ -164,29 +243,33 @@ class Term(NamedTuple):
 class Objective(NamedTuple):
     """A named sum of terms, `L = sum_i w_i(step) * mean_i`.
 
-    * `init(key, student, teacher, batch) -> {term: Aux}`
+    * `init(key, views, batch) -> {term: Aux}`
     * `count(batch) -> {term: scalar}`: examples or tokens in this batch.
-    * `compute(student, teacher, batch, *, params, applied, aux, step, key,
-      counts=None) -> (loss, metrics)`. `metrics` maps a term's name, and 'loss', to
-      `(sum, count)` in float32. `counts` are the counts of the whole step where this
-      batch is one part of it (micro-batches, devices); by default this batch's own.
-    * `update(aux, student, teacher, batch, *, step) -> {term: Aux}`
+    * `compute(views, batch, *, aux, step, key, counts=None) -> (loss, metrics)`.
+      `metrics` maps a term's name, and 'loss', to `(sum, count)` in float32. `counts`
+      are the counts of the whole step where this batch is one part of it
+      (micro-batches, devices); by default this batch's own.
+    * `update(aux, views, batch, *, step) -> {term: Aux}`
+    * `needs`: what it reads of networks; `remembers`: what `update` reads of them.
     """
 
-    init: Callable[..., Mapping[str, Aux]]
+    init: Callable[[Key, Views, Batch], Mapping[str, Aux]]
     count: Callable[[Batch], Mapping[str, Any]]
     compute: Callable[..., tuple[Any, Mapping[str, tuple[Any, Any]]]]
     update: Callable[..., Mapping[str, Aux]]
+    needs: Needs = None
+    remembers: Needs = None
 
 
 class Metric(NamedTuple):
     """A figure over a whole data set, from sums that add over batches and devices.
 
-    * `sums(student, teacher, batch) -> tree`: padded examples add nothing.
+    * `sums(views, batch) -> tree`: padded examples add nothing. The network that is
+      evaluated is 'student'.
     * `finish(tree) -> float | array`
     """
 
-    sums: Callable[..., Tree]
+    sums: Callable[[Views, Batch], Tree]
     finish: Callable[[Tree], Any]
 
 
@@ -219,6 +302,7 @@ class Compression(NamedTuple):
 class State(NamedTuple):
     """Everything a run needs to go on; arrays only, so it is its own checkpoint.
 
+    `followers` are what networks that follow the student keep, by name.
     `bad` is the first step whose loss or gradient was not finite, -1 while there is
     none; from that step on nothing but `step` changes.
     """
@@ -230,6 +314,7 @@ class State(NamedTuple):
     opt_state: Tree
     compression: Tree
     aux: Tree
+    followers: Tree
     key: Any
     bad: Any
 
@@ -237,9 +322,14 @@ class State(NamedTuple):
 class Learner(NamedTuple):
     """One training recipe.
 
-    * `init(key, batch, frozen=None) -> State`
-    * `teach(batch, frozen) -> batch`: joins the teacher's outputs to the batch. They
-      do not depend on the student, so a loop may compute them for many steps at once.
+    `frozen` are the variables of the other networks by name, `{'teacher': Frozen}`; one
+    `Frozen` is the teacher's.
+
+    * `init(key, batch, frozen=None, *, start=None) -> State`: from the variables
+      `start`, fresh ones by default.
+    * `teach(batch, frozen) -> batch`: joins to `batch['outputs']` what the terms read
+      of frozen networks and the batch does not hold. It does not depend on the
+      student, so a loop may compute it for many steps at once.
     * `step(state, batch, frozen=None) -> (state, metrics)`
     * `finish(state) -> Frozen`: the student as the model sees it.
     * `encode(state) -> {path: Encoded}`: the student as `pack` writes it.

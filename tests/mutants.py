@@ -88,24 +88,24 @@ MUTANTS = (
     ),
     Mutant(
         "padding multiplied by its weight alone",
-        "jdistill/metrics/_examples.py",
+        "jdistill/counting.py",
         "values = jnp.where(weights == 0, 0.0, values.astype(jnp.float32))",
         "values = values.astype(jnp.float32)",
-        "tests/metrics/test_examples.py",
+        "tests/test_counting.py",
     ),
     Mutant(
         "padded logits kept",
-        "jdistill/objective/_terms.py",
-        "        both = keep(student.logits, weights), keep(theirs, weights)",
-        "        both = student.logits, theirs",
+        "jdistill/objective/_sources.py",
+        "return keep(array, self.weights)",
+        "return array",
         "tests/objective/test_combine.py -k padding",
     ),
     Mutant(
         "tokens counted without the examples' mask",
-        "jdistill/metrics/_examples.py",
-        "return tokens * examples[:, None]",
-        "return tokens",
-        "tests/metrics/test_examples.py",
+        "jdistill/counting.py",
+        "weights = tokens * weights[:, None]",
+        "weights = tokens",
+        "tests/test_counting.py",
     ),
     Mutant(
         "micro-batches divided by their own counts",
@@ -138,7 +138,7 @@ MUTANTS = (
     Mutant(
         "macro averages over classes that never occur",
         "jdistill/metrics/_classes.py",
-        "there = (counts.predicted + counts.actual) > 0",
+        "there = (counts.predicted + counts.actual) != 0",
         "there = (counts.predicted + counts.actual) >= 0",
         "tests/metrics/test_classes.py -k macro",
     ),
@@ -159,8 +159,8 @@ MUTANTS = (
     Mutant(
         "an evaluation that compiles each time",
         "jdistill/evaluate.py",
-        "sums = _sums(model.apply,",
-        "sums = _sums.__wrapped__(model.apply,",
+        "sums = _sums(models,",
+        "sums = _sums.__wrapped__(models,",
         "tests/test_evaluate.py -k again",
     ),
     Mutant(
@@ -285,17 +285,16 @@ MUTANTS = (
     Mutant(
         "a memory of what the projections become",
         "jdistill/train/_learner.py",
-        "state.aux, student, teacher_outputs(batch), batch, step=state.step",
-        "with_trained(state.aux, trained), student, teacher_outputs(batch), batch, "
-        "step=state.step",
+        "recipe.objective.update(state.aux, views,",
+        "recipe.objective.update(with_trained(state.aux, trained), views,",
         "tests/objective/test_bank.py -k compared",
     ),
     Mutant(
         "a teacher's NaN that losses take for a number",
-        "jdistill/objective/_terms.py",
+        "jdistill/objective/_term.py",
         "return jnp.where(good, values, jnp.nan)",
         "return values",
-        "tests/objective/test_terms.py -k finite",
+        "tests/objective/test_presets.py -k finite",
     ),
     Mutant(
         "one key for the dropout of all steps",
@@ -314,8 +313,8 @@ MUTANTS = (
     Mutant(
         "penalties on the applied parameters",
         "jdistill/train/_gradient.py",
-        "            params=params,\n",
-        "            params=applied,\n",
+        "student_view(recipe, outputs, applied, params)",
+        "student_view(recipe, outputs, applied, applied)",
         "tests/train/test_learner.py -k penalties",
     ),
     Mutant(
@@ -341,10 +340,10 @@ MUTANTS = (
     ),
     Mutant(
         "a cache joined by place instead of id",
-        "jdistill/data/_teacher_cache.py",
-        'cache.logits[batch["id"]]',
-        'cache.logits[: len(batch["id"])]',
-        "tests/data/test_teacher_cache.py -k by_id",
+        "jdistill/data/_cache.py",
+        'lambda x: x[batch["id"]], cache.outputs',
+        'lambda x: x[: len(batch["id"])], cache.outputs',
+        "tests/data/test_cache.py -k by_id",
     ),
 )
 

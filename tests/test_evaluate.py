@@ -104,7 +104,9 @@ def test_predictions_leave_padding_out_and_keep_the_order():
 
 def test_the_teachers_logits_of_the_batches_serve_without_a_teacher():
     model, _ = linear()
-    cached = [b | {"teacher_logits": b["inputs"] @ OTHER} for b in batches()]
+    cached = [
+        b | {"outputs": {"teacher": Outputs(b["inputs"] @ OTHER)}} for b in batches()
+    ]
     only = {"agreement": metrics.agreement()}
     found = evaluate(model, frozen(KERNEL), cached, metrics=only)
     other = (model, frozen(OTHER))
@@ -114,7 +116,7 @@ def test_the_teachers_logits_of_the_batches_serve_without_a_teacher():
 
 def test_what_is_missing_is_named():
     model, _ = linear()
-    with pytest.raises(ValueError, match="metric 'same': no teacher"):
+    with pytest.raises(ValueError, match="metric 'same': no 'teacher'"):
         evaluate(
             model, frozen(KERNEL), batches(), metrics={"same": metrics.agreement()}
         )

@@ -3,6 +3,12 @@
 from jdistill.data._baseline import Baseline as Baseline
 from jdistill.data._baseline import tfidf_baseline as tfidf_baseline
 from jdistill.data._builders import tfds as tfds
+from jdistill.data._cache import Cache as Cache
+from jdistill.data._cache import cache as cache
+from jdistill.data._cache import cached as cached
+from jdistill.data._cache import fingerprint as fingerprint
+from jdistill.data._cache import load_cache as load_cache
+from jdistill.data._cache import save_cache as save_cache
 from jdistill.data._digits import digits as digits
 from jdistill.data._eval_batches import EvalBatches as EvalBatches
 from jdistill.data._eval_batches import eval_batches as eval_batches
@@ -13,12 +19,6 @@ from jdistill.data._splits import Parts as Parts
 from jdistill.data._splits import in_memory as in_memory
 from jdistill.data._stdlib_docs import stdlib_docs as stdlib_docs
 from jdistill.data._stdlib_docs import stdlib_texts as stdlib_texts
-from jdistill.data._teacher_cache import TeacherCache as TeacherCache
-from jdistill.data._teacher_cache import cached as cached
-from jdistill.data._teacher_cache import fingerprint as fingerprint
-from jdistill.data._teacher_cache import load_teacher_cache as load_teacher_cache
-from jdistill.data._teacher_cache import save_teacher_cache as save_teacher_cache
-from jdistill.data._teacher_cache import teacher_cache as teacher_cache
 from jdistill.data._text import Texts as Texts
 from jdistill.data._text import Tokens as Tokens
 from jdistill.data._text import bpe as bpe
@@ -26,13 +26,14 @@ from jdistill.data._text import hashed_ngrams as hashed_ngrams
 
 __all__ = [
     "Baseline",
+    "Cache",
     "EvalBatches",
     "IndexBatches",
     "Parts",
-    "TeacherCache",
     "Texts",
     "Tokens",
     "bpe",
+    "cache",
     "cached",
     "digits",
     "eval_batches",
@@ -40,12 +41,11 @@ __all__ = [
     "hashed_ngrams",
     "in_memory",
     "index_batches",
-    "load_teacher_cache",
-    "save_teacher_cache",
+    "load_cache",
+    "save_cache",
     "stdlib_docs",
     "stdlib_texts",
     "stream",
-    "teacher_cache",
     "tfds",
     "tfidf_baseline",
 ]

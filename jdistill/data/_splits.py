@@ -4,8 +4,10 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
+from jdistill.tree import flatten
 from jdistill.typing import Batch, Split
 
 
@@ -104,7 +106,7 @@ def gather(arrays: Mapping[str, np.ndarray], indices: Any) -> dict[str, np.ndarr
         {'id': array([3, 1])}
     """
     rows = np.asarray(indices)
-    return {key: value[rows] for key, value in arrays.items()}
+    return jax.tree.map(lambda value: value[rows], dict(arrays))
 
 
 def check(batch: Batch, *, classes: Sequence[str], name: str) -> None:
@@ -130,7 +132,7 @@ def check(batch: Batch, *, classes: Sequence[str], name: str) -> None:
     label = np.asarray(batch["label"])
     if len(label) == 0:
         raise ValueError(f"{name}: there are no examples")
-    sizes = {key: len(value) for key, value in batch.items()}
+    sizes = {path: len(value) for path, value in flatten(batch).items()}
     if len(set(sizes.values())) > 1:
         raise ValueError(f"{name}: the arrays differ in size: {sizes}")
     if label.ndim != 1 or not np.issubdtype(label.dtype, np.integer):

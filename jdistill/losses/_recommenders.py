@@ -12,8 +12,6 @@ from jaxtyping import Array, Float
 from jdistill.losses._checks import positive, same_shape
 from jdistill.typing import Number
 
-LEFT_OUT = "leaves_out"
-"""The attribute of a loss that takes a teacher's -inf for an item left out."""
 NO_CANDIDATE = -1e30  # below every score, and finite: a difference of -inf is NaN
 
 
@@ -124,10 +122,6 @@ def rrd(
     return jnp.sum(jnp.where(best > NO_CANDIDATE, left - best, 0.0), axis=-1)
 
 
-setattr(rd, LEFT_OUT, True)
-setattr(rrd, LEFT_OUT, True)
-
-
 def _scores(student_scores, teacher_scores, k):
     """Both in float32, and which items are candidates."""
     same_shape(student_scores, teacher_scores)
@@ -136,4 +130,5 @@ def _scores(student_scores, teacher_scores, k):
         raise ValueError(f"k must be from 1 to the number of items {items}, got {k}")
     candidate = teacher_scores > -jnp.inf
     theirs = jnp.where(candidate, teacher_scores.astype(jnp.float32), NO_CANDIDATE)
+    theirs = jnp.where(theirs == 0, 0.0, theirs)  # -0.0 would rank below 0.0
     return student_scores.astype(jnp.float32), theirs, candidate

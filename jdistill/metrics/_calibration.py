@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jdistill.counting import ratio, weighted_mean
 from jdistill.losses import cross_entropy
-from jdistill.metrics._examples import keep, ratio, weighted_mean, weights_of
+from jdistill.metrics._labelled import labelled
 from jdistill.typing import Metric
 
 
@@ -21,9 +22,10 @@ def nll() -> Metric:
         A metric, 0 or more.
 
     Example:
-        >>> from jdistill.typing import Outputs
+        >>> from jdistill.typing import Outputs, View
         >>> metric, logits = nll(), jnp.zeros((1, 2))
-        >>> sums = metric.sums(Outputs(logits), None, {"label": jnp.array([1])})
+        >>> views = {"student": View(Outputs(logits))}
+        >>> sums = metric.sums(views, {"label": jnp.array([1])})
         >>> float(metric.finish(sums)).__round__(4)
         0.6931
     """
@@ -44,9 +46,10 @@ def perplexity() -> Metric:
         tasks, Journal of the Acoustical Society of America, 1977.
 
     Example:
-        >>> from jdistill.typing import Outputs
+        >>> from jdistill.typing import Outputs, View
         >>> metric, logits = perplexity(), jnp.zeros((1, 2))
-        >>> sums = metric.sums(Outputs(logits), None, {"label": jnp.array([1])})
+        >>> views = {"student": View(Outputs(logits))}
+        >>> sums = metric.sums(views, {"label": jnp.array([1])})
         >>> float(metric.finish(sums)).__round__(4)
         2.0
     """
@@ -82,21 +85,21 @@ def ece(*, num_bins: int = 15) -> Metric:
         (arXiv:1706.04599).
 
     Example:
-        >>> from jdistill.typing import Outputs
+        >>> from jdistill.typing import Outputs, View
         >>> metric, logits = ece(), jnp.log(jnp.array([[0.75, 0.25], [0.75, 0.25]]))
-        >>> sums = metric.sums(Outputs(logits), None, {"label": jnp.array([0, 1])})
+        >>> views = {"student": View(Outputs(logits))}
+        >>> sums = metric.sums(views, {"label": jnp.array([0, 1])})
         >>> float(metric.finish(sums)).__round__(4)
         0.25
     """
     if num_bins < 1:
         raise ValueError(f"num_bins must be 1 or more, got {num_bins}")
 
-    def sums(student, teacher, batch):
-        weights = weights_of(batch)
-        logits = keep(student.logits, weights)
+    def sums(views, batch):
+        logits, labels, weights = labelled(views, batch)
         q = jax.nn.softmax(logits.astype(jnp.float32))
         confidence = jnp.max(q, axis=-1)
-        right = jnp.argmax(logits, axis=-1) == jnp.asarray(batch["label"])
+        right = jnp.argmax(logits, axis=-1) == labels
         index = jnp.ceil(confidence * num_bins).astype(jnp.int32) - 1
         index, none = jnp.clip(index, 0, num_bins - 1), jnp.zeros(num_bins)
         return Bins(
@@ -112,7 +115,6 @@ def ece(*, num_bins: int = 15) -> Metric:
     return Metric(sums, finish)
 
 
-def _surprise(student, teacher, batch):
-    weights = weights_of(batch)
-    logits = keep(student.logits, weights)
-    return weighted_mean(cross_entropy(logits, jnp.asarray(batch["label"])), weights)
+def _surprise(views, batch):
+    logits, labels, weights = labelled(views, batch)
+    return weighted_mean(cross_entropy(logits, labels), weights)

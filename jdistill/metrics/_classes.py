@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
-from jdistill.metrics._examples import keep, weights_of
+from jdistill.metrics._labelled import labelled
 from jdistill.typing import Metric
 
 AVERAGES = ("macro", "micro", "per_class")
@@ -30,15 +30,16 @@ def confusion() -> Metric:
         A metric, `[classes, classes]`, rows are labels and columns predictions.
 
     Example:
-        >>> from jdistill.typing import Outputs
+        >>> from jdistill.typing import Outputs, View
         >>> metric, logits = confusion(), jnp.array([[0.0, 1.0], [0.0, 1.0]])
-        >>> metric.sums(Outputs(logits), None, {"label": jnp.array([1, 0])}).tolist()
+        >>> views = {"student": View(Outputs(logits))}
+        >>> metric.sums(views, {"label": jnp.array([1, 0])}).tolist()
         [[0.0, 1.0], [0.0, 1.0]]
     """
 
-    def sums(student, teacher, batch):
-        labels, predictions, weights, classes = _pairs(student, batch)
-        table = jnp.zeros((classes, classes), jnp.float32)
+    def sums(views, batch):
+        labels, predictions, weights, none = _pairs(views, batch)
+        table = jnp.zeros((len(none), len(none)), jnp.float32) + none[0]
         return table.at[labels, predictions].add(weights)
 
     return Metric(sums, lambda table: table)
@@ -63,9 +64,10 @@ def precision(*, average: str = "macro") -> Metric:
         ValueError: `average` is another word.
 
     Example:
-        >>> from jdistill.typing import Outputs
+        >>> from jdistill.typing import Outputs, View
         >>> metric, logits = precision(), jnp.array([[0.0, 1.0], [0.0, 1.0]])
-        >>> sums = metric.sums(Outputs(logits), None, {"label": jnp.array([1, 0])})
+        >>> views = {"student": View(Outputs(logits))}
+        >>> sums = metric.sums(views, {"label": jnp.array([1, 0])})
         >>> float(metric.finish(sums))
         0.25
     """
@@ -91,9 +93,10 @@ def recall(*, average: str = "macro") -> Metric:
         ValueError: `average` is another word.
 
     Example:
-        >>> from jdistill.typing import Outputs
+        >>> from jdistill.typing import Outputs, View
         >>> metric, logits = recall(), jnp.array([[0.0, 1.0], [0.0, 1.0]])
-        >>> sums = metric.sums(Outputs(logits), None, {"label": jnp.array([1, 0])})
+        >>> views = {"student": View(Outputs(logits))}
+        >>> sums = metric.sums(views, {"label": jnp.array([1, 0])})
         >>> float(metric.finish(sums))
         0.5
     """
@@ -119,9 +122,10 @@ def f1(*, average: str = "macro") -> Metric:
         ValueError: `average` is another word.
 
     Example:
-        >>> from jdistill.typing import Outputs
+        >>> from jdistill.typing import Outputs, View
         >>> metric, logits = f1(), jnp.array([[0.0, 1.0], [0.0, 1.0]])
-        >>> sums = metric.sums(Outputs(logits), None, {"label": jnp.array([1, 0])})
+        >>> views = {"student": View(Outputs(logits))}
+        >>> sums = metric.sums(views, {"label": jnp.array([1, 0])})
         >>> float(metric.finish(sums)).__round__(4)
         0.3333
     """
@@ -139,15 +143,14 @@ def _rate(average: str, parts: Callable[[Counts], tuple[Any, Any]]) -> Metric:
         each = _divide(above, below)
         if average == "per_class":
             return each
-        there = (counts.predicted + counts.actual) > 0
+        there = (counts.predicted + counts.actual) != 0
         return _divide(jnp.sum(jnp.where(there, each, 0)), jnp.sum(there))
 
     return Metric(_counts, finish)
 
 
-def _counts(student, teacher, batch):
-    labels, predictions, weights, classes = _pairs(student, batch)
-    none = jnp.zeros(classes, jnp.float32)
+def _counts(views, batch):
+    labels, predictions, weights, none = _pairs(views, batch)
     return Counts(
         right=none.at[labels].add(weights * (labels == predictions)),
         predicted=none.at[predictions].add(weights),
@@ -155,12 +158,13 @@ def _counts(student, teacher, batch):
     )
 
 
-def _pairs(student, batch):
-    weights = weights_of(batch)
-    logits = keep(student.logits, weights)
-    labels = keep(batch["label"], weights)
-    return labels, jnp.argmax(logits, axis=-1), weights, logits.shape[-1]
+def _pairs(views, batch):
+    """Labels, predictions, weights, and 0 for each class, NaN if a weight is."""
+    logits, labels, weights = labelled(views, batch)
+    none = jnp.zeros(logits.shape[-1], jnp.float32) + 0 * jnp.sum(weights)
+    return labels, jnp.argmax(logits, axis=-1), weights, none
 
 
 def _divide(above, below):
-    return jnp.where(below > 0, above / jnp.where(below > 0, below, 1), 0.0)
+    # what is NaN stays NaN
+    return jnp.where(below != 0, above / jnp.where(below != 0, below, 1), 0.0)

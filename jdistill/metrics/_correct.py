@@ -5,7 +5,8 @@ import functools
 import jax
 import jax.numpy as jnp
 
-from jdistill.metrics._examples import keep, ratio, weighted_mean, weights_of
+from jdistill.counting import ratio, weighted_mean
+from jdistill.metrics._labelled import labelled
 from jdistill.typing import Metric
 
 
@@ -19,9 +20,10 @@ def accuracy() -> Metric:
         A metric, 0 to 1; 0 for no examples.
 
     Example:
-        >>> from jdistill.typing import Outputs
+        >>> from jdistill.typing import Outputs, View
         >>> metric, logits = accuracy(), jnp.array([[0.0, 1.0], [0.0, 1.0]])
-        >>> sums = metric.sums(Outputs(logits), None, {"label": jnp.array([1, 0])})
+        >>> views = {"student": View(Outputs(logits))}
+        >>> sums = metric.sums(views, {"label": jnp.array([1, 0])})
         >>> float(metric.finish(sums))
         0.5
     """
@@ -46,20 +48,21 @@ def top_k(*, k: int = 5) -> Metric:
         ValueError: k is below 1.
 
     Example:
-        >>> from jdistill.typing import Outputs
+        >>> from jdistill.typing import Outputs, View
         >>> metric, logits = top_k(k=2), jnp.array([[0.0, 1.0, 2.0]])
-        >>> sums = metric.sums(Outputs(logits), None, {"label": jnp.array([1])})
+        >>> views = {"student": View(Outputs(logits))}
+        >>> sums = metric.sums(views, {"label": jnp.array([1])})
         >>> float(metric.finish(sums))
         1.0
     """
     if k < 1:
         raise ValueError(f"k must be 1 or more, got {k}")
 
-    def sums(student, teacher, batch):
-        weights = weights_of(batch)
-        logits = keep(student.logits, weights)
+    def sums(views, batch):
+        logits, labels, weights = labelled(views, batch)
+        logits = jnp.where(logits == 0, 0, logits)  # -0.0 would rank below 0.0
         _, first = jax.lax.top_k(logits, min(k, logits.shape[-1]))
-        right = jnp.any(first == jnp.asarray(batch["label"])[..., None], axis=-1)
+        right = jnp.any(first == labels[..., None], axis=-1)
         return weighted_mean(right, weights)
 
     return Metric(sums, ratio)

@@ -4,15 +4,10 @@ import functools
 
 import jax.numpy as jnp
 
+from jdistill.counting import keep, ratio, weighted_mean, weights_of
 from jdistill.losses import kl
-from jdistill.metrics._examples import (
-    keep,
-    ratio,
-    teacher_logits,
-    weighted_mean,
-    weights_of,
-)
 from jdistill.typing import Metric
+from jdistill.views import TEACHER, logits_of
 
 
 @functools.cache
@@ -29,14 +24,15 @@ def agreement() -> Metric:
         (arXiv:2106.05945).
 
     Example:
-        >>> from jdistill.typing import Outputs
-        >>> metric, same = agreement(), Outputs(jnp.array([[0.0, 1.0]]))
-        >>> float(metric.finish(metric.sums(same, same, {"id": jnp.array([7])})))
+        >>> from jdistill.typing import Outputs, View
+        >>> metric, same = agreement(), View(Outputs(jnp.array([[0.0, 1.0]])))
+        >>> views = {"student": same, "teacher": same}
+        >>> float(metric.finish(metric.sums(views, {"id": jnp.array([7])})))
         1.0
     """
 
-    def sums(student, teacher, batch):
-        student, teacher, weights = _both(student, teacher, batch)
+    def sums(views, batch):
+        student, teacher, weights = _both(views, batch)
         same = jnp.argmax(student, axis=-1) == jnp.argmax(teacher, axis=-1)
         return weighted_mean(same, weights)
 
@@ -57,20 +53,21 @@ def kl_to_teacher() -> Metric:
         (arXiv:2106.05945).
 
     Example:
-        >>> from jdistill.typing import Outputs
-        >>> metric, same = kl_to_teacher(), Outputs(jnp.array([[0.0, 1.0]]))
-        >>> float(metric.finish(metric.sums(same, same, {"id": jnp.array([7])})))
+        >>> from jdistill.typing import Outputs, View
+        >>> metric, same = kl_to_teacher(), View(Outputs(jnp.array([[0.0, 1.0]])))
+        >>> views = {"student": same, "teacher": same}
+        >>> float(metric.finish(metric.sums(views, {"id": jnp.array([7])})))
         0.0
     """
 
-    def sums(student, teacher, batch):
-        student, teacher, weights = _both(student, teacher, batch)
+    def sums(views, batch):
+        student, teacher, weights = _both(views, batch)
         return weighted_mean(kl(student, teacher), weights)
 
     return Metric(sums, ratio)
 
 
-def _both(student, teacher, batch):
+def _both(views, batch):
     weights = weights_of(batch)
-    theirs = keep(teacher_logits(teacher, batch), weights)
-    return keep(student.logits, weights), theirs, weights
+    ours, theirs = logits_of(views), logits_of(views, TEACHER)
+    return keep(ours, weights), keep(theirs, weights), weights

@@ -2,6 +2,7 @@
 
 from jdistill.models._encoder import encoder_classifier as encoder_classifier
 from jdistill.models._function import from_function as from_function
+from jdistill.models._head import offer_head as offer_head
 from jdistill.models._int8 import execute_int8 as execute_int8
 from jdistill.models._int8 import observe_int8 as observe_int8
 from jdistill.models._int8 import simulate_int8 as simulate_int8
@@ -28,6 +29,7 @@ __all__ = [
     "mlp",
     "ngram_classifier",
     "observe_int8",
+    "offer_head",
     "resnet",
     "simulate_int8",
     "tap",

@@ -1,14 +1,14 @@
 """The weighted sum of terms, as sums and counts that add over batches and devices."""
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from jdistill.metrics._examples import weighted_mean
-from jdistill.typing import Aux, Objective, Term, value_at
+from jdistill.counting import weighted_mean
+from jdistill.typing import Aux, Needs, Objective, Term, value_at
 
 
 def combine(**terms: Term) -> Objective:
@@ -40,9 +40,9 @@ def combine(**terms: Term) -> Objective:
     """
     _check_terms(terms)
 
-    def init(key, student, teacher, batch):
+    def init(key, views, batch):
         return {
-            name: _named(name, term.init)(_key(key, name), student, teacher, batch)
+            name: _named(name, term.init)(_key(key, name), views, batch)
             if term.init
             else Aux()
             for name, term in terms.items()
@@ -51,22 +51,13 @@ def combine(**terms: Term) -> Objective:
     def count(batch):
         return {name: _total(term.count(batch)) for name, term in terms.items()}
 
-    def compute(
-        student, teacher, batch, *, params, applied, aux, step, key, counts=None
-    ):
+    def compute(views, batch, *, aux, step, key, counts=None):
         metrics, loss = {}, jnp.zeros((), jnp.float32)
         own = count(batch)
         counts = own if counts is None else counts
         for name, term in terms.items():
             values = _named(name, term.values)(
-                student,
-                teacher,
-                batch,
-                params=params,
-                applied=applied,
-                aux=aux.get(name, Aux()),
-                step=step,
-                key=_key(key, name),
+                views, batch, aux=aux.get(name, Aux()), step=step, key=_key(key, name)
             )
             metrics[name] = _named(name, weighted_mean)(values, term.count(batch))
             mean = metrics[name][0] / _or_one(counts[name])
@@ -74,15 +65,25 @@ def combine(**terms: Term) -> Objective:
         share = sum(own.values()) / _or_one(sum(counts.values()))
         return loss, metrics | {"loss": (loss, share)}
 
-    def update(aux, student, teacher, batch, *, step):
+    def update(aux, views, batch, *, step):
         return {
-            name: term.update(aux[name], student, teacher, batch, step=step)
+            name: term.update(aux[name], views, batch, step=step)
             if term.update
             else aux.get(name, Aux())
             for name, term in terms.items()
         }
 
-    return Objective(init, count, compute, update)
+    remembers = _needs(term for term in terms.values() if term.update)
+    return Objective(init, count, compute, update, _needs(terms.values()), remembers)
+
+
+def _needs(terms: Iterable[Term]) -> Needs:
+    needs: frozenset[tuple[str, str]] = frozenset()
+    for term in terms:
+        if term.needs is None:
+            return None
+        needs |= term.needs
+    return needs
 
 
 def _check_terms(terms: Mapping[str, Any]) -> None:

@@ -1,63 +1,61 @@
-"""Which taps a loss of features reads, on which side, and through which projection."""
+"""A source behind a learned projection."""
 
-import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
 
-from jdistill.metrics._examples import keep
-from jdistill.typing import Array, Key, Outputs, Projection, Tree
+from jdistill.counting import weights_of
+from jdistill.objective._sources import Context, Source, taps
+from jdistill.typing import Key, Projection, Tree
+from jdistill.views import STUDENT, TEACHER
 
-SIDES = ("student", "teacher")
+SIDES = (STUDENT, TEACHER)
+Side = str | Sequence[str]
 
 
 class Connected(NamedTuple):
-    """Taps of one side and what they go through; made by `connect`."""
+    """What goes through a projection before a loss compares it; made by `connect`."""
 
-    taps: str | tuple[str, ...]
+    source: Source | Side
     projection: Projection
     of: str | None = None
+    like: Source | None = None
     fixed: Tree | None = None
 
 
-Source = str | Sequence[str] | Connected
-
-
-class Read(NamedTuple):
-    """One argument of a loss: the side it is read from, its taps, what they become."""
-
-    side: str
-    taps: str | tuple[str, ...]
-    projection: Projection | None
-    fixed: Tree | None
+Argument = Source | Connected
+"""What `term` takes for an argument of a loss."""
 
 
 def connect(
-    taps: str | Sequence[str],
+    source: Source | Side,
     projection: Projection,
     *,
     of: str | None = None,
+    like: Source | None = None,
     fixed: Tree | None = None,
 ) -> Connected:
-    """Taps that go through a learned projection before a loss compares them.
+    """What goes through a learned projection before a loss compares it.
 
     What the projection learns belongs to the term: it is trained, sharded and
     checkpointed with the run (`State.aux`), never pruned, quantised or exported.
 
     Args:
-        taps: the name of a tap, or several, which the projection gets as a tuple.
-        projection: one of `projections`; by default as wide as the other side.
-        of: 'student' or 'teacher', whose taps these are; by default those of the
-            argument that this is given for. A paraphraser is trained with both
-            arguments of the teacher.
+        source: what is projected; for `on_features` also the name of a tap, or several
+            names, which the projection gets as a tuple.
+        projection: one of `projections`; by default as wide as the other argument.
+        of: the network whose taps the names are; by default that of the argument which
+            this is given for. A paraphraser is trained with both arguments of the
+            teacher.
+        like: what the projection's sizes come from; by default the other of the first
+            two arguments, before its own projection.
         fixed: what the projection learned in an earlier stage; it is not trained on.
 
     Returns:
-        An argument of `on_features`.
+        An argument of `term` or `on_features`.
 
     Raises:
-        ValueError: `of` is another word.
         TypeError: what should be a projection is none.
 
     Example:
@@ -70,90 +68,90 @@ def connect(
     """
     if not hasattr(projection, "init"):
         raise TypeError(f"{projection!r} is no projection: call it, as in linear()")
-    if of is not None and of not in SIDES:
-        raise ValueError(f"of must be one of {SIDES}, got {of!r}")
-    taps = taps if isinstance(taps, str) else tuple(taps)
-    return Connected(taps, projection, of, fixed)
+    if not isinstance(source, Source):
+        source = source if isinstance(source, str) else tuple(source)
+    return Connected(source, projection, of, like, fixed)
 
 
-def reads(student: Source, teacher: Source) -> dict[str, Read]:
-    """The two arguments of a loss, by name.
-
-    Example:
-        >>> reads('a', ['b', 'c'])['teacher'].taps
-        ('b', 'c')
-    """
-    return {"student": _read("student", student), "teacher": _read("teacher", teacher)}
-
-
-def _read(side: str, source: Source) -> Read:
-    if isinstance(source, Connected):
-        return Read(source.of or side, source.taps, source.projection, source.fixed)
-    taps = source if isinstance(source, str) else tuple(source)
-    return Read(side, taps, None, None)
-
-
-def raw(
-    both: Mapping[str, Read], student: Outputs, teacher: Outputs | None, weights: Array
-) -> dict[str, Any]:
-    """The taps of both arguments as the networks yield them, padding replaced by 0.
+def on_side(argument: Argument | Side, network: str) -> Argument:
+    """An argument of which names are taps of a network.
 
     Raises:
-        ValueError: a network has no such tap, or there is no teacher.
+        TypeError: it is neither names nor a source.
+
+    Example:
+        >>> sorted(on_side('a', 'teacher').needs)
+        [('teacher', 'features/a')]
     """
-    outputs = {"student": student, "teacher": teacher}
-    return {
-        name: jax.tree.map(
-            lambda tap, side=read.side: keep(_tap(side, outputs[side], tap), weights),
-            read.taps,
+    if isinstance(argument, Connected):
+        source = argument.source
+        if not isinstance(source, Source):
+            source = taps(argument.of or network, source)
+        return argument._replace(source=source)
+    if isinstance(argument, Source):
+        return argument
+    if not isinstance(argument, str | Sequence):
+        raise TypeError(
+            f"the {network}'s side is a {type(argument).__name__}: give the name of a "
+            "tap, several names, a source such as logits({network!r}), or connect(...)"
         )
-        for name, read in both.items()
-    }
+    return taps(network, argument)
 
 
-def projected(
-    both: Mapping[str, Read],
-    taps: Mapping[str, Any],
-    params: Mapping[str, Tree],
-    *,
-    mask: Array | None,
-    key: Key | None,
-) -> tuple[Any, Any]:
-    """What the loss gets: each argument through its projection, where it has one."""
-    found = []
-    for number, (name, read) in enumerate(both.items()):
-        value = taps[name]
-        if read.projection is not None:
-            own = None if key is None else jax.random.fold_in(key, number)
-            value = read.projection.apply(
-                params[name], value, taps[_other(name)], mask=mask, key=own
-            )
-        found.append(value)
-    return found[0], found[1]
+def bound(arguments: Sequence[Argument]) -> list[Source]:
+    """Sources, each projected one with the sizes of another argument.
+
+    Raises:
+        ValueError: a projection does not know what its sizes come from.
+
+    Example:
+        >>> len(bound([taps('student', 'a'), taps('teacher', 'b')]))
+        2
+    """
+    plain = [_unprojected(argument) for argument in arguments]
+    return [
+        _bound(argument, plain, number) if isinstance(argument, Connected) else argument
+        for number, argument in enumerate(arguments)
+    ]
 
 
-def begin(both: Mapping[str, Read], taps: Mapping[str, Any], key: Key):
-    """What the projections start with: what is trained, and what is fixed."""
-    trained, fixed = {}, {}
-    for number, (name, read) in enumerate(both.items()):
-        if read.fixed is not None:
-            fixed[name] = read.fixed
-        elif read.projection is not None:
-            own = jax.random.fold_in(key, number)
-            trained[name] = read.projection.init(own, taps[name], taps[_other(name)])
-    return trained, fixed
+def _unprojected(argument: Argument) -> Source:
+    source = argument.source if isinstance(argument, Connected) else argument
+    if not isinstance(source, Source):
+        raise TypeError(
+            f"{source!r} is no source: give one such as taps('student', {source!r})"
+        )
+    return source
 
 
-def _other(name: str) -> str:
-    return SIDES[1 - SIDES.index(name)]
+def _bound(argument: Connected, plain: list[Source], number: int) -> Source:
+    if argument.like is None and (len(plain) < 2 or number > 1):
+        raise ValueError("connect needs like= here: what its sizes come from")
+    like = plain[1 - number] if argument.like is None else argument.like
+    return _projected(plain[number], argument.projection, like, argument.fixed, number)
 
 
-def _tap(side: str, outputs: Outputs | None, name: str) -> Any:
-    if outputs is None:
-        raise ValueError(f"no {side}: the term reads its tap {name!r}")
-    if name not in outputs.features:
-        taps = sorted(outputs.features)
-        close = difflib.get_close_matches(name, taps, n=3, cutoff=0.5)
-        hint = f"did you mean {close}? " if close else ""
-        raise ValueError(f"the {side} has no tap {name!r}; {hint}there are {taps}")
-    return outputs.features[name]
+def _projected(
+    source: Source, projection: Projection, like: Source, fixed: Any, number: int
+) -> Source:
+    def raw(context: Context):
+        return source.read(context, ()), like.read(context, ())
+
+    def own(key: Key | None):
+        return None if key is None else jax.random.fold_in(key, number)
+
+    def read(context, learned):
+        batch = context.batch
+        mask = weights_of(batch, per="example") if "mask" in batch else None
+        key = own(context.key)
+        return projection.apply(learned, *raw(context), mask=mask, key=key)
+
+    def init(key, context):
+        return projection.init(own(key), *raw(context))
+
+    return source._replace(
+        read=read,
+        needs=source.needs | like.needs,
+        init=None if fixed is not None else init,
+        fixed=fixed,
+    )

@@ -2,7 +2,7 @@
 
 from jdistill import losses
 from jdistill.objective._combine import combine
-from jdistill.objective._terms import on_labels, on_logits
+from jdistill.objective._presets import on_labels, on_logits
 from jdistill.typing import Number, Objective, Schedule, value_at
 
 
@@ -26,12 +26,12 @@ def hinton(
 
     Example:
         >>> import jax.numpy as jnp
-        >>> from jdistill.typing import Outputs
+        >>> from jdistill.typing import Outputs, View
         >>> logits = jnp.array([[0.0, 3.0]])
-        >>> batch = {"label": jnp.array([1]), "teacher_logits": logits}
+        >>> views = dict.fromkeys(["student", "teacher"], View(Outputs(logits)))
         >>> objective = hinton(temperature=4.0, alpha=0.9)
-        >>> loss, metrics = objective.compute(Outputs(logits), None, batch, params={},
-        ...     applied={}, aux={}, step=0, key=None)
+        >>> loss, metrics = objective.compute(views, {"label": jnp.array([1])},
+        ...     aux={}, step=0, key=None)
         >>> float(loss).__round__(5), sorted(metrics)
         (0.00486, ['ce', 'kd', 'loss'])
     """
@@ -61,11 +61,11 @@ def distillation(
 
     Example:
         >>> import jax.numpy as jnp
-        >>> from jdistill.typing import Outputs
+        >>> from jdistill.typing import Outputs, View
         >>> logits = jnp.array([[0.0, 0.0]])
-        >>> batch = {"label": jnp.array([1]), "teacher_logits": logits}
-        >>> loss, _ = distillation(lam=0.5).compute(Outputs(logits), None, batch,
-        ...     params={}, applied={}, aux={}, step=0, key=None)
+        >>> views = dict.fromkeys(["student", "teacher"], View(Outputs(logits)))
+        >>> loss, _ = distillation(lam=0.5).compute(views, {"label": jnp.array([1])},
+        ...     aux={}, step=0, key=None)
         >>> float(loss).__round__(4)  # one and a half times log 2
         1.0397
     """

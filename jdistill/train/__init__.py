@@ -2,6 +2,7 @@
 
 from jdistill.train._checkpoint import Checkpoints as Checkpoints
 from jdistill.train._checkpoint import checkpoints as checkpoints
+from jdistill.train._follow import follow_mean as follow_mean
 from jdistill.train._learner import learner as learner
 from jdistill.train._loop import run as run
 from jdistill.train._mesh import data_mesh as data_mesh
@@ -13,6 +14,7 @@ __all__ = [
     "Checkpoints",
     "checkpoints",
     "data_mesh",
+    "follow_mean",
     "lane",
     "learner",
     "run",

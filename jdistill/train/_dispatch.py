@@ -48,7 +48,8 @@ def window_of(learner, split, state, frozen, order, periods: list[int]) -> int:
         found = ops.list(learner.step, state, batch, frozen)
         if any(op.kind == "conv_general_dilated" for op in found):
             return 1
-    most = max(1, WINDOW_BYTES // max(1, tree.num_bytes(batch)))
+    taught = jax.eval_shape(learner.teach, batch, frozen)  # held for a whole window
+    most = max(1, WINDOW_BYTES // max(1, tree.num_bytes(taught)))
     common = math.gcd(*periods) or WINDOW_STEPS
     most = min(most, common, WINDOW_STEPS)
     even = max(n for n in range(1, most + 1) if common % n == 0)

@@ -6,21 +6,30 @@ from typing import Any
 import jax.numpy as jnp
 
 from jdistill import tree
-from jdistill.train._gradient import Forward, Gradient, Recipe, accumulate, step_key
+from jdistill.train._gradient import (
+    Forward,
+    Gradient,
+    Networks,
+    Recipe,
+    accumulate,
+    step_key,
+)
 from jdistill.typing import Batch, State, Tree
 
 
-def explain(recipe: Recipe, state: State, batch: Batch, move: Callable) -> str:
+def explain(
+    recipe: Recipe, state: State, batch: Batch, networks: Networks, move: Callable
+) -> str:
     """What is not finite first: an input, a term, a gradient, or what `move` makes."""
     recipe = recipe._replace(axis_name=None)
     applied = recipe.compression.apply(state.params, state.learned, state.compression)
     key = step_key(recipe, state)
-    grads, forward = accumulate(recipe, state, applied, batch, key)
+    grads, forward = accumulate(recipe, state, applied, batch, networks, key)
     return (
         _examples(batch)
         or _terms(applied, forward, grads)
         or _first_bad("the gradient of parameter", grads.applied)
-        or _moved(move(recipe, state, batch, grads, forward))
+        or _moved(move(recipe, state, batch, networks, grads, forward))
         or "the state is not finite"
     )
 

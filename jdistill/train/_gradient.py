@@ -1,37 +1,61 @@
 """The gradient of one step at the applied parameters, in one part or several."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from jdistill import compress
+from jdistill import views as seen
 from jdistill.typing import (
     Batch,
     Compression,
+    Follower,
+    Frozen,
     Key,
     Model,
     Objective,
     Outputs,
     State,
     Tree,
+    View,
 )
+from jdistill.views import STUDENT
 
 
 class Recipe(NamedTuple):
     model: Model
     objective: Objective
     optimiser: compress.Optimiser
-    teacher: Model | None
+    others: Mapping[str, Model | Follower]
     compression: Compression
     axis_name: str | None
     micro_batches: int
 
 
-def teacher_outputs(batch: Batch) -> Outputs | None:
-    if "teacher_logits" not in batch:
-        return None
-    return Outputs(batch["teacher_logits"], batch.get("teacher_features", {}))
+Networks = dict[str, tuple[Model | None, Frozen | None]]
+"""Networks other than the student, each with its variables where they are given."""
+
+
+def networks_of(
+    recipe: Recipe, frozen: Mapping[str, Frozen], followers: Mapping[str, Tree] | None
+) -> Networks:
+    """The networks that are not trained; followers only where their state is given."""
+    found: Networks = {}
+    for name, other in recipe.others.items():
+        if isinstance(other, Model):
+            found[name] = other, frozen.get(name)
+        elif followers is not None:
+            model = recipe.model if other.model is None else other.model
+            found[name] = model, other.variables(followers[name])
+    return found
+
+
+def student_view(recipe: Recipe, outputs: Outputs, applied: Tree, raw: Tree) -> View:
+    needs, head = recipe.objective.needs, recipe.model.head
+    needed = needs is None or (STUDENT, "head") in needs
+    return View(outputs, applied, raw, head(applied) if head and needed else None)
 
 
 def trained_of(aux: Any) -> dict[str, Tree]:
@@ -91,9 +115,11 @@ def step_key(recipe: Recipe, state: State) -> Key:
 
 
 class Forward(NamedTuple):
+    """What a forward pass leaves; `kept` are the outputs that memories read."""
+
     metrics: Any
     model_state: Any
-    student: Outputs
+    kept: Any
 
 
 class Gradient(NamedTuple):
@@ -103,26 +129,35 @@ class Gradient(NamedTuple):
 
 
 def _gradient(
-    recipe: Recipe, state: State, applied: Tree, batch: Batch, counts: Any, key: Key
+    recipe: Recipe,
+    state: State,
+    applied: Tree,
+    batch: Batch,
+    networks: Networks,
+    counts: Any,
+    key: Key,
 ) -> tuple[Gradient, Forward]:
     model_key, loss_key = jax.random.split(key)
+    objective = recipe.objective
+    batch = seen.join(batch, networks, objective.needs)
+    views = seen.views_of(networks, batch.get("outputs", {}), objective.needs)
 
     def loss(applied, trained, params):
-        student, model_state = recipe.model.apply(
+        outputs, model_state = recipe.model.apply(
             applied, state.model_state, batch, train=True, key=model_key
         )
-        value, metrics = recipe.objective.compute(
-            student,
-            teacher_outputs(batch),
+        student = student_view(recipe, outputs, applied, params)
+        value, metrics = objective.compute(
+            {**views, STUDENT: student},
             batch,
-            params=params,
-            applied=applied,
             aux=with_trained(state.aux, trained),
             step=state.step,
             key=loss_key,
             counts=counts,
         )
-        return value, Forward(metrics, model_state, student)
+        known = {**batch.get("outputs", {}), STUDENT: outputs}
+        kept = {n: seen.pick(x, n, objective.remembers) for n, x in known.items()}
+        return value, Forward(metrics, model_state, kept)
 
     grads, forward = jax.grad(loss, argnums=(0, 1, 2), has_aux=True)(
         applied, trained_of(state.aux), state.params
@@ -130,7 +165,14 @@ def _gradient(
     return Gradient(*grads), forward
 
 
-def accumulate(recipe: Recipe, state: State, applied: Tree, batch: Batch, key: Key):
+def accumulate(
+    recipe: Recipe,
+    state: State,
+    applied: Tree,
+    batch: Batch,
+    networks: Networks,
+    key: Key,
+):
     """The gradient of the whole batch, its metrics, and the model state after it."""
     parts = recipe.micro_batches
     trained = varying(recipe, trained_of(state.aux))
@@ -141,36 +183,43 @@ def accumulate(recipe: Recipe, state: State, applied: Tree, batch: Batch, key: K
     )
     applied = varying(recipe, applied)
     if parts == 1:
-        counts = psum(recipe, recipe.objective.count(batch))
-        return _gradient(recipe, state, applied, batch, counts, key)
+        counts = psum(recipe, _counts(recipe, batch, networks))
+        return _gradient(recipe, state, applied, batch, networks, counts, key)
     size = jax.tree.leaves(batch)[0].shape[0]
     if size % parts:
         raise ValueError(f"micro_batches={parts} does not divide a batch of {size}")
     stacked = jax.tree.map(lambda x: x.reshape(parts, -1, *x.shape[1:]), batch)
     # Of the parts, because a penalty counts once in each of them.
-    each = jax.vmap(recipe.objective.count)(stacked)
+    each = jax.vmap(lambda micro: _counts(recipe, micro, networks))(stacked)
     counts = psum(recipe, jax.tree.map(lambda x: jnp.sum(x, axis=0), each))
+
+    def one(model_state, micro, key):
+        now = state._replace(model_state=model_state)
+        return _gradient(recipe, now, applied, micro, networks, counts, key)
 
     def part(carry, inputs):
         model_state, sums = carry
-        micro, key = inputs
-        grads, forward = _gradient(
-            recipe, state._replace(model_state=model_state), applied, micro, counts, key
-        )
+        grads, forward = one(model_state, *inputs)
         sums = jax.tree.map(jnp.add, sums, (grads, forward.metrics))
-        return (forward.model_state, sums), forward.student
+        return (forward.model_state, sums), forward.kept
 
     first = jax.tree.map(lambda x: x[0], stacked)
-    shapes = jax.eval_shape(
-        lambda: _gradient(recipe, state, applied, first, counts, key)
-    )
+    shapes = jax.eval_shape(lambda: one(state.model_state, first, key))
     zeros = jax.tree.map(
         lambda x: jnp.zeros(x.shape, x.dtype), (shapes[0], shapes[1].metrics)
     )
     zeros = varying(recipe, zeros)
     keys = jax.random.split(key, parts)
-    (model_state, (grads, metrics)), student = jax.lax.scan(
+    (model_state, (grads, metrics)), kept = jax.lax.scan(
         part, (state.model_state, zeros), (stacked, keys)
     )
-    student = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), student)
-    return grads, Forward(metrics, model_state, student)
+    kept = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), kept)
+    return grads, Forward(metrics, model_state, kept)
+
+
+def _counts(recipe: Recipe, batch: Batch, networks: Networks) -> Any:
+    """What the terms count; outputs that are not there yet count by their shapes."""
+    needs = recipe.objective.needs
+    shapes = jax.eval_shape(lambda: seen.join(batch, networks, needs))
+    counted = {**batch, "outputs": shapes.get("outputs", {})}
+    return recipe.objective.count(counted)

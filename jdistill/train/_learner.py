@@ -1,21 +1,26 @@
 """One training recipe as pure functions: teach, forward, gradient, compress, move."""
 
+from collections.abc import Mapping
+
 import jax
 import jax.numpy as jnp
 import optax
 
 from jdistill import compress, ops
+from jdistill import views as seen
 from jdistill.train._explain import explain
 from jdistill.train._gradient import (
     Forward,
     Gradient,
+    Networks,
     Recipe,
     accumulate,
     gather,
+    networks_of,
     pmean,
     psum,
     step_key,
-    teacher_outputs,
+    student_view,
     trained_of,
     with_trained,
 )
@@ -23,6 +28,7 @@ from jdistill.typing import (
     Array,
     Batch,
     Compression,
+    Follower,
     Frozen,
     Key,
     Learner,
@@ -31,6 +37,10 @@ from jdistill.typing import (
     State,
     Tree,
 )
+from jdistill.views import STUDENT, TEACHER
+
+Variables = Frozen | Mapping[str, Frozen] | None
+"""Of networks that are not trained, by name; one `Frozen` is the teacher's."""
 
 
 def learner(
@@ -39,6 +49,7 @@ def learner(
     tx: optax.GradientTransformation,
     *,
     teacher: Model | None = None,
+    others: Mapping[str, Model | Follower] | None = None,
     compression: Compression | None = None,
     axis_name: str | None = None,
     micro_batches: int = 1,
@@ -60,8 +71,12 @@ def learner(
         objective: made by `objective.combine`.
         tx: any optax optimiser. It sees the parameters; where the compression or the
             terms train something too, `{'params': ..., 'learned': ...}`.
-        teacher: a model whose outputs the objective compares with; its variables are
-            the `frozen` of every step, never closed over.
+        teacher: a model whose outputs the objective compares with, the short form of
+            `others={'teacher': model}`; its variables are the `frozen` of every step,
+            never closed over. Only what the terms read of it is computed, and nothing
+            of that which the batch holds already (`data.cached`).
+        others: networks that the terms read, by name: models with `frozen` variables,
+            and followers such as `follow_mean`, whose variables are part of the state.
         compression: what the model's parameters go through before it sees them.
         axis_name: the axis of `jax.pmap` or `jax.shard_map` over which the batch is
             split; None where there is one program (`jax.jit`, on any mesh).
@@ -73,8 +88,9 @@ def learner(
         The recipe; `run` trains with it, or call its functions yourself.
 
     Raises:
-        ValueError: `micro_batches` is below 1; on the first step: a batch that it does
-            not divide, classes of teacher and student that differ.
+        ValueError: `micro_batches` is below 1, or a network has two models or a name
+            that is taken; on the first step: a batch that it does not divide, classes
+            of teacher and student that differ, a network that is not there.
 
     Example:
         >>> from jdistill import losses, models, objective
@@ -94,20 +110,21 @@ def learner(
         model=model,
         objective=objective,
         optimiser=compress.optimise(_with_aux(compression), tx),
-        teacher=teacher,
+        others=_others(teacher, others),
         compression=compression,
         axis_name=axis_name,
         micro_batches=micro_batches,
     )
 
-    def teach(batch: Batch, frozen: Frozen | None = None) -> Batch:
-        return _teach(recipe, batch, frozen)
+    def teach(batch: Batch, frozen: Variables = None) -> Batch:
+        networks = networks_of(recipe, seen.by_name(frozen), None)
+        return seen.join(batch, networks, recipe.objective.needs)
 
     def init(key, batch, frozen=None, *, start: Frozen | None = None) -> State:
-        return _init(recipe, key, teach(batch, frozen), start)
+        return _init(recipe, key, batch, seen.by_name(frozen), start)
 
     def step(state, batch, frozen=None):
-        return _step(recipe, state, teach(batch, frozen))
+        return _step(recipe, state, batch, seen.by_name(frozen))
 
     def finish(state: State) -> Frozen:
         applied = recipe.compression.apply(
@@ -119,41 +136,63 @@ def learner(
         return recipe.compression.encode(state.params, state.learned, state.compression)
 
     def explained(state, batch, frozen=None) -> str:
-        return explain(recipe, state, teach(batch, frozen), _move)
+        networks = networks_of(recipe, seen.by_name(frozen), state.followers)
+        return explain(recipe, state, teach(batch, frozen), networks, _move)
 
     return Learner(init, teach, step, finish, encode, explained)
 
 
-def _teach(recipe: Recipe, batch: Batch, frozen: Frozen | None) -> Batch:
-    if recipe.teacher is None or "teacher_logits" in batch:
-        return batch
-    if frozen is None:
-        raise ValueError("this learner has a teacher: pass its variables as frozen=")
-    outputs, _ = recipe.teacher.apply(frozen.params, frozen.state, batch, train=False)
-    joined = {"teacher_logits": outputs.logits}
-    if outputs.features:
-        joined["teacher_features"] = dict(outputs.features)
-    return {**batch, **jax.lax.stop_gradient(joined)}
+def _others(
+    teacher: Model | None, others: Mapping[str, Model | Follower] | None
+) -> dict[str, Model | Follower]:
+    found = dict(others or {})
+    if STUDENT in found:
+        raise ValueError("others: 'student' is the model that learns: another name")
+    if teacher is not None and TEACHER in found:
+        raise ValueError("others has a 'teacher' beside teacher=: give one of them")
+    for name, other in found.items():
+        if not isinstance(other, Model | Follower):
+            raise TypeError(
+                f"others[{name!r}] is neither a Model nor a Follower but a "
+                f"{type(other).__name__}"
+            )
+    return found if teacher is None else {TEACHER: teacher, **found}
 
 
-def _init(recipe: Recipe, key: Key, batch: Batch, start: Frozen | None) -> State:
+def _init(
+    recipe: Recipe,
+    key: Key,
+    batch: Batch,
+    frozen: Mapping[str, Frozen],
+    start: Frozen | None,
+) -> State:
     model, compression = recipe.model, recipe.compression
     model_key, compression_key, aux_key, key = jax.random.split(key, 4)
     params, model_state = model.init(model_key, batch) if start is None else start
     products = None
     if compression.kinds:
 
-        def logits(params, batch):
-            return model.apply(params, model_state, batch, train=False)[0].logits
+        def forward(params, batch):
+            found = model.apply(params, model_state, batch, train=False)[0]
+            return found if found.logits is None else found.logits
 
-        products = ops.weights(logits, params, batch)
+        products = ops.weights(forward, params, batch)
     learned, state = compression.init(params, key=compression_key, products=products)
     params, learned, state = compression.update(
         params, learned, state, step=jnp.int32(0), key=compression_key
     )
+    followers = {
+        name: other.init(Frozen(params, model_state))
+        for name, other in recipe.others.items()
+        if isinstance(other, Follower)
+    }
     applied = compression.apply(params, learned, state)
     outputs, _ = model.apply(applied, model_state, batch, train=False)
-    aux = recipe.objective.init(aux_key, outputs, teacher_outputs(batch), batch)
+    networks = networks_of(recipe, frozen, followers)
+    batch = seen.join(batch, networks, recipe.objective.needs)
+    views = seen.views_of(networks, batch.get("outputs", {}), recipe.objective.needs)
+    views[STUDENT] = student_view(recipe, outputs, applied, params)
+    aux = recipe.objective.init(aux_key, views, batch)
     return State(
         step=jnp.int32(0),
         params=params,
@@ -162,18 +201,20 @@ def _init(recipe: Recipe, key: Key, batch: Batch, start: Frozen | None) -> State
         opt_state=recipe.optimiser.init(params, (learned, trained_of(aux))),
         compression=state,
         aux=aux,
+        followers=followers,
         key=key,
         bad=jnp.int32(-1),
     )
 
 
-def _step(recipe: Recipe, state: State, batch: Batch):
+def _step(recipe: Recipe, state: State, batch: Batch, frozen: Mapping[str, Frozen]):
     compression = recipe.compression
     key = step_key(recipe, state)
     applied = compression.apply(state.params, state.learned, state.compression)
-    grads, forward = accumulate(recipe, state, applied, batch, key)
+    networks = networks_of(recipe, frozen, state.followers)
+    grads, forward = accumulate(recipe, state, applied, batch, networks, key)
     grads, metrics = psum(recipe, (grads, forward.metrics))
-    moved = _move(recipe, state, batch, grads, forward)
+    moved = _move(recipe, state, batch, networks, grads, forward)
     # Also what moved, so that no step leaves a state behind that the next one rejects.
     moves = (moved.params, moved.learned, moved.model_state, trained_of(moved.aux))
     good = (state.bad < 0) & _all_finite((metrics["loss"][0], grads, moves))
@@ -185,7 +226,12 @@ def _step(recipe: Recipe, state: State, batch: Batch):
 
 
 def _move(
-    recipe: Recipe, state: State, batch: Batch, grads: Gradient, forward: Forward
+    recipe: Recipe,
+    state: State,
+    batch: Batch,
+    networks: Networks,
+    grads: Gradient,
+    forward: Forward,
 ) -> State:
     trained = trained_of(state.aux)
     still = jax.tree.map(jnp.zeros_like, state.learned)  # moved through `applied`
@@ -199,18 +245,24 @@ def _move(
         direct=(grads.raw, (still, grads.trained)),
         key=jax.random.fold_in(state.key, -1 - state.step),
     )
-    student, batch = gather(recipe, (forward.student, batch))
+    kept, batch = gather(recipe, (forward.kept, batch))
     # Memories keep what was compared: what the projections were, not what they become.
-    aux = recipe.objective.update(
-        state.aux, student, teacher_outputs(batch), batch, step=state.step
-    )
+    views = seen.views_of(networks, kept, recipe.objective.remembers)
+    aux = recipe.objective.update(state.aux, views, batch, step=state.step)
+    model_state = pmean(recipe, forward.model_state)
+    student = Frozen(params, model_state)
     return state._replace(
         params=params,
         learned=learned,
-        model_state=pmean(recipe, forward.model_state),
+        model_state=model_state,
         opt_state=opt_state,
         compression=compressed,
         aux=with_trained(aux, trained),
+        followers={
+            name: other.update(state.followers[name], student, step=state.step + 1)
+            for name, other in recipe.others.items()
+            if isinstance(other, Follower)
+        },
     )
 
 

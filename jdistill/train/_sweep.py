@@ -106,7 +106,7 @@ def lane(state: State, index: int) -> State:
         The state without the axis of lanes.
 
     Example:
-        >>> state = State(*[jnp.arange(3)] * 9)
+        >>> state = State(*[jnp.arange(3)] * len(State._fields))
         >>> lane(state, 1).params, lane(state, 1).step.shape
         (Array(1, dtype=int32), (3,))
     """

@@ -6,6 +6,7 @@ import pytest
 from experiments import ctc
 from jdistill import data, objective
 from jdistill.typing import Outputs
+from tests.seen import seen
 
 DIGITS = data.digits().valid
 
@@ -51,8 +52,7 @@ def test_ctc_is_minus_the_logarithm_of_all_alignments():
         "id": jnp.zeros(1, int),
     }
     goal = objective.combine(ctc=ctc.aligned())
-    options = dict(params={}, applied={}, aux={}, step=0, key=None)
-    found, _ = goal.compute(Outputs(logits), None, batch, **options)
+    found, _ = goal.compute(seen(Outputs(logits)), batch, aux={}, step=0, key=None)
     assert len(right) == 6
     np.testing.assert_allclose(found, wanted, rtol=1e-5)
 

@@ -6,6 +6,7 @@ import pytest
 from experiments.objectives import combined
 from jdistill import losses
 from jdistill.typing import Aux, Outputs
+from tests.seen import seen
 
 RANDOM = np.random.default_rng(0)
 S, T = (jnp.asarray(RANDOM.normal(size=(4, n)), jnp.float32) for n in (3, 5))
@@ -16,9 +17,9 @@ CE = {"on": "labels", "loss": "cross_entropy"}
 
 def compute(terms, learned=None, step=0):
     goal = combined(terms, learned)
-    aux = goal.init(jax.random.key(0), STUDENT, TEACHER, BATCH)
-    options = dict(params={"w": 2 * jnp.ones(3)}, applied={}, step=step, key=None)
-    return goal.compute(STUDENT, TEACHER, BATCH, aux=aux, **options)[0], aux
+    views = seen(STUDENT, TEACHER, raw={"w": 2 * jnp.ones(3)})
+    aux = goal.init(jax.random.key(0), views, BATCH)
+    return goal.compute(views, BATCH, aux=aux, step=step, key=None)[0], aux
 
 
 def test_terms_are_those_of_the_library_with_their_weights_and_numbers():

@@ -8,6 +8,7 @@ from configs import recommenders as config
 from experiments import recommend
 from jdistill import losses
 from jdistill.typing import Outputs
+from tests.seen import seen
 
 USERS, ITEMS = 30, 60
 
@@ -74,16 +75,20 @@ def test_a_ranking_among_unseen_items_does_not_see_the_others():
     random = np.random.default_rng(0)
     ours, theirs = (jnp.asarray(random.normal(size=(2, 8))) for _ in range(2))
     label = jnp.zeros((2, 8)).at[:, :3].set(1)
-    spec = {"on": "logits", "loss": "rrd", "k": 2, "per": "example"}
-    term = recommend.unseen(recommend.terms_of({"kd": spec})["kd"])
-    found = term.values(Outputs(ours), Outputs(theirs), {"label": label}, step=0)
+    spec = {"on": "logits", "loss": "rrd", "k": 2, "per": "example", "unseen": True}
+    goal = recommend._goal({"kd": spec})
+
+    def total(theirs):
+        views = seen(Outputs(ours), Outputs(theirs))
+        options = dict(aux={}, step=0, key=None)
+        return goal.compute(views, {"label": label}, **options)[1]["kd"][0]
+
+    found = total(theirs)
     hidden = jnp.where(label > 0, -jnp.inf, theirs)
-    np.testing.assert_allclose(found, losses.rrd(ours, hidden, k=2))
+    np.testing.assert_allclose(found, losses.rrd(ours, hidden, k=2).sum(), rtol=1e-6)
     alone = losses.rrd(ours[:, 3:], theirs[:, 3:], k=2)
-    np.testing.assert_allclose(found, alone, rtol=1e-6)
-    lifted = Outputs(theirs + 100 * label)
-    same = term.values(Outputs(ours), lifted, {"label": label}, step=0)
-    np.testing.assert_array_equal(same, found)
+    np.testing.assert_allclose(found, alone.sum(), rtol=1e-6)
+    np.testing.assert_array_equal(total(theirs + 100 * label), found)
 
 
 def test_every_method_runs_and_goes_on_from_where_it_was(archive, tmp_path):

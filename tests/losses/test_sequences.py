@@ -6,6 +6,7 @@ import pytest
 from jdistill import losses
 from jdistill.objective import combine, on_logits
 from jdistill.typing import Outputs
+from tests.seen import seen
 
 STUDENT, TEACHER = jnp.asarray(
     np.random.default_rng(0).normal(size=(2, 3, 6, 5)), jnp.float32
@@ -20,16 +21,8 @@ BATCH = {
 @pytest.mark.parametrize("loss", [losses.kl, losses.ctc_kl])
 def test_a_term_takes_the_mean_over_the_real_steps_blank_or_not(loss):
     objective = combine(kd=on_logits(loss))
-    found, metrics = objective.compute(
-        Outputs(STUDENT),
-        Outputs(TEACHER),
-        BATCH,
-        params={},
-        applied={},
-        aux={},
-        step=0,
-        key=None,
-    )
+    views = seen(Outputs(STUDENT), Outputs(TEACHER))
+    found, metrics = objective.compute(views, BATCH, aux={}, step=0, key=None)
     real = np.asarray(BATCH["token_mask"] * BATCH["mask"][:, None])
     values = np.asarray(loss(STUDENT, TEACHER))
     np.testing.assert_allclose(found, (values * real).sum() / 10, rtol=1e-5)

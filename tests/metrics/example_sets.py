@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jdistill.typing import Outputs
+from tests.seen import seen
 
 CLASSES, SIZE = 6, 50
 
@@ -41,6 +42,6 @@ def figure(metric, student, teacher, batch, *, size=16):
             None if x is None else Outputs(jnp.asarray(pad(x, np.nan)))
             for x in (student, teacher)
         ]
-        sums = metric.sums(*outputs, part)
+        sums = metric.sums(seen(*outputs), part)
         total = sums if total is None else jax.tree.map(jnp.add, total, sums)
     return np.asarray(metric.finish(total))

@@ -6,6 +6,7 @@ import sklearn.metrics
 from jdistill import metrics
 from jdistill.typing import Outputs
 from tests.metrics import example_sets
+from tests.seen import seen
 
 STUDENT, TEACHER, LABEL = example_sets.make()
 
@@ -39,7 +40,7 @@ def test_tokens_are_counted_where_labels_are_sequences():
 
 def test_no_examples_give_zero():
     batch = {"label": jnp.array([0]), "mask": jnp.array([0])}
-    sums = metrics.accuracy().sums(Outputs(jnp.ones((1, 2))), None, batch)
+    sums = metrics.accuracy().sums(seen(Outputs(jnp.ones((1, 2)))), batch)
     assert sums == (0, 0) and metrics.accuracy().finish(sums) == 0
 
 

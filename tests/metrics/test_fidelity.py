@@ -5,6 +5,7 @@ from jdistill import metrics
 from jdistill.typing import Outputs
 from tests.losses.members._logits import kl
 from tests.metrics import example_sets
+from tests.seen import seen
 
 STUDENT, TEACHER, LABEL = example_sets.make()
 
@@ -18,12 +19,6 @@ def test_agreement_and_divergence_equal_numpy_with_and_without_labels():
         np.testing.assert_allclose(found, kl(STUDENT, TEACHER).mean(), rtol=1e-5)
 
 
-def test_the_teachers_logits_may_come_with_the_batch():
-    batch = {"teacher_logits": TEACHER}
-    found = example_sets.figure(metrics.agreement(), STUDENT, None, batch)
-    assert found == example_sets.figure(metrics.agreement(), STUDENT, TEACHER, batch)
-
-
 def test_a_missing_teacher_is_refused():
-    with pytest.raises(ValueError, match="no teacher: give teacher="):
-        metrics.agreement().sums(Outputs(STUDENT), None, {"label": LABEL})
+    with pytest.raises(ValueError, match="no 'teacher' network is here"):
+        metrics.agreement().sums(seen(Outputs(STUDENT)), {"label": LABEL})

@@ -120,7 +120,10 @@ def test_the_rows_that_stay_are_those_that_were_compared():
         side: objective.connect("Dense_0", projections.embed(dim=2))
         for side in ("student", "teacher")
     }
-    term = objective.on_features(losses.crd, memory=bank(size=8), **sides)
+    term = objective.on_features(
+        losses.crd, memory=bank(size=8), ids=objective.entry("id"),
+        mask=objective.example_mask(), **sides,
+    )  # fmt: skip
     recipe = train.learner(
         student, objective.combine(crd=term), optax.sgd(0.5), teacher=teacher
     )

@@ -8,6 +8,7 @@ import pytest
 from jdistill import losses
 from jdistill.objective import combine, on_labels, on_logits, on_params
 from jdistill.typing import Aux, Outputs, Term
+from tests.seen import seen
 
 RANDOM = np.random.default_rng(0)
 CLASSES = 5
@@ -21,14 +22,19 @@ def data(size, *, steps=None):
     shape = (size,) if steps is None else (size, steps)
     batch = {
         "label": RANDOM.integers(CLASSES, size=shape),
-        "teacher_logits": RANDOM.normal(size=(*shape, CLASSES)).astype(np.float32),
+        "soft": RANDOM.normal(size=(*shape, CLASSES)).astype(np.float32),
     }
     return RANDOM.normal(size=(*shape, CLASSES)).astype(np.float32), batch
 
 
-def run(objective, logits, batch, **changes):
-    options = dict(params={}, applied={}, aux={}, step=0, key=None) | changes
-    return objective.compute(Outputs(jnp.asarray(logits)), None, batch, **options)
+def views(logits, batch, params=None):
+    teacher = Outputs(jnp.asarray(batch["soft"]))
+    return seen(Outputs(jnp.asarray(logits)), teacher, raw=params)
+
+
+def run(objective, logits, batch, params=None, **changes):
+    options = dict(aux={}, step=0, key=None) | changes
+    return objective.compute(views(logits, batch, params), batch, **options)
 
 
 def slope(objective, logits, batch, **changes):
@@ -41,7 +47,7 @@ def padded(logits, batch, junk):
     rubbish = np.full((2, *logits.shape[1:]), junk, np.float32)
     more = {
         "label": np.concatenate([batch["label"], np.full_like(batch["label"][:2], 99)]),
-        "teacher_logits": np.concatenate([batch["teacher_logits"], rubbish]),
+        "soft": np.concatenate([batch["soft"], rubbish]),
         "mask": np.array([1.0] * size + [0.0, 0.0], np.float32),
     }
     if logits.ndim == 3:
@@ -161,8 +167,8 @@ def test_compiled_equals_eager_with_traced_step_and_weight():
 def counter():
     """A term that keeps its own batches' number and its own key's draw."""
     return Term(
-        lambda student, teacher, batch, *, aux, key, **_: (
-            aux.memory + 0 * student.logits[:, 0]
+        lambda views, batch, *, aux, **_: (
+            aux.memory + 0 * views["student"].outputs.logits[:, 0]
         ),
         lambda batch: jnp.ones(len(batch["label"])),
         init=lambda key, *_: Aux(memory=jax.random.uniform(key)),
@@ -173,17 +179,17 @@ def counter():
 def test_each_term_starts_reads_and_updates_what_is_its_own():
     logits, batch = data(4)
     objective = combine(a=counter(), b=counter(), ce=TERMS["ce"])
-    aux = objective.init(jax.random.key(0), Outputs(logits), None, batch)
+    aux = objective.init(jax.random.key(0), views(logits, batch), batch)
     assert aux["a"].memory != aux["b"].memory and aux["ce"] == Aux()
     _, metrics = run(objective, logits, batch, aux=aux)
     np.testing.assert_allclose(metrics["b"][0], 4 * aux["b"].memory, rtol=1e-6)
-    later = objective.update(aux, Outputs(logits), None, batch, step=3)
+    later = objective.update(aux, views(logits, batch), batch, step=3)
     assert later["a"].memory == aux["a"].memory + 3 and later["ce"] == Aux()
 
 
 def test_a_terms_key_does_not_depend_on_the_other_terms():
     start = [
-        combine(**terms).init(jax.random.key(0), Outputs(0), None, {})["b"].memory
+        combine(**terms).init(jax.random.key(0), {}, {})["b"].memory
         for terms in ({"b": counter()}, {"a": counter(), "b": counter()})
     ]
     assert start[0] == start[1]

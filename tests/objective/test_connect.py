@@ -8,6 +8,7 @@ import pytest
 from jdistill import losses, projections
 from jdistill.objective import connect, on_features
 from jdistill.typing import Outputs
+from tests.seen import seen
 
 LINEAR = projections.linear()
 
@@ -17,12 +18,15 @@ def features(**shapes):
 
 
 def begin(term, student, teacher):
-    return term.init(jax.random.key(0), student, teacher, {"label": jnp.arange(4)})
+    views = seen(student, teacher)
+    return term.init(jax.random.key(0), views, {"label": jnp.arange(4)})
 
 
-def test_a_side_that_is_none_is_refused():
-    with pytest.raises(ValueError, match=r"of must be one of .*student.*'mine'"):
-        connect("s", LINEAR, of="mine")
+def test_a_network_that_is_not_there_is_named():
+    mine = connect("s", LINEAR, of="mine")
+    term = on_features(losses.fitnet, student=mine, teacher="t")
+    with pytest.raises(ValueError, match=r"no 'mine' network is here; there are"):
+        begin(term, features(s=(3,)), features(t=(5,)))
 
 
 def test_widths_come_from_the_other_argument_whichever_network_it_reads():
@@ -55,7 +59,7 @@ def test_shapes_that_differ_without_a_projection_are_both_named():
     term = on_features(inspect.unwrap(losses.fitnet), student="s", teacher="t")
     batch = {"label": jnp.arange(4)}
     with pytest.raises(ValueError, match=r"shape \(4, 3\), teacher \(4, 5\)"):
-        term.values(features(s=(3,)), features(t=(5,)), batch, step=0)
+        term.values(seen(features(s=(3,)), features(t=(5,))), batch, step=0)
 
 
 def test_two_sides_learn_weights_of_their_own():

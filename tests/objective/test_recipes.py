@@ -5,6 +5,7 @@ import pytest
 from jdistill.objective import distillation, hinton
 from jdistill.typing import Outputs
 from tests.losses.members import _labels, _logits
+from tests.seen import seen
 
 RANDOM = np.random.default_rng(0)
 STUDENT, TEACHER = RANDOM.normal(size=(2, 8, 5)).astype(np.float32)
@@ -13,9 +14,8 @@ HARD = _labels.cross_entropy(STUDENT, LABEL).mean()
 
 
 def loss(objective, step=0):
-    batch = {"label": LABEL, "teacher_logits": TEACHER}
-    options = dict(params={}, applied={}, aux={}, step=step, key=None)
-    return objective.compute(Outputs(jnp.asarray(STUDENT)), None, batch, **options)[0]
+    views = seen(Outputs(jnp.asarray(STUDENT)), Outputs(jnp.asarray(TEACHER)))
+    return objective.compute(views, {"label": LABEL}, aux={}, step=step, key=None)[0]
 
 
 @pytest.mark.parametrize("temperature", [1.0, 4.0])

@@ -6,11 +6,17 @@ import optax
 import pytest
 
 from jdistill import losses, models, objective, train
+from jdistill.typing import Outputs
 from tests.train.examples import SOFT, adam, batch, begin, frozen, net
 
 TEACHER = net(taps="Dense_0")
 RECIPE = adam(goal=SOFT, teacher=TEACHER, micro_batches=2)
 PLAIN = adam()
+
+
+def taught(logits, features=None):
+    """What a batch holds where the teacher's outputs are known."""
+    return {"outputs": {"teacher": Outputs(logits, features or {})}}
 
 
 def nan_at(x, *index):
@@ -27,13 +33,13 @@ def test_an_input_names_the_examples():
 @pytest.mark.parametrize("value", [jnp.nan, jnp.inf, -jnp.inf])
 def test_the_teachers_logits_name_the_example_and_stop_the_run(value):
     logits = jnp.zeros((8, 3)).at[5, 1].set(value)
-    found = {**batch(), "teacher_logits": logits, "id": batch()["id"] + 100}
+    found = {**batch(), **taught(logits), "id": batch()["id"] + 100}
     recipe = adam(goal=SOFT)
     state = recipe.init(jax.random.key(0), found)
     after, _ = jax.jit(recipe.step)(state, found)
     assert after.bad == 0
     said = recipe.explain(state, found)
-    assert said == "'teacher_logits' is not finite in examples [105]"
+    assert said == "'outputs/teacher/logits' is not finite in examples [105]"
 
 
 def test_at_most_five_examples_are_named():
@@ -50,16 +56,16 @@ def test_padding_is_never_the_culprit():
 def test_logits_of_the_teacher_name_the_examples():
     state = begin(RECIPE, frozen(TEACHER))
     logits = nan_at(jnp.zeros((8, 3)), 2, 0)
-    said = RECIPE.explain(state, {**batch(), "teacher_logits": logits})
-    assert said == "'teacher_logits' is not finite in examples [2]"
+    said = RECIPE.explain(state, {**batch(), **taught(logits)})
+    assert said == "'outputs/teacher/logits' is not finite in examples [2]"
 
 
 def test_features_of_the_teacher_are_named_by_their_path():
     state = begin(RECIPE, frozen(TEACHER))
     features = {"Dense_0": nan_at(jnp.zeros((8, 6)), 4)}
-    joined = {"teacher_logits": jnp.zeros((8, 3)), "teacher_features": features}
+    joined = taught(jnp.zeros((8, 3)), features)
     said = RECIPE.explain(state, {**batch(), **joined})
-    assert said == "'teacher_features/Dense_0' is not finite in examples [4]"
+    assert said == "'outputs/teacher/features/Dense_0' is not finite in examples [4]"
 
 
 def test_a_parameter_names_its_path_and_the_term_that_it_spoils():

@@ -9,6 +9,7 @@ from jax.sharding import Mesh, PartitionSpec
 
 from jdistill import compress, losses, models, objective, train
 from jdistill.typing import Aux, Term
+from jdistill.views import logits_of
 from tests.train.examples import CLASSES, SOFT, adam, batch, begin, close, frozen, net
 
 
@@ -80,14 +81,14 @@ def test_a_batch_that_the_parts_do_not_divide_is_refused():
 def remembering():
     """A bank of the last batch's logits in the order of the examples."""
 
-    def init(key, student, teacher, batch):
-        return Aux((), jnp.zeros_like(student.logits))
+    def init(key, views, batch):
+        return Aux((), jnp.zeros_like(logits_of(views)))
 
-    def update(aux, student, teacher, batch, *, step):
-        return aux._replace(memory=student.logits + batch["id"][:, None])
+    def update(aux, views, batch, *, step):
+        return aux._replace(memory=logits_of(views) + batch["id"][:, None])
 
-    def values(student, teacher, batch, *, aux, **_):
-        return jnp.sum(student.logits**2, axis=-1) + jnp.sum(aux.memory) * 0
+    def values(views, batch, *, aux, **_):
+        return jnp.sum(logits_of(views) ** 2, axis=-1) + jnp.sum(aux.memory) * 0
 
     return Term(values, lambda b: b["mask"], 0.1, init, update)
 

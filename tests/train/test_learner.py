@@ -9,6 +9,7 @@ import pytest
 
 from jdistill import compress, losses, models, objective, train, tree
 from jdistill.typing import Aux, Frozen, Term
+from jdistill.views import logits_of
 from tests.train.examples import (
     CLASSES,
     SOFT,
@@ -125,7 +126,8 @@ def test_outputs_joined_ahead_are_those_of_the_step():
     variables = frozen(teacher)
     state = begin(recipe, variables)
     joined = jax.jit(recipe.teach)(batch(), variables)
-    assert joined["teacher_features"]["Dense_0"].shape == (8, 7)
+    found = joined["outputs"]["teacher"]
+    assert found.logits.shape == (8, 3) and not found.features  # which no term reads
     step = jax.jit(recipe.step)
     assert close(step(state, batch(), variables), step(state, joined))
 
@@ -264,16 +266,16 @@ def test_what_is_finished_is_what_the_file_holds_bit_for_bit():
 
 
 def projecting():
-    def values(student, teacher, batch, *, aux, **_):
-        difference = student.logits @ aux.trained["p"] - batch["inputs"][:, :2]
+    def values(views, batch, *, aux, **_):
+        difference = logits_of(views) @ aux.trained["p"] - batch["inputs"][:, :2]
         return jnp.sum(difference**2, axis=-1)
 
-    def init(key, student, teacher, batch):
-        shape = (student.logits.shape[-1], 2)
+    def init(key, views, batch):
+        shape = (logits_of(views).shape[-1], 2)
         return Aux({"p": jax.random.normal(key, shape)}, jnp.zeros((), jnp.float32))
 
-    def update(aux, student, teacher, batch, *, step):
-        return aux._replace(memory=aux.memory + jnp.sum(student.logits) + step)
+    def update(aux, views, batch, *, step):
+        return aux._replace(memory=aux.memory + jnp.sum(logits_of(views)) + step)
 
     return Term(values, lambda batch: jnp.ones(len(batch["label"])), 1.0, init, update)
 

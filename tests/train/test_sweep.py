@@ -112,4 +112,4 @@ def test_values_that_are_not_lanes_are_refused(hyper):
 
 def test_the_teacher_is_asked_once_for_all_lanes():
     joined = THREE.teach(batch(), frozen(TEACHER))
-    assert joined["teacher_logits"].shape == (8, 3)
+    assert joined["outputs"]["teacher"].logits.shape == (8, 3)

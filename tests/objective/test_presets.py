@@ -1,11 +1,23 @@
+import inspect
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jdistill import losses
-from jdistill.objective import combine, on_features, on_labels, on_logits, on_params
+from jdistill.objective import (
+    combine,
+    example_mask,
+    labels,
+    on_features,
+    on_labels,
+    on_logits,
+    on_params,
+)
+from jdistill.objective._signature import names_of
 from jdistill.typing import Outputs
+from tests.seen import seen
 
 ZEROS, TEACHER = jnp.zeros((2, 3)), jnp.array([[0.0, 1.0, 2.0], [3.0, 0.0, 0.0]])
 BATCH = {"label": jnp.array([0, 1])}
@@ -15,21 +27,18 @@ def squared(student, teacher, *, scale=1.0):
     return scale * jnp.sum((student - teacher) ** 2, axis=-1)
 
 
-def run(term, student=None, teacher=None, batch=None, **changes):
+def run(term, student=None, teacher=None, batch=None, params=None, **changes):
     student = Outputs(ZEROS) if student is None else student
-    options = dict(params={}, applied={}, aux={}, step=0, key=None) | changes
+    options = dict(aux={}, step=0, key=None) | changes
     batch = BATCH if batch is None else batch
-    return combine(term=term).compute(student, teacher, batch, **options)
+    views = seen(student, teacher, raw=params)
+    return combine(term=term).compute(views, batch, **options)
 
 
-def test_the_teachers_logits_come_from_its_outputs_or_from_the_batch():
+def test_a_loss_of_logits_gets_those_of_both_networks():
     term = on_logits(losses.kl, temperature=2.0)
-    online, _ = run(term, teacher=Outputs(TEACHER))
-    cached, _ = run(term, batch=BATCH | {"teacher_logits": np.asarray(TEACHER)})
-    np.testing.assert_allclose(
-        online, losses.kl(ZEROS, TEACHER, temperature=2.0).mean()
-    )
-    assert online == cached
+    found, _ = run(term, teacher=Outputs(TEACHER))
+    np.testing.assert_allclose(found, losses.kl(ZEROS, TEACHER, temperature=2.0).mean())
 
 
 def test_the_loss_gets_the_student_first():
@@ -87,16 +96,19 @@ def test_a_penalty_acts_on_the_raw_parameters_it_selects():
         "b": {"kernel": jnp.array([[3.0]])},
     }
     term = on_params(losses.l1, where=".*kernel")
-    loss, metrics = run(term, params=params, applied={"a": jnp.zeros(3)})
+    loss, metrics = run(term, params=params)
     assert loss == 6 and metrics["term"] == (6, 1)
     with pytest.raises(ValueError, match=r"term 'term': where='.*' matches no"):
         run(on_params(losses.l1, where=".*kernels"), params=params)
 
 
 def test_a_missing_teacher_names_the_term():
-    with pytest.raises(ValueError, match="term 'term': no teacher: give teacher="):
+    with pytest.raises(
+        ValueError,
+        match=r"term 'term': no 'teacher' network is here; there are \['student'",
+    ):
         run(on_logits(losses.kl))
-    with pytest.raises(ValueError, match=r"term 'term': no teacher.*tap 'c'"):
+    with pytest.raises(ValueError, match=r"term 'term': no 'teacher' network is here"):
         student = Outputs(ZEROS, {"a": ZEROS})
         run(on_features(squared, student="a", teacher="c"), student)
 
@@ -143,9 +155,22 @@ def test_a_schedule_that_leaves_the_positive_numbers_stops_the_run():
 
 
 def test_a_number_that_the_loss_does_not_take_is_named_with_the_term():
-    term = on_logits(losses.kl, temprature=2.0)
-    with pytest.raises(TypeError, match=r"term 'term': .*'temprature'"):
-        run(term, teacher=Outputs(TEACHER))
+    with pytest.raises(TypeError, match=r"kl .*temprature'; did you mean 'temperature"):
+        on_logits(losses.kl, temprature=2.0)
+    with pytest.raises(TypeError, match=r"group_lasso takes no argument 'axes'"):
+        on_params(losses.group_lasso, where=".*", axes=0)
+
+
+def test_a_loss_that_lacks_an_argument_says_so_when_its_term_is_made():
+    with pytest.raises(TypeError, match="dkd needs labels=: a source or a number"):
+        on_logits(losses.dkd)
+    with pytest.raises(TypeError, match=r"a loss is a function .* got 'kl'"):
+        inspect.unwrap(names_of)("kl", 2, ())
+    with pytest.raises(
+        ValueError, match=r"cka relates the rows .*mask=example_mask\(\)"
+    ):
+        on_features(losses.cka, student="a", teacher="b")
+    assert on_features(losses.cka, student="a", teacher="b", mask=None).weight == 1
 
 
 BETWEEN_LOGITS = (
@@ -155,18 +180,21 @@ BETWEEN_LOGITS = (
     *("binary_kl", "ctc_kl", "ctc_kl_without_blank", "rd", "rrd"),
 )
 LEFT_OUT = ("rd", "rrd")
-NUMBERS = {"rd": {"k": 2}, "rrd": {"k": 2}}
+NUMBERS = {"rd": {"k": 2}, "rrd": {"k": 2}, "dist": {"mask": example_mask()}}
+NUMBERS |= {name: {"labels": labels()} for name in ("dkd", "nkd", "mft")}
 
 
 @pytest.mark.parametrize("name", BETWEEN_LOGITS)
 @pytest.mark.parametrize("value", [jnp.nan, jnp.inf, -jnp.inf])
 def test_a_teacher_that_is_not_finite_never_passes_for_a_number(name, value):
-    term = on_logits(getattr(losses, name), **NUMBERS.get(name, {}))
+    left_out = name in LEFT_OUT
+    more = NUMBERS.get(name, {})
+    term = on_logits(getattr(losses, name), left_out=left_out, **more)
     spoilt = jnp.ones((4, 5)).at[:, 0].set(2.0).at[2, 3].set(value)
     ours = jnp.arange(20.0).reshape(4, 5)
     batch = {"label": jnp.array([0, 1, 2, 3]), "mask": jnp.ones(4)}
     found, _ = run(term, Outputs(ours), Outputs(spoilt), batch)
-    left_out = name in LEFT_OUT and value == -jnp.inf
-    assert np.isfinite(found) if left_out else np.isnan(found)
+    fine = left_out and value == -jnp.inf
+    assert np.isfinite(found) if fine else np.isnan(found)
     padded = batch | {"mask": jnp.array([1.0, 1, 0, 1])}
     assert np.isfinite(run(term, Outputs(ours), Outputs(spoilt), padded)[0])

@@ -7,8 +7,17 @@ import optax
 import pytest
 
 from jdistill import models, projections, train, tree
-from jdistill.objective import combine, connect, on_features
+from jdistill.objective import (
+    combine,
+    connect,
+    entry,
+    example_mask,
+    labels,
+    on_features,
+    token_mask,
+)
 from jdistill.typing import Aux, Frozen, Memory, Outputs, Projection
+from tests.seen import seen
 
 RANDOM = np.random.default_rng(0)
 S, T = (jnp.asarray(RANDOM.normal(size=(4, n)), jnp.float32) for n in (3, 5))
@@ -41,9 +50,9 @@ newest = Memory(
 
 def compute(term, aux=None, batch=BATCH, student=STUDENT, key=None):
     goal = combine(term=term)
-    aux = goal.init(jax.random.key(0), student, TEACHER, batch) if aux is None else aux
-    options = dict(params={}, applied={}, aux=aux, step=0, key=key)
-    return goal.compute(student, TEACHER, batch, **options)[0], aux
+    views = seen(student, TEACHER)
+    aux = goal.init(jax.random.key(0), views, batch) if aux is None else aux
+    return goal.compute(views, batch, aux=aux, step=0, key=key)[0], aux
 
 
 def test_a_projection_makes_two_widths_comparable_and_is_trained():
@@ -69,7 +78,7 @@ def test_a_loss_of_one_array_says_so_where_it_gets_several():
     term = on_features(
         lambda s, t: jnp.zeros(s.shape), student=("s", "s2"), teacher="t"
     )
-    wanted = "term 'term': the loss takes one array of each side, got 2 of the student"
+    wanted = "term 'term': the loss takes one array for each argument, got .2, 1."
     with pytest.raises(ValueError, match=wanted):
         compute(term)
 
@@ -110,7 +119,7 @@ def test_a_memory_begins_before_the_first_step_and_follows_each():
     term = on_features(distance, student="s", teacher="t", memory=newest)
     found, aux = compute(term)
     assert found == 0
-    after = combine(term=term).update(aux, STUDENT, TEACHER, BATCH, step=0)
+    after = combine(term=term).update(aux, seen(STUDENT, TEACHER), BATCH, step=0)
     np.testing.assert_allclose(compute(term, after)[0], T.sum(-1).mean(), rtol=1e-6)
 
 
@@ -137,35 +146,38 @@ def test_padding_reaches_neither_projection_nor_loss():
     batch = {"id": jnp.arange(6), "mask": jnp.array([1, 1, 1, 1, 0, 0])}
 
     def loss(aux):
-        options = dict(params={}, applied={}, aux=aux, step=0, key=None)
-        return combine(term=term).compute(padded, theirs, batch, **options)[0]
+        views = seen(padded, theirs)
+        return combine(term=term).compute(views, batch, aux=aux, step=0, key=None)[0]
 
     np.testing.assert_allclose(loss(aux), found, rtol=1e-6)
     for leaf in jax.tree.leaves(jax.grad(loss)(aux)):
         assert np.all(np.isfinite(leaf))
 
 
-def test_a_loss_is_given_what_it_names():
-    seen = {}
+def test_a_loss_is_given_sources_and_numbers_by_name():
+    given = {}
 
     def greedy(student, teacher, *, labels, mask, ids, token_mask, scale):
-        seen.update(labels=labels, mask=mask, ids=ids, tokens=token_mask, scale=scale)
+        given.update(labels=labels, mask=mask, ids=ids, tokens=token_mask, scale=scale)
         return student[:, 0]
 
     batch = {**BATCH, "mask": jnp.array([1, 1, 1, 0])}
-    term = on_features(greedy, student="s", teacher="t", scale=lambda step: step + 2)
+    term = on_features(
+        greedy, student="s", teacher="t", scale=lambda step: step + 2,
+        labels=labels(), mask=example_mask(), ids=entry("id"), token_mask=token_mask(),
+    )  # fmt: skip
     compute(term, batch=batch)
-    assert seen["labels"].tolist() == [0, 1, 2, 0]  # that of padding is nobody's
-    assert seen["mask"].tolist() == [1, 1, 1, 0]
-    assert seen["ids"].tolist() == [10, 11, 12, 13]
-    assert seen["tokens"] is None and seen["scale"] == 2
+    assert given["labels"].tolist() == [0, 1, 2, 0]  # that of padding is nobody's
+    assert given["mask"].tolist() == [1, 1, 1, 0]
+    assert given["ids"].tolist() == [10, 11, 12, 13]
+    assert given["tokens"] is None and given["scale"] == 2
 
 
 def test_labels_that_are_not_there_are_asked_for_by_name():
     def loss(student, teacher, *, labels):
         return student[:, 0]
 
-    term = on_features(loss, student="s", teacher="t")
+    term = on_features(loss, student="s", teacher="t", labels=labels())
     with pytest.raises(ValueError, match=r"term 'term': no 'label' in the batch"):
         compute(term, batch={"id": jnp.arange(4)})
 

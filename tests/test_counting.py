@@ -3,8 +3,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jdistill.metrics import _examples
-from jdistill.objective import weighted_mean
+from jdistill import counting
+from jdistill.counting import weighted_mean
+from jdistill.typing import Outputs
 
 
 def test_values_of_weight_zero_reach_neither_the_sum_nor_its_gradient():
@@ -33,35 +34,35 @@ def test_shapes_that_differ_are_refused():
     with pytest.raises(ValueError, match=r"shape \(2, 2\) is counted .* shape \(2,\)"):
         weighted_mean(jnp.ones((2, 2)), jnp.ones(2))
     with pytest.raises(ValueError, match="say per='example' or per='token'"):
-        _examples.keep(jnp.ones((2, 5)), jnp.ones((2, 3)))
+        counting.keep(jnp.ones((2, 5)), jnp.ones((2, 3)))
 
 
 def test_tokens_weigh_the_product_of_both_masks():
     batch = {"label": np.zeros((2, 2), int), "mask": np.array([1, 0])}
-    assert _examples.weights_of(batch).tolist() == [[1, 1], [0, 0]]
+    assert counting.weights_of(batch).tolist() == [[1, 1], [0, 0]]
     batch["token_mask"] = np.array([[1, 0], [1, 1]])
-    assert _examples.weights_of(batch).tolist() == [[1, 0], [0, 0]]
-    assert _examples.weights_of(batch, per="example").tolist() == [1, 0]
+    assert counting.weights_of(batch).tolist() == [[1, 0], [0, 0]]
+    assert counting.weights_of(batch, per="example").tolist() == [1, 0]
 
 
 def test_without_labels_the_teachers_logits_say_what_counts():
     for shape, wanted in (((2, 7), (2,)), ((2, 3, 7), (2, 3))):
-        batch = {"teacher_logits": np.zeros(shape)}
-        assert _examples.weights_of(batch).shape == wanted
+        batch = {"id": np.arange(2), "outputs": {"teacher": Outputs(np.zeros(shape))}}
+        assert counting.weights_of(batch).shape == wanted
 
 
 def test_a_text_with_one_label_counts_examples():
     batch = {"label": np.zeros(2, int), "token_mask": np.ones((2, 9))}
-    assert _examples.weights_of(batch).shape == (2,)
-    assert _examples.weights_of(batch, per="token").shape == (2, 9)
+    assert counting.weights_of(batch).shape == (2,)
+    assert counting.weights_of(batch, per="token").shape == (2, 9)
 
 
 def test_tokens_that_cannot_be_counted_are_named():
     with pytest.raises(ValueError, match=r"to count tokens.*there are \['inputs'\]"):
-        _examples.weights_of({"inputs": np.zeros((2, 9))}, per="token")
+        counting.weights_of({"inputs": np.zeros((2, 9))}, per="token")
 
 
 def test_kept_arrays_keep_their_type():
     for kind in (jnp.bfloat16, jnp.int8, bool):
-        kept = _examples.keep(jnp.ones((2, 3), kind), jnp.array([1.0, 0.0]))
+        kept = counting.keep(jnp.ones((2, 3), kind), jnp.array([1.0, 0.0]))
         assert kept.dtype == kind and kept.sum() == 3

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Shaped
 
-from jdistill.typing import Batch, Outputs
+from jdistill.typing import Batch
 
 PER = (None, "example", "token")
 
@@ -24,7 +24,9 @@ def check_per(per: str | None) -> None:
         raise ValueError(f"per must be one of {PER}, got {per!r}")
 
 
-def weights_of(batch: Batch, *, per: str | None = None) -> Float[Array, "..."]:
+def weights_of(
+    batch: Batch, *, per: str | None = None, labelled: bool = False
+) -> Float[Array, "..."]:
     """The weight of each example `[batch]` or token `[batch, steps]`, 0 for padding.
 
     Examples weigh `mask`, tokens `mask * token_mask`; a mask that is not there is ones.
@@ -32,13 +34,16 @@ def weights_of(batch: Batch, *, per: str | None = None) -> Float[Array, "..."]:
     Args:
         batch: arrays by name.
         per: 'example', 'token', or None: tokens where the labels are a sequence, or
-            where there are no labels and the teacher's logits are.
+            where there are no labels and the logits of a network are.
+        labelled: whether only what has a label counts: times `label_mask`, which is
+            `[batch]` or of the shape of the labels.
 
     Returns:
         float32.
 
     Raises:
-        ValueError: `per` is another word, or the tokens' number is nowhere to be seen.
+        ValueError: `per` is another word, the tokens' number is nowhere to be seen, or
+            examples are counted by a mask of tokens.
 
     Example:
         >>> weights_of({"mask": jnp.array([1, 0]), "label": jnp.array([3, 0])})
@@ -46,30 +51,46 @@ def weights_of(batch: Batch, *, per: str | None = None) -> Float[Array, "..."]:
     """
     check_per(per)
     size = jax.tree.leaves(batch)[0].shape[0]
-    examples = jnp.asarray(batch.get("mask", jnp.ones(size)), jnp.float32)
-    if (per or _per(batch)) == "example":
-        return examples
-    shape = _token_shape(batch)
-    tokens = jnp.asarray(batch.get("token_mask", jnp.ones(shape)), jnp.float32)
-    return tokens * examples[:, None]
+    weights = jnp.asarray(batch.get("mask", jnp.ones(size)), jnp.float32)
+    if (per or _per(batch)) == "token":
+        shape = _token_shape(batch)
+        tokens = jnp.asarray(batch.get("token_mask", jnp.ones(shape)), jnp.float32)
+        weights = tokens * weights[:, None]
+    if labelled and "label_mask" in batch:
+        return weights * _has_label(batch["label_mask"], weights)
+    return weights
+
+
+def _has_label(mask, weights):
+    mask = jnp.asarray(mask, jnp.float32)
+    if mask.ndim > weights.ndim:
+        raise ValueError(
+            f"label_mask has shape {mask.shape} and weights shape {weights.shape}: "
+            "say per='token'"
+        )
+    return mask.reshape(mask.shape + (1,) * (weights.ndim - mask.ndim))
 
 
 def _per(batch):
     if "label" in batch:
         return "token" if batch["label"].ndim > 1 else "example"
-    if "teacher_logits" in batch:
-        return "token" if batch["teacher_logits"].ndim > 2 else "example"
-    return "example"
+    return "token" if any(x.ndim > 2 for x in _logits(batch)) else "example"
 
 
 def _token_shape(batch):
-    for name in ("token_mask", "label", "teacher_logits"):
-        if name in batch and batch[name].ndim > 1:
-            return batch[name].shape[:2]
+    found = [batch[name] for name in ("token_mask", "label") if name in batch]
+    wide = [x for x in found if x.ndim > 1] + [x for x in _logits(batch) if x.ndim > 2]
+    if wide:
+        return wide[0].shape[:2]
     raise ValueError(
-        "to count tokens a batch needs 'token_mask', labels [batch, steps] or "
-        f"'teacher_logits'; there are {sorted(batch)}"
+        "to count tokens a batch needs 'token_mask', labels [batch, steps] or logits "
+        f"[batch, steps, classes] in 'outputs'; there are {sorted(batch)}"
     )
+
+
+def _logits(batch):
+    outputs = batch.get("outputs", {}).values()
+    return [x.logits for x in outputs if x.logits is not None]
 
 
 def keep(array: Any, weights: Float[Array, "..."]) -> Array:
@@ -137,24 +158,7 @@ def ratio(sums: tuple[Any, Any]) -> Any:
         0.75
     """
     total, count = sums
-    return jnp.where(count > 0, total / jnp.where(count > 0, count, 1), 0.0)
-
-
-def teacher_logits(teacher: Outputs | None, batch: Batch) -> Any:
-    """The teacher's logits: of its outputs, or those that came with the batch.
-
-    Raises:
-        ValueError: neither is there.
-
-    Example:
-        >>> teacher_logits(None, {"teacher_logits": jnp.ones((1, 2))}).shape
-        (1, 2)
-    """
-    if teacher is not None:
-        return teacher.logits
-    if "teacher_logits" in batch:
-        return jnp.asarray(batch["teacher_logits"])
-    raise ValueError("no teacher: give teacher=, or 'teacher_logits' in the batch")
+    return jnp.where(count != 0, total / jnp.where(count != 0, count, 1), 0.0)
 
 
 def _uncountable(array, weights):
