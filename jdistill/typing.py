@@ -33,6 +33,9 @@ Batch = Mapping[str, Any]
   cached or computed ahead
 """
 
+Augment = Callable[[Batch, Key], Batch]
+"""Alters a batch: `augment(batch, key) -> batch`, inside the step."""
+
 Number = float | np.number | jax.Array
 """A hyperparameter: a number of Python or NumPy, or a traced scalar when a whole sweep
 trains in one program."""
@@ -352,12 +355,15 @@ class Split(NamedTuple):
     * `arrays`: the whole split where it fits in memory (the on-device path gathers
       from it), else None.
     * `classes`: the names of the labels, in order.
+    * `order(*, batch_size, seed)`: an order of its own, such as one with a share of
+      labelled examples in every batch; None for permutations.
     """
 
     size: int
     take: Callable[[Any], Batch]
     arrays: Batch | None
     classes: tuple[str, ...]
+    order: Callable[..., Any] | None = None
 
 
 class DataSet(NamedTuple):

@@ -1,5 +1,8 @@
 """Data sets by index, prepared alike for training and for prediction."""
 
+from jdistill.data._augment import augmentations as augmentations
+from jdistill.data._augment import mixup as mixup
+from jdistill.data._augment import shift as shift
 from jdistill.data._baseline import Baseline as Baseline
 from jdistill.data._baseline import tfidf_baseline as tfidf_baseline
 from jdistill.data._builders import tfds as tfds
@@ -12,6 +15,7 @@ from jdistill.data._cache import save_cache as save_cache
 from jdistill.data._digits import digits as digits
 from jdistill.data._eval_batches import EvalBatches as EvalBatches
 from jdistill.data._eval_batches import eval_batches as eval_batches
+from jdistill.data._mixed import mixed as mixed
 from jdistill.data._order import IndexBatches as IndexBatches
 from jdistill.data._order import index_batches as index_batches
 from jdistill.data._order import stream as stream
@@ -32,6 +36,7 @@ __all__ = [
     "Parts",
     "Texts",
     "Tokens",
+    "augmentations",
     "bpe",
     "cache",
     "cached",
@@ -42,7 +47,10 @@ __all__ = [
     "in_memory",
     "index_batches",
     "load_cache",
+    "mixed",
+    "mixup",
     "save_cache",
+    "shift",
     "stdlib_docs",
     "stdlib_texts",
     "stream",

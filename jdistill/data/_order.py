@@ -75,7 +75,7 @@ def index_batches(size: int, *, batch_size: int, seed: int) -> IndexBatches:
         offset = epochs.start * size
         return whole[first - offset : last - offset].reshape(-1, batch_size)
 
-    return _order(window, size, batch_size)
+    return order_of(window, size, batch_size)
 
 
 def stream(
@@ -136,7 +136,16 @@ class _Steps:
         return "IndexBatches"
 
 
-def _order(window, size, batch_size):
+def order_of(
+    window: Callable[[int, int], np.ndarray], size: int, batch_size: int
+) -> IndexBatches:
+    """The order whose steps are those of a function of the step.
+
+    Example:
+        >>> order_of(lambda a, b: np.zeros((b - a, 2), np.int32), 1, 2).dataset[3]
+        array([0, 0], dtype=int32)
+    """
+
     def shard(process_index: int, process_count: int) -> IndexBatches:
         if batch_size % process_count or not 0 <= process_index < process_count:
             raise ValueError(
@@ -145,7 +154,7 @@ def _order(window, size, batch_size):
             )
         share = batch_size // process_count
         part = slice(process_index * share, (process_index + 1) * share)
-        return _order(lambda a, b: window(a, b)[:, part], size, batch_size)
+        return order_of(lambda a, b: window(a, b)[:, part], size, batch_size)
 
     dataset = grain.MapDataset.source(_Steps(window))
     return IndexBatches(window, dataset, shard, size, batch_size)

@@ -10,6 +10,9 @@ from jdistill.losses._boundaries import activation_boundary as activation_bounda
 from jdistill.losses._boundaries import ofd as ofd
 from jdistill.losses._boundaries import ofd_margin as ofd_margin
 from jdistill.losses._crd import crd as crd
+from jdistill.losses._data_free import activation as activation
+from jdistill.losses._data_free import class_balance as class_balance
+from jdistill.losses._data_free import one_hot as one_hot
 from jdistill.losses._decoupled import dkd as dkd
 from jdistill.losses._decoupled import mft as mft
 from jdistill.losses._decoupled import nkd as nkd
@@ -60,6 +63,7 @@ from jdistill.losses._transformers import hidden_state as hidden_state
 from jdistill.losses._transformers import minilm as minilm
 
 __all__ = [
+    "activation",
     "activation_boundary",
     "attention_kl",
     "attention_scores",
@@ -67,6 +71,7 @@ __all__ = [
     "binary_cross_entropy",
     "binary_kl",
     "cka",
+    "class_balance",
     "correlation_congruence",
     "cosine",
     "crd",
@@ -98,6 +103,7 @@ __all__ = [
     "nkd",
     "nst",
     "ofd",
+    "one_hot",
     "pad_l2",
     "pkt",
     "rd",

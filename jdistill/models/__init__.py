@@ -2,10 +2,13 @@
 
 from jdistill.models._encoder import encoder_classifier as encoder_classifier
 from jdistill.models._function import from_function as from_function
+from jdistill.models._generated import generated as generated
 from jdistill.models._head import offer_head as offer_head
 from jdistill.models._int8 import execute_int8 as execute_int8
 from jdistill.models._int8 import observe_int8 as observe_int8
 from jdistill.models._int8 import simulate_int8 as simulate_int8
+from jdistill.models._layers import begin_with as begin_with
+from jdistill.models._layers import begin_with_stacked as begin_with_stacked
 from jdistill.models._lenet import lenet5 as lenet5
 from jdistill.models._lenet import lenet_300_100 as lenet_300_100
 from jdistill.models._linen import from_linen as from_linen
@@ -13,16 +16,20 @@ from jdistill.models._mlp import mlp as mlp
 from jdistill.models._ngrams import idf_gates as idf_gates
 from jdistill.models._ngrams import ngram_classifier as ngram_classifier
 from jdistill.models._nnx import from_nnx as from_nnx
+from jdistill.models._peers import peers as peers
 from jdistill.models._resnet import resnet as resnet
 from jdistill.models._taps import tap as tap
 from jdistill.models._vit import vit as vit
 
 __all__ = [
+    "begin_with",
+    "begin_with_stacked",
     "encoder_classifier",
     "execute_int8",
     "from_function",
     "from_linen",
     "from_nnx",
+    "generated",
     "idf_gates",
     "lenet5",
     "lenet_300_100",
@@ -30,6 +37,7 @@ __all__ = [
     "ngram_classifier",
     "observe_int8",
     "offer_head",
+    "peers",
     "resnet",
     "simulate_int8",
     "tap",

@@ -29,6 +29,7 @@ def offer_head(
             parameter.
 
     Example:
+        >>> import jax
         >>> from jdistill.models import mlp
         >>> net = offer_head(mlp(widths=(4,), classes=3, taps='Dense_0'),
         ...                  hidden='Dense_0', weight='Dense_1/kernel')

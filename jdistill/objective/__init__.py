@@ -29,6 +29,8 @@ from jdistill.objective._sources import hidden as hidden
 from jdistill.objective._sources import logits as logits
 from jdistill.objective._sources import taps as taps
 from jdistill.objective._sources import weight as weight
+from jdistill.objective._teachers import ensemble as ensemble
+from jdistill.objective._teachers import routed as routed
 from jdistill.objective._term import term as term
 
 __all__ = [
@@ -39,6 +41,7 @@ __all__ = [
     "computed",
     "connect",
     "distillation",
+    "ensemble",
     "entry",
     "example_mask",
     "head",
@@ -51,6 +54,7 @@ __all__ = [
     "on_logits",
     "on_params",
     "rerun",
+    "routed",
     "stopped",
     "taps",
     "term",

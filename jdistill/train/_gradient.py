@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jdistill import compress
 from jdistill import views as seen
 from jdistill.typing import (
+    Augment,
     Batch,
     Compression,
     Follower,
@@ -29,10 +30,13 @@ class Recipe(NamedTuple):
     objective: Objective
     optimiser: compress.Optimiser
     others: Mapping[str, Model | Follower]
+    augment: Augment | None
     compression: Compression
     axis_name: str | None
     micro_batches: int
 
+
+AUGMENT = 0x5EED  # apart from the keys that a step splits off
 
 Networks = dict[str, tuple[Model | None, Frozen | None]]
 """Networks other than the student, each with its variables where they are given."""
@@ -139,6 +143,7 @@ def _gradient(
 ) -> tuple[Gradient, Forward]:
     model_key, loss_key = jax.random.split(key)
     objective = recipe.objective
+    batch = augmented(recipe, batch, key)
     batch = seen.join(batch, networks, objective.needs)
     views = seen.views_of(networks, batch.get("outputs", {}), objective.needs)
 
@@ -223,3 +228,15 @@ def _counts(recipe: Recipe, batch: Batch, networks: Networks) -> Any:
     shapes = jax.eval_shape(lambda: seen.join(batch, networks, needs))
     counted = {**batch, "outputs": shapes.get("outputs", {})}
     return recipe.objective.count(counted)
+
+
+def augmented(recipe: Recipe, batch: Batch, key: Key) -> Batch:
+    """The batch as all networks of the step see it."""
+    if recipe.augment is None:
+        return batch
+    if batch.get("outputs"):
+        raise ValueError(
+            f"outputs of {sorted(batch['outputs'])} came with the batch, and augment= "
+            "alters what they were computed from: leave one of them out"
+        )
+    return recipe.augment(batch, jax.random.fold_in(key, AUGMENT))

@@ -26,6 +26,7 @@ from jdistill.train._gradient import (
 )
 from jdistill.typing import (
     Array,
+    Augment,
     Batch,
     Compression,
     Follower,
@@ -50,6 +51,7 @@ def learner(
     *,
     teacher: Model | None = None,
     others: Mapping[str, Model | Follower] | None = None,
+    augment: Augment | None = None,
     compression: Compression | None = None,
     axis_name: str | None = None,
     micro_batches: int = 1,
@@ -77,6 +79,9 @@ def learner(
             of that which the batch holds already (`data.cached`).
         others: networks that the terms read, by name: models with `frozen` variables,
             and followers such as `follow_mean`, whose variables are part of the state.
+        augment: alters each batch inside the step, such as `data.shift`; all networks
+            see the same altered batch, so nothing is computed ahead, and a batch that
+            brings outputs of its own is refused.
         compression: what the model's parameters go through before it sees them.
         axis_name: the axis of `jax.pmap` or `jax.shard_map` over which the batch is
             split; None where there is one program (`jax.jit`, on any mesh).
@@ -111,14 +116,14 @@ def learner(
         objective=objective,
         optimiser=compress.optimise(_with_aux(compression), tx),
         others=_others(teacher, others),
+        augment=augment,
         compression=compression,
         axis_name=axis_name,
         micro_batches=micro_batches,
     )
 
     def teach(batch: Batch, frozen: Variables = None) -> Batch:
-        networks = networks_of(recipe, seen.by_name(frozen), None)
-        return seen.join(batch, networks, recipe.objective.needs)
+        return _teach(recipe, batch, seen.by_name(frozen))
 
     def init(key, batch, frozen=None, *, start: Frozen | None = None) -> State:
         return _init(recipe, key, batch, seen.by_name(frozen), start)
@@ -140,6 +145,13 @@ def learner(
         return explain(recipe, state, teach(batch, frozen), networks, _move)
 
     return Learner(init, teach, step, finish, encode, explained)
+
+
+def _teach(recipe: Recipe, batch: Batch, frozen: Mapping[str, Frozen]) -> Batch:
+    if recipe.augment is not None:  # what is altered in the step cannot be known yet
+        return batch
+    networks = networks_of(recipe, frozen, None)
+    return seen.join(batch, networks, recipe.objective.needs)
 
 
 def _others(

@@ -88,7 +88,8 @@ def run(
     periods = [*every, *([] if save_every is None else [save_every])]
     _check_numbers(periods, steps_per_dispatch, batch_size, mesh)
     frozen, start = _mesh.onto((frozen, start), mesh)
-    order = data.index_batches(split.size, batch_size=batch_size, seed=seed)
+    order_of = split.order or functools.partial(data.index_batches, split.size)
+    order = order_of(batch_size=batch_size, seed=seed)
     state = _first_state(learner, split, order, key, frozen, start, mesh, rules)
     if checkpoints is not None and (found := checkpoints.restore(state)):
         at, state = found

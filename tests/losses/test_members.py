@@ -359,7 +359,10 @@ def test_a_temperature_may_be_traced_and_a_wrong_one_is_named(member):
 
 @family(lambda member: member.per_example)
 def test_shapes_that_do_not_fit_are_refused(member):
-    (first, second), context = arrays(member)
+    arguments, context = arrays(member)
+    if len(arguments) == 1:
+        pytest.skip("it has one argument")
+    first, second = arguments
     for rows in (slice(1), slice(3), None):
         wrong = rows_of(second, rows)
         with pytest.raises(REFUSED):

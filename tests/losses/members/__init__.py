@@ -6,6 +6,7 @@ values worked out by hand or by a second implementation, and what its family pro
 
 from tests.losses.members import (
     _binary,
+    _data_free,
     _decoupled,
     _divergences,
     _features,
@@ -23,6 +24,7 @@ from tests.losses.members._member import Member as Member
 
 MEMBERS = (
     _binary.MEMBERS
+    | _data_free.MEMBERS
     | _decoupled.MEMBERS
     | _divergences.MEMBERS
     | _features.MEMBERS

@@ -1,0 +1,122 @@
+"""Augmentations: functions of a batch and a key, applied inside the step.
+
+All networks of a step see the same altered batch, so that a teacher's soft labels are
+those of what the student sees.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from jdistill.typing import Augment, Batch, Key
+
+
+def shift(*, pixels: int) -> Augment:
+    """Images moved by up to so many pixels, 0 where nothing comes in.
+
+    Args:
+        pixels: in each of four directions, drawn for each example.
+
+    Returns:
+        A function of a batch with `inputs` `[batch, height, width, ...]` and a key.
+
+    Raises:
+        ValueError: `pixels` is below 1.
+
+    Example:
+        >>> batch = {'inputs': jnp.ones((2, 4, 4, 1))}
+        >>> shift(pixels=1)(batch, jax.random.key(0))['inputs'].shape
+        (2, 4, 4, 1)
+    """
+    if pixels < 1:
+        raise ValueError(f"pixels must be 1 or more, got {pixels}")
+
+    def augment(batch: Batch, key: Key) -> Batch:
+        images = batch["inputs"]
+        room = [(pixels, pixels)] * 2 + [(0, 0)] * (images.ndim - 3)
+        places = jax.random.randint(key, (len(images), 2), 0, 2 * pixels + 1)
+
+        def moved(image, place):
+            begin = (*place, *[0] * (image.ndim - 2))
+            return jax.lax.dynamic_slice(jnp.pad(image, room), begin, image.shape)
+
+        return {**batch, "inputs": jax.vmap(moved)(images, places)}
+
+    return augment
+
+
+def mixup(*, alpha: float) -> Augment:
+    r"""Each example mixed with another of its batch.
+
+    .. math:: x_i \leftarrow \lambda_i x_i + (1 - \lambda_i) x_{\pi(i)}, \quad
+        \lambda_i \sim Beta(\alpha, \alpha)
+
+    What is mixed has not one label: `label_mask` becomes 0, so terms of labels leave it
+    out and the teacher's soft labels of the mixture are what is learned. Padded
+    examples are mixed with nothing.
+
+    Args:
+        alpha: above 0; 1 draws evenly.
+
+    Returns:
+        A function of a batch with floating `inputs` and a key.
+
+    Raises:
+        ValueError: alpha is not above 0.
+
+    References:
+        Zhang, Cisse, Dauphin, Lopez-Paz, mixup: beyond empirical risk minimization,
+        ICLR 2018 (arXiv:1710.09412). Beyer et al., Knowledge distillation: a good
+        teacher is patient and consistent, CVPR 2022 (arXiv:2106.05237).
+
+    Example:
+        >>> batch = {'inputs': jnp.ones((2, 3))}
+        >>> mixup(alpha=1.0)(batch, jax.random.key(0))['inputs'].tolist()
+        [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
+    """
+    if not alpha > 0:
+        raise ValueError(f"alpha must be above 0, got {alpha}")
+
+    def augment(batch: Batch, key: Key) -> Batch:
+        x = batch["inputs"]
+        order_key, share_key = jax.random.split(key)
+        other = jax.random.permutation(order_key, len(x))
+        real = jnp.asarray(batch.get("mask", jnp.ones(len(x)))) != 0
+        share = jax.random.beta(share_key, alpha, alpha, (len(x),))
+        share = jnp.where(real & real[other], share, 1.0)
+        share = share.reshape(-1, *[1] * (x.ndim - 1)).astype(x.dtype)
+        # padding may be NaN, which no share of 0 takes out
+        theirs = jnp.where(real[other].reshape(share.shape), x[other], 0)
+        mixed = jnp.where(share == 1, x, share * x + (1 - share) * theirs)
+        return {**batch, "inputs": mixed, "label_mask": jnp.zeros(len(x))}
+
+    return augment
+
+
+def augmentations(**each: Augment) -> Augment:
+    """Several augmentations one after the other, each with a key of its own.
+
+    Args:
+        each: by name, in the order of their application.
+
+    Returns:
+        One function of a batch and a key.
+
+    Raises:
+        ValueError: there is none.
+
+    Example:
+        >>> both = augmentations(move=shift(pixels=1), mix=mixup(alpha=1.0))
+        >>> batch = {'inputs': jnp.ones((2, 4, 4))}
+        >>> both(batch, jax.random.key(0))['inputs'].shape
+        (2, 4, 4)
+    """
+    if not each:
+        raise ValueError("augmentations needs one, such as move=shift(pixels=2)")
+
+    def augment(batch: Batch, key: Key) -> Batch:
+        keys = jax.random.split(key, len(each))
+        for one, own in zip(each.values(), keys, strict=True):
+            batch = one(batch, own)
+        return batch
+
+    return augment

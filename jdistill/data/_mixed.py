@@ -1,0 +1,111 @@
+"""A labelled and an unlabelled split in every batch, at a given share."""
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from jdistill.data._order import IndexBatches, index_batches, order_of
+from jdistill.typing import Batch, Split
+
+
+def mixed(labelled: Split, unlabelled: Split, *, share: float) -> Split:
+    r"""A split whose batches hold labelled and unlabelled examples at a given share.
+
+    Examples of the second split have `label_mask` 0: terms that read labels leave them
+    out, all others count them. So a teacher's soft labels are learned on many examples
+    and the true ones on the few that have them. Of a batch of B examples
+    :math:`round(share \cdot B)` are labelled, evenly spread over it; each split is
+    visited in an order of its own, once an epoch of its own.
+
+    Args:
+        labelled: examples with labels; `id` is theirs.
+        unlabelled: examples whose labels, if they have any, are not used; their `id`
+            is moved past the labelled ones'.
+        share: of the labelled examples in a batch, above 0 and below 1.
+
+    Returns:
+        A split for `run`, of as many examples as both have.
+
+    Raises:
+        ValueError: the share is out of range, or the splits are not prepared alike; in
+            training, a batch too small to hold both.
+
+    References:
+        Beyer et al., Knowledge distillation: a good teacher is patient and consistent,
+        CVPR 2022 (arXiv:2106.05237), on data without labels.
+
+    Example:
+        >>> from jdistill import data
+        >>> few, many = data.digits().valid, data.digits().train
+        >>> both = mixed(few, many, share=0.25)
+        >>> rows = both.order(batch_size=8, seed=0).window(0, 1)[0]
+        >>> both.take(rows)['label_mask'].tolist()
+        [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
+    """
+    if not 0 < share < 1:
+        raise ValueError(f"share must be above 0 and below 1, got {share}")
+    first, total = labelled.size, labelled.size + unlabelled.size
+    _check_alike(labelled.take(np.arange(1)), unlabelled.take(np.arange(1)))
+
+    def take(indices: Any) -> Batch:
+        rows = np.asarray(indices)
+        has = rows < first
+        one = labelled.take(np.where(has, rows, 0))
+        two = _bare(unlabelled.take(np.where(has, 0, rows - first)), first)
+
+        def chosen(a, b):
+            return np.where(has.reshape(-1, *[1] * (a.ndim - 1)), a, b)
+
+        return jax.tree.map(chosen, _marked(one), two)
+
+    arrays = None
+    if labelled.arrays is not None and unlabelled.arrays is not None:
+        parts = _marked(labelled.arrays), _bare(unlabelled.arrays, first)
+        arrays = jax.tree.map(lambda *x: np.concatenate(x), *parts)
+
+    def order(*, batch_size: int, seed: int) -> IndexBatches:
+        return _interleaved(first, total, share, batch_size, seed)
+
+    return Split(total, take, arrays, labelled.classes, order)
+
+
+def _interleaved(first, total, share, batch_size, seed) -> IndexBatches:
+    few = round(share * batch_size)
+    if not 0 < few < batch_size:
+        raise ValueError(
+            f"a batch of {batch_size} at share {share} has {few} labelled examples: "
+            "both kinds must be in it"
+        )
+    ends = np.arange(1, batch_size + 1) * few // batch_size
+    has_label = np.diff(ends, prepend=0) > 0
+    one = index_batches(first, batch_size=few, seed=seed)
+    two = index_batches(total - first, batch_size=batch_size - few, seed=seed)
+
+    def window(start: int, stop: int) -> np.ndarray:
+        rows = np.empty((stop - start, batch_size), np.int32)
+        rows[:, has_label] = one.window(start, stop)
+        rows[:, ~has_label] = two.window(start, stop) + first
+        return rows
+
+    return order_of(window, total, batch_size)
+
+
+def _marked(batch: Batch) -> dict[str, Any]:
+    return {**batch, "label_mask": np.ones(len(batch["id"]), np.float32)}
+
+
+def _bare(batch: Batch, first: int) -> dict[str, Any]:
+    label = np.zeros_like(batch["label"])
+    none = np.zeros(len(batch["id"]), np.float32)
+    return {**batch, "label": label, "label_mask": none, "id": batch["id"] + first}
+
+
+def _check_alike(one: Batch, two: Batch) -> None:
+    def form(batch):
+        return jax.tree.map(lambda x: (x.dtype, x.shape[1:]), dict(batch))
+
+    if form(one) != form(two):
+        raise ValueError(
+            f"mixed splits must be prepared alike: {form(one)} against {form(two)}"
+        )
