@@ -308,7 +308,7 @@ MUTANTS = (
         "jdistill/train/_learner.py",
         "lambda new, old: jnp.where(good, new, old), moved, state",
         "lambda new, old: new, moved, state",
-        "tests/train/test_learner.py -k 'not_finite_changes'",
+        "tests/train/test_finite.py -k 'not_finite_changes'",
     ),
     Mutant(
         "penalties on the applied parameters",

@@ -9,6 +9,7 @@ import optax
 from jdistill import compress, ops
 from jdistill import views as seen
 from jdistill.train._explain import explain
+from jdistill.train._finite import all_finite
 from jdistill.train._gradient import (
     Forward,
     Gradient,
@@ -25,7 +26,6 @@ from jdistill.train._gradient import (
     with_trained,
 )
 from jdistill.typing import (
-    Array,
     Augment,
     Batch,
     Compression,
@@ -36,7 +36,6 @@ from jdistill.typing import (
     Model,
     Objective,
     State,
-    Tree,
 )
 from jdistill.views import STUDENT, TEACHER
 
@@ -229,7 +228,7 @@ def _step(recipe: Recipe, state: State, batch: Batch, frozen: Mapping[str, Froze
     moved = _move(recipe, state, batch, networks, grads, forward)
     # Also what moved, so that no step leaves a state behind that the next one rejects.
     moves = (moved.params, moved.learned, moved.model_state, trained_of(moved.aux))
-    good = (state.bad < 0) & _all_finite((metrics["loss"][0], grads, moves))
+    good = (state.bad < 0) & all_finite((metrics["loss"][0], grads, moves))
     kept = jax.tree.map(lambda new, old: jnp.where(good, new, old), moved, state)
     bad = jnp.where((state.bad < 0) & ~good, state.step, state.bad)
     # The counter goes on, so that it is the same in every lane of a sweep; so is the
@@ -290,21 +289,3 @@ def _with_aux(compression: Compression) -> Compression:
         apply=lambda params, both, state: compression.apply(params, both[0], state),
         trainable=lambda p, both, state: compression.trainable(p, both[0], state),
     )
-
-
-def _all_finite(values: Tree) -> Array:
-    each = jnp.stack([_finite(x) for x in jax.tree.leaves(values)])
-    # Without the barrier XLA takes the stack apart and repeats all tests for every leaf
-    # of the state: compiling the step of a residual network took half as long again.
-    return jnp.all(jax.lax.optimization_barrier(each))
-
-
-def _finite(x: Array) -> Array:
-    # A product with zeros is 0, or NaN where x is not finite: on a CPU a matrix product
-    # reads weights several times faster than a test of each number does.
-    if x.ndim == 0:
-        return jnp.isfinite(x)
-    axis = 0 if x.shape[0] >= x.shape[-1] else x.ndim - 1
-    # behind a barrier no compiler can see that they are zeros
-    zeros = jax.lax.optimization_barrier(jnp.zeros(x.shape[axis], x.dtype))
-    return jnp.all(jnp.isfinite(jnp.tensordot(zeros, x, axes=(0, axis))))

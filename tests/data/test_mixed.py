@@ -56,7 +56,9 @@ def test_a_run_learns_labels_of_the_few_and_soft_ones_of_all():
 
 
 def test_what_does_not_mix_is_refused():
-    with pytest.raises(ValueError, match=r"share must be above 0 and below 1, got 1\.0"):
+    with pytest.raises(
+        ValueError, match=r"share must be above 0 and below 1, got 1\.0"
+    ):
         data.mixed(FEW, MANY, share=1.0)
     with pytest.raises(ValueError, match=r"a batch of 4 at share 0\.05 has 0 labelled"):
         data.mixed(FEW, MANY, share=0.05).order(batch_size=4, seed=0)

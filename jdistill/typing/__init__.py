@@ -1,0 +1,67 @@
+"""The nouns of jdistill: every box between two arrows is one of these.
+
+`batch -> Model -> Outputs -> Objective -> Learner.step -> evaluate -> Compression ->
+encode -> pack -> report`. Each box is a NamedTuple of pure functions, and all state is
+arrays. Nothing here computes; the functions that fill these fields live one idea a
+file in the rest of the package.
+"""
+
+from jdistill.typing._compression import Compression as Compression
+from jdistill.typing._data import DataSet as DataSet
+from jdistill.typing._data import Split as Split
+from jdistill.typing._networks import Apply as Apply
+from jdistill.typing._networks import Follower as Follower
+from jdistill.typing._networks import Frozen as Frozen
+from jdistill.typing._networks import Model as Model
+from jdistill.typing._networks import Needs as Needs
+from jdistill.typing._networks import Outputs as Outputs
+from jdistill.typing._networks import View as View
+from jdistill.typing._networks import Views as Views
+from jdistill.typing._terms import Aux as Aux
+from jdistill.typing._terms import Memory as Memory
+from jdistill.typing._terms import Metric as Metric
+from jdistill.typing._terms import Objective as Objective
+from jdistill.typing._terms import Projection as Projection
+from jdistill.typing._terms import Term as Term
+from jdistill.typing._terms import TermValues as TermValues
+from jdistill.typing._training import Learner as Learner
+from jdistill.typing._training import State as State
+from jdistill.typing._values import Array as Array
+from jdistill.typing._values import Augment as Augment
+from jdistill.typing._values import Batch as Batch
+from jdistill.typing._values import Key as Key
+from jdistill.typing._values import Number as Number
+from jdistill.typing._values import Schedule as Schedule
+from jdistill.typing._values import Tree as Tree
+from jdistill.typing._values import value_at as value_at
+
+__all__ = [
+    "Apply",
+    "Array",
+    "Augment",
+    "Aux",
+    "Batch",
+    "Compression",
+    "DataSet",
+    "Follower",
+    "Frozen",
+    "Key",
+    "Learner",
+    "Memory",
+    "Metric",
+    "Model",
+    "Needs",
+    "Number",
+    "Objective",
+    "Outputs",
+    "Projection",
+    "Schedule",
+    "Split",
+    "State",
+    "Term",
+    "TermValues",
+    "Tree",
+    "View",
+    "Views",
+    "value_at",
+]

@@ -1,0 +1,32 @@
+"""What parameters go through before the model sees them."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from jdistill.typing._values import Tree
+
+
+class Compression(NamedTuple):
+    """A transformation of parameters: optax for what the model sees.
+
+    * `init(params, *, key, products=None) -> (learned, state)`: `learned` are leaves
+      that training moves (step sizes, centroids), often `()`. `products` are the paths
+      of the weights of matrix products and convolutions (`ops.weights`), the default
+      of `where`.
+    * `update(params, learned, state, *, step, grads=None, stats=None, key=None) ->
+      (params, learned, state)`: masks, ranges, assignments. `grads` are taken at the
+      applied parameters; `stats` come from a calibration pass, keyed by weight path.
+    * `apply(params, learned, state) -> params`: what the model sees.
+    * `encode(params, learned, state) -> {path: Encoded}` for every leaf; decoding
+      gives what `apply` gives, bit for bit.
+    * `trainable(params, learned, state) -> tree like params`: what the optimiser may
+      move; each leaf True, False or an array of booleans.
+    * `kinds`: which kinds of change it makes, in order; `chain` refuses wrong orders.
+    """
+
+    init: Callable[..., tuple[Tree, Tree]]
+    update: Callable[..., tuple[Tree, Tree, Tree]]
+    apply: Callable[..., Tree]
+    encode: Callable[..., Mapping[str, Any]]
+    trainable: Callable[..., Tree]
+    kinds: tuple[str, ...] = ()

@@ -1,0 +1,52 @@
+"""One recipe and the state of its run."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from jdistill.typing._networks import Frozen
+from jdistill.typing._values import Batch, Tree
+
+
+class State(NamedTuple):
+    """Everything a run needs to go on; arrays only, so it is its own checkpoint.
+
+    `followers` are what networks that follow the student keep, by name.
+    `bad` is the first step whose loss or gradient was not finite, -1 while there is
+    none; from that step on nothing but `step` changes.
+    """
+
+    step: Any
+    params: Tree
+    learned: Tree
+    model_state: Tree
+    opt_state: Tree
+    compression: Tree
+    aux: Tree
+    followers: Tree
+    key: Any
+    bad: Any
+
+
+class Learner(NamedTuple):
+    """One training recipe.
+
+    `frozen` are the variables of the other networks by name, `{'teacher': Frozen}`; one
+    `Frozen` is the teacher's.
+
+    * `init(key, batch, frozen=None, *, start=None) -> State`: from the variables
+      `start`, fresh ones by default.
+    * `teach(batch, frozen) -> batch`: joins to `batch['outputs']` what the terms read
+      of frozen networks and the batch does not hold. It does not depend on the
+      student, so a loop may compute it for many steps at once.
+    * `step(state, batch, frozen=None) -> (state, metrics)`
+    * `finish(state) -> Frozen`: the student as the model sees it.
+    * `encode(state) -> {path: Encoded}`: the student as `pack` writes it.
+    * `explain(state, batch, frozen=None) -> str`: which loss or gradient is not finite.
+    """
+
+    init: Callable[..., State]
+    teach: Callable[..., Batch]
+    step: Callable[..., tuple[State, Mapping[str, tuple[Any, Any]]]]
+    finish: Callable[[State], Frozen]
+    encode: Callable[[State], Mapping[str, Any]]
+    explain: Callable[..., str]
