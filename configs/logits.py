@@ -9,7 +9,7 @@ Expected: the table of docs/losses.md, of which this is a part.
 
 import ml_collections
 
-from experiments.pairs import LABELS, MASK, beside, residual_digits
+from configs.shared.pairs import LABELS, MASK, beside, residual_digits
 
 FEW = ("dist",)
 

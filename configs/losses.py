@@ -10,7 +10,7 @@ Expected: docs/results.md. Most gains are within the noise.
 import ml_collections
 
 from configs import features, logits, relations
-from experiments.pairs import beside
+from configs.shared.pairs import beside
 
 
 def get_config(arg: str = "") -> ml_collections.ConfigDict:

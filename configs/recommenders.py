@@ -12,7 +12,7 @@ Expected: the table of docs/results.md.
 
 import ml_collections
 
-from experiments.pairs import through
+from configs.shared.pairs import through
 
 
 def get_config(arg: str = "") -> ml_collections.ConfigDict:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import ml_collections
 
-from experiments.pairs import (
+from configs.shared.pairs import (
     MASK,
     STUDENT,
     beside,

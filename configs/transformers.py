@@ -10,7 +10,7 @@ Expected: the table of docs/results.md.
 
 import ml_collections
 
-from experiments.pairs import ALONE, HARD, KL, TOKENS, beside, through
+from configs.shared.pairs import ALONE, HARD, KL, TOKENS, beside, through
 
 FEW = ("minilm",)
 

@@ -11,8 +11,8 @@ Expected: the table of docs/results.md.
 
 import ml_collections
 
+from configs.shared.pairs import HARD, beside, residual_digits, through
 from configs.transformers import FEW, methods, taps
-from experiments.pairs import HARD, beside, residual_digits, through
 
 
 def get_config(arg: str = "") -> ml_collections.ConfigDict:

@@ -210,7 +210,8 @@ def _soft(config) -> Objective:
 
 
 def _where(split: Split, chosen: np.ndarray) -> Split:
-    arrays = {name: x[chosen] for name, x in split.arrays.items() if name != "id"}
+    rest = {name: x for name, x in split.arrays.items() if name != "id"}
+    arrays = jax.tree.map(lambda x: x[chosen], rest)
     return data.in_memory(arrays, classes=split.classes, name="transfer")
 
 

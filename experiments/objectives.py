@@ -9,8 +9,8 @@ from jdistill.typing import Aux, Objective, Term
 
 ON = ("labels", "logits", "features", "params")
 SOURCES = (
-    *("entry", "example_mask", "head", "hidden"),
-    *("labels", "logits", "taps", "token_mask", "weight"),
+    *("ensemble", "entry", "example_mask", "head", "hidden", "labels", "logits"),
+    *("rerun", "routed", "stopped", "taps", "token_mask", "weight"),
 )
 Spec = Mapping[str, Any]
 Learned = Mapping[str, Mapping[str, Aux]]
@@ -81,7 +81,9 @@ def _named(value: Any) -> Any:
     name = value.get("name") if isinstance(value, Mapping) else None
     if name in schedules.__all__:
         return build(schedules, value)
-    return build(objective, value) if name in SOURCES else value
+    if name not in SOURCES:
+        return value
+    return build(objective, {key: _named(x) for key, x in value.items()})
 
 
 def _source(spec: Any, learned: Learned) -> Any:

@@ -2,6 +2,7 @@
 
 import contextlib
 import pathlib
+from collections.abc import Mapping
 
 import jax
 
@@ -18,7 +19,8 @@ def trained(
     seed: int,
     num_steps: int,
     batch_size: int,
-    frozen: Frozen | None = None,
+    frozen: Frozen | Mapping[str, Frozen] | None = None,
+    start: Frozen | None = None,
 ) -> Frozen:
     """Trains, or goes on from the newest checkpoint, or finds the run finished.
 
@@ -29,7 +31,8 @@ def trained(
         seed: of the parameters and of the order of the examples.
         num_steps: the step to end at.
         batch_size: examples a step.
-        frozen: the teacher's variables.
+        frozen: the variables of the teacher, or of several networks by name.
+        start: variables to begin with, instead of fresh ones.
 
     Returns:
         The variables as the model sees them.
@@ -48,6 +51,7 @@ def trained(
             batch_size=batch_size,
             seed=seed,
             frozen=frozen,
+            start=start,
             every={every: lambda state, means: advance(int(state.step), {})},
             checkpoints=saved,
             save_every=every,

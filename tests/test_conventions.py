@@ -15,6 +15,7 @@ SCRIPTS = [
     for folder in ("benchmarks", "configs", "experiments")
     for path in sorted((ROOT / folder).glob("*.py"))
 ]
+CONFIGS = sorted((ROOT / "configs").rglob("*.py"))
 NAMESPACES = [
     name
     for name in (
@@ -143,6 +144,32 @@ def test_a_source_file_with_public_names_has_its_test_file(path):
         return
     test = ROOT / "tests" / inside.parent / f"test_{inside.stem.strip('_')}.py"
     assert test.exists(), f"{inside} needs {test.relative_to(ROOT)}"
+
+
+def imports(path):
+    """The dotted names that a file imports, each with what it takes of it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+@pytest.mark.parametrize(
+    "path", SOURCES + SCRIPTS, ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_a_private_module_stays_in_its_folder(path):
+    here = ".".join(path.relative_to(ROOT).parent.parts)
+    for name in imports(path):
+        parts = name.split(".")
+        private = [i for i, part in enumerate(parts[:-1]) if re.match("_[a-z]", part)]
+        if parts[0] in ("jdistill", "experiments", "configs") and private:
+            assert ".".join(parts[: private[0]]) == here, name
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_a_configuration_imports_nothing_from_experiments(path):
+    assert not [name for name in imports(path) if name.startswith("experiments")]
 
 
 @pytest.mark.parametrize(

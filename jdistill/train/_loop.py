@@ -27,7 +27,7 @@ def run(
     num_steps: int,
     batch_size: int = 64,
     seed: int = 0,
-    frozen: Frozen | None = None,
+    frozen: Frozen | Mapping[str, Frozen] | None = None,
     start: Frozen | None = None,
     every: Mapping[int, Callback] | None = None,
     checkpoints: Checkpoints | None = None,
@@ -52,7 +52,8 @@ def run(
             checkpoint.
         batch_size: examples a step, over all devices and processes.
         seed: of the order of the examples.
-        frozen: the teacher's variables.
+        frozen: the variables of the networks that teach, by name; one `Frozen` is the
+            teacher's.
         start: variables to start from instead of fresh ones.
         every: callbacks by period. `{100: f}` calls `f(state, metrics)` after steps
             100, 200... and the last; a number it returns is a score, and the state

@@ -8,7 +8,7 @@ def test_an_epoch_of_ours_is_timed_online_and_cached():
     frozen = kd_step.teacher_of({"inputs": arrays["inputs"][:1]})
     online = kd_step.ours(kd_step.split_of(arrays), frozen)()
     cached = kd_step.with_logits(arrays, frozen)
-    assert cached["teacher_logits"].shape == (150, kd_step.CLASSES)
+    assert cached["outputs"]["teacher"].logits.shape == (150, kd_step.CLASSES)
     assert online.wall > 0
     assert kd_step.ours(kd_step.split_of(cached), frozen)().wall > 0
 

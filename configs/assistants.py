@@ -1,0 +1,38 @@
+"""Does a network of middle size between teacher and student help?
+
+Question: a teacher that is much larger than its student teaches an assistant, which
+teaches the student (Mirzadeh et al. 2020). What does the way round gain over the
+teacher alone, where labels are few?
+Cost: about two minutes of one CPU core, nothing to download.
+Command: python -m experiments.main --config=configs/assistants.py --workdir=runs/ta
+Expected: the table of docs/results.md.
+"""
+
+import ml_collections
+
+from configs.shared.few_digits import few_digits, taught
+
+SIZES = {"middle": (96, 64), "small": (48,)}
+
+
+def get_config(arg: str = "") -> ml_collections.ConfigDict:
+    """`''` is the published run, `smoke` a run of seconds."""
+    networks = {n: dict(name="mlp", widths=w) for n, w in SIZES.items()}
+    return few_digits(methods(), networks=networks, smoke=arg == "smoke")
+
+
+def methods() -> dict[str, list[dict]]:
+    """One assistant and two, each taught by the one before."""
+
+    def chain(*names):
+        stages, before = [], "teacher"
+        for name in names:
+            others = dict(teacher=before)
+            stages.append(dict(name=name, model=name, terms=taught(), others=others))
+            before = name
+        return stages
+
+    return {
+        "one assistant": chain("middle", "student"),
+        "two assistants": chain("middle", "small", "student"),
+    }

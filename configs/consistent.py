@@ -1,0 +1,34 @@
+"""Does a patient teacher that sees the same altered digits as its student help?
+
+Question: a small network learns 150 digits from a teacher that sees the same moved and
+mixed images, for as long as the others and four times as long (Beyer et al. 2022). What
+does that gain over a teacher of the images as they are, equally long?
+Cost: about four minutes of one CPU core, nothing to download.
+Command: python -m experiments.main --config=configs/consistent.py --workdir=runs/same
+Expected: the table of docs/results.md.
+"""
+
+import ml_collections
+
+from configs.shared.few_digits import few_digits, taught
+
+
+def get_config(arg: str = "") -> ml_collections.ConfigDict:
+    """`''` is the published run, `smoke` a run of seconds."""
+    smoke = arg == "smoke"
+    return few_digits(methods(16 if smoke else 4000), smoke=smoke)
+
+
+def methods(patient: int) -> dict[str, list[dict]]:
+    """KL for longer; moved images; moved and mixed ones, for which no labels count."""
+    move = dict(name="shift", pixels=1)
+    mix = dict(name="mixup", alpha=1.0)
+    plain = dict(terms=taught(), others=dict(teacher="teacher"))
+    moved = dict(plain, augment=dict(move=move))
+    mixed = dict(plain, augment=dict(move=move, mix=mix))
+    return {
+        "kl, patient": [dict(plain, num_steps=patient)],
+        "moved": [moved],
+        "moved, patient": [dict(moved, num_steps=patient)],
+        "moved and mixed, patient": [dict(mixed, num_steps=patient)],
+    }

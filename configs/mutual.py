@@ -1,0 +1,44 @@
+"""Do two students that teach each other learn more than each alone?
+
+Question: two small networks learn 150 digits in one program, each from the labels and
+from the other's probabilities (Zhang et al. 2018). What does the first of them gain?
+Cost: about two minutes of one CPU core, nothing to download.
+Command: python -m experiments.main --config=configs/mutual.py --workdir=runs/mutual
+Expected: the table of docs/results.md.
+"""
+
+import ml_collections
+
+from configs.shared.few_digits import few_digits
+
+
+def get_config(arg: str = "") -> ml_collections.ConfigDict:
+    """`''` is the published run, `smoke` a run of seconds."""
+    return few_digits(methods(), smoke=arg == "smoke")
+
+
+def methods() -> dict[str, list[dict]]:
+    """A student with its like, and with a network of the teacher's size."""
+    return {
+        "mutual, alike": [mutual("student", "student")],
+        "mutual, with a larger one": [mutual("student", "teacher")],
+    }
+
+
+def mutual(one: str, other: str) -> dict:
+    """One stage of both networks; the first is the one that counts."""
+
+    def of(name):
+        return dict(name="taps", network="student", names=f"{name}/logits")
+
+    def ce(name):
+        return dict(loss="cross_entropy", arguments=[of(name), dict(name="labels")])
+
+    def kl(name, teacher):
+        fixed = dict(name="stopped", source=of(teacher))
+        return dict(loss="kl", arguments=[of(name), fixed])
+
+    terms = dict(ce_a=ce("a"), ce_b=ce("b"), kl_a=kl("a", "b"), kl_b=kl("b", "a"))
+    return dict(
+        model=dict(name="peers", of=dict(a=one, b=other)), take="a", terms=terms
+    )

@@ -1,0 +1,51 @@
+"""What do several teachers gain over one, where labels are few?
+
+Question: a small network learns 150 digits from three teachers that differ in their
+first weights: from the mean of their probabilities, or from the sum of the divergences;
+or from two experts, each of half the classes, by the half that an example is of. What
+do they gain over one teacher?
+Cost: about three minutes of one CPU core, nothing to download.
+Command: python -m experiments.main --config=configs/several_teachers.py --workdir=r
+Expected: the table of docs/results.md.
+"""
+
+import ml_collections
+
+from configs.shared.few_digits import CE, few_digits, taught
+
+THREE = ("teacher", "second", "third")
+
+
+def get_config(arg: str = "") -> ml_collections.ConfigDict:
+    """`''` is the published run, `smoke` a run of seconds."""
+    return few_digits(methods(), before=before(), smoke=arg == "smoke")
+
+
+def before() -> dict[str, dict]:
+    """Two more teachers, and an expert of each half of the classes."""
+    more = {n: dict(model="teacher", terms=dict(ce=CE)) for n in THREE[1:]}
+    halves = {"low": tuple(range(5)), "high": tuple(range(5, 10))}
+    for name, digits in halves.items():
+        more[name] = dict(model="teacher", terms=dict(ce=CE), data=dict(only=digits))
+    return more
+
+
+def methods() -> dict[str, list[dict]]:
+    """The mean, the sum and the routing of teachers, each beside the labels."""
+    others = {name: name for name in THREE}
+
+    def from_source(source, others):
+        student = dict(name="logits", network="student")
+        kd = dict(loss="kl", temperature=2.0, weight=0.9, arguments=[student, source])
+        return [dict(terms=dict(ce=dict(CE, weight=0.1), kd=kd), others=others)]
+
+    each = {f"kd_{name}": dict(taught(0.3)["kd"], teacher=name) for name in THREE}
+    mean = dict(name="ensemble", networks=THREE, temperature=2.0)
+    experts = dict(name="routed", networks=("low", "high"), by="half")
+    return {
+        "mean of three": from_source(mean, others),
+        "sum of three": [
+            dict(terms=dict(ce=dict(CE, weight=0.1), **each), others=others)
+        ],
+        "two experts": from_source(experts, dict(low="low", high="high")),
+    }

@@ -1,0 +1,80 @@
+"""Every configuration of teachers runs, and each method is what it says."""
+
+import numpy as np
+import pytest
+
+from configs import (
+    assistants,
+    begun,
+    born_again,
+    consistent,
+    data_free,
+    mean_teacher,
+    mutual,
+    several_teachers,
+    unlabelled,
+)
+from experiments import teachers
+
+FAMILIES = {
+    m.__name__.rpartition(".")[2]: m
+    for m in (
+        *(assistants, begun, born_again, consistent, data_free),
+        *(mean_teacher, mutual, several_teachers, unlabelled),
+    )
+}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_each_family_runs_in_its_smoke_mode(name, tmp_path):
+    config = FAMILIES[name].get_config("smoke")
+    config.methods = {
+        n: m for n, m in config.methods.items() if n not in ("alone", "kl")
+    }
+    rows = list(teachers.run(config, tmp_path))
+    stages = [row["stage"] for row in rows]
+    assert {"teacher", *config.methods} <= set(stages)
+    assert all(0 <= row["accuracy"] <= 1 for row in rows)
+    again = list(teachers.run(config, tmp_path))  # everything is there
+    assert [r["accuracy"] for r in again] == [r["accuracy"] for r in rows]
+
+
+def test_the_published_runs_differ_from_the_smoke_runs_in_size_only():
+    for module in FAMILIES.values():
+        whole, smoke = module.get_config(), module.get_config("smoke")
+        assert set(whole.methods) == set(smoke.methods)
+        assert len(whole.seeds) == 5 and whole.num_steps > smoke.num_steps
+
+
+def small(**changes):
+    config = mean_teacher.get_config("smoke").to_dict()
+    return {**config, "methods": {"one": [changes]}}
+
+
+def test_words_that_name_nothing_are_told_with_the_valid_ones(tmp_path):
+    terms = {"ce": {"on": "labels", "loss": "cross_entropy"}}
+    with pytest.raises(
+        ValueError, match="no network 'studnt'; valid: student, teacher"
+    ):
+        list(teachers.run(small(model="studnt", terms=terms), tmp_path))
+    wrong = small(terms=terms, others={"teacher": "techer"})
+    with pytest.raises(ValueError, match="nothing is called 'techer'; valid: teacher"):
+        list(teachers.run(wrong, tmp_path))
+    with pytest.raises(ValueError, match="'one' has no stage"):
+        list(teachers.run({**small(), "methods": {"one": []}}, tmp_path))
+
+
+def test_few_labels_are_the_same_ones_for_every_method():
+    config = small()
+    split = teachers.recipes.dataset(config, 0).train
+    few = teachers._split(config, split, {})
+    mixed = teachers._split(config, split, {"share": 0.25})
+    experts = [
+        teachers._split(config, split, {"only": d}) for d in (range(5), range(5, 10))
+    ]
+    assert few.size == config["labelled"] and mixed.size == split.size
+    rows = mixed.take(np.arange(few.size))
+    assert rows["label_mask"].all()
+    np.testing.assert_array_equal(rows["inputs"], few.arrays["inputs"])
+    assert sum(e.size for e in experts) == few.size
+    assert experts[0].arrays["half"].max() == 0 and experts[1].arrays["half"].min() == 1
