@@ -47,6 +47,7 @@ PAGES = {
 DATA = {  # what may be left out and yet is no option: data, or half of a model
     ("artifact", "pack", "state"),
     ("models", "from_function", "init"),  # a model is apply and init, as in `Model`
+    ("ops", "dequantize", "zero"),
     ("report", "html", "curves"),
     ("train", "data_mesh", "devices"),
     ("train", "shardings", "rules"),

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from safetensors.numpy import save
 
-VERSION = 1
+VERSION = 2
 TYPES = {
     "BOOL": np.bool_, "U8": np.uint8, "I8": np.int8, "U16": np.uint16,
     "I16": np.int16, "U32": np.uint32, "I32": np.int32, "U64": np.uint64,

@@ -43,7 +43,7 @@ def lower(encoded: Encoded) -> tuple[dict[str, Any], list[np.ndarray]]:
     if isinstance(inner, Dense) and np.ndim(inner.array) == 0:
         return _lower_number(np.asarray(inner.array)), []
     words, bits, head, extra = _words(inner)
-    keep, forms = _kept(words, keep, head["k"])
+    keep, forms = _kept(words, keep, head["k"] != "c" and "o" not in head)
     places = cheapest(keep, bits, forms=forms)
     head = {**head, "z": int(keep.sum())}
     if places.form == "dense":
@@ -82,22 +82,27 @@ def lift(head: dict[str, Any], arrays: Iterator[np.ndarray]) -> Encoded:
         return Dense(words.view(_dtype(head)))
     if head["k"] == "q":
         name = head.get("t", "float32")
-        values = Quantized(words.astype(np.int8), next(arrays), head["b"], name)
+        scale = next(arrays)
+        if "e" in head:
+            scale = scale.view(np.dtype(getattr(ml_dtypes, head["e"], head["e"])))
+        zero = next(arrays) if "o" in head else None
+        kind = np.int8 if zero is None else np.uint8
+        values = Quantized(words.astype(kind), scale, zero, bits=head["b"], dtype=name)
     else:
         values = Codebook(words.astype(np.int32), next(arrays))
     return values if keep is None else Sparse(keep.reshape(shape), values)
 
 
 def _kept(
-    words: np.ndarray, mask: np.ndarray | None, kind: str
+    words: np.ndarray, mask: np.ndarray | None, zeros: bool
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """Which entries must be written, and the forms that can leave out the others."""
-    if kind != "c":  # a zero word is a zero value, and need not be written
+    if zeros:  # a zero word is a zero value, and need not be written
         keep = words != 0 if mask is None else mask & (words != 0)
         return keep, ("dense", "bitmap", "index")
     if mask is None or mask.all():
         return np.ones(words.shape, bool), ("dense",)
-    return mask, ("bitmap", "index")  # no index of a codebook means zero
+    return mask, ("bitmap", "index")  # no other word means zero
 
 
 def _lower_number(number: np.ndarray) -> dict[str, Any]:
@@ -134,11 +139,12 @@ def _words(inner: Encoded) -> tuple[np.ndarray, int, dict[str, Any], list[np.nda
             head = {"k": "d", "s": [*array.shape]}
             head = head if name == "float32" else {**head, "t": name}
             return array.view(f"u{size}"), 8 * size, head, []
-        case Quantized(codes=codes, scale=scale, bits=bits, dtype=dtype):
-            codes, scale = np.asarray(codes), np.asarray(scale)
+        case Quantized(codes=codes, bits=bits, dtype=dtype):
+            codes = np.asarray(codes)
             head = {"k": "q", "s": [*codes.shape], "b": int(bits)}
             head = head if dtype == "float32" else {**head, "t": dtype}
-            return codes, int(bits), head, [scale]
+            steps, extra = _steps(inner)
+            return codes, int(bits), {**head, **steps}, extra
         case Codebook(indices=indices, centroids=centroids):
             indices, centroids = np.asarray(indices), np.asarray(centroids)
             bits = max(1, int(centroids.size - 1).bit_length())
@@ -147,13 +153,24 @@ def _words(inner: Encoded) -> tuple[np.ndarray, int, dict[str, Any], list[np.nda
     raise TypeError(f"cannot pack a {type(inner).__name__}")
 
 
+def _steps(form: Quantized) -> tuple[dict[str, Any], list[np.ndarray]]:
+    """Step sizes and zero points as plain arrays, and what that needs saying."""
+    scale, head = np.asarray(form.scale), {}
+    if scale.dtype != np.float32:
+        head["e"] = scale.dtype.name
+        scale = scale.view(f"u{scale.dtype.itemsize}")
+    if form.zero is None:
+        return head, [scale]
+    return {**head, "o": 1}, [scale, np.asarray(form.zero)]
+
+
 def _values(words: np.ndarray, bits: int, head: dict[str, Any]) -> np.ndarray:
     """Words as they are stored: arrays in their own type, codes in their own bits."""
     if head["k"] == "d":
         native = _dtype(head).isbuiltin == 1  # else as plain words: bfloat16
         return np.ascontiguousarray(words).view(_dtype(head) if native else words.dtype)
     if bits == 8 and head["k"] == "q":
-        return np.ascontiguousarray(words, np.int8)
+        return np.ascontiguousarray(words)
     return pack_bits(words, bits)
 
 
@@ -168,7 +185,8 @@ def _read_values(
         words = stored.reshape(-1)
     else:
         words = unpack_bits(stored, head["b"], count)
-        words = signed(words, head["b"]) if head["k"] == "q" else words
+        symmetric = head["k"] == "q" and "o" not in head
+        words = signed(words, head["b"]) if symmetric else words
     if keep is None:
         return words
     full = np.zeros(size, words.dtype)

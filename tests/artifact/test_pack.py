@@ -98,7 +98,7 @@ def test_state_description_and_activations_come_back(path):
             Factors(Dense(jnp.ones((2, 1))), Dense(jnp.ones((1, 2)))),
         ),
         Sparse(jnp.zeros((3, 2), bool), Dense(jnp.ones((3, 2)))),
-        Quantized(jnp.array([[-1, 1, 0]], jnp.int8), jnp.ones((1, 1)), 2),
+        Quantized(jnp.array([[-1, 1, 0]], jnp.int8), jnp.ones((1, 1)), bits=2),
         Dense(jnp.array([-0.0, 0.0, jnp.nan, jnp.inf])),
         Dense(jnp.zeros((0, 3))),
     ],
@@ -170,8 +170,8 @@ def test_other_formats_and_versions_are_refused(path):
     path.write_bytes(save({"w": np.ones(3)}))
     with pytest.raises(ValueError, match="not a jdistill artifact"):
         artifact.unpack(path)
-    path.write_bytes(save({"w": np.ones(3)}, {"format": "jdistill", "version": "2"}))
-    with pytest.raises(ValueError, match="version 2; this release reads version 1"):
+    path.write_bytes(save({"w": np.ones(3)}, {"format": "jdistill", "version": "1"}))
+    with pytest.raises(ValueError, match="version 1; this release reads version 2"):
         artifact.unpack(path)
 
 
