@@ -4,11 +4,11 @@ import hashlib
 import io
 import os
 import pathlib
-import tempfile
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from jdistill.files import replacing
 from jdistill.tree import flatten
 from jdistill.typing import Batch, Split
 
@@ -127,18 +127,15 @@ def save_teacher_cache(path: str | os.PathLike, cache: TeacherCache) -> None:
         None.
 
     Example:
+        >>> import tempfile
         >>> cache = TeacherCache(np.zeros((1, 2), np.float32), 'a', 'b')
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     save_teacher_cache(folder + '/cache.npz', cache)
         ...     load_teacher_cache(folder + '/cache.npz').split
         'a'
     """
-    path = pathlib.Path(path)
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+    with replacing(path) as file:
         np.savez(file, **cache._asdict(), checksum=_checksum(cache))
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(file.name, path)
 
 
 def load_teacher_cache(path: str | os.PathLike) -> TeacherCache:
