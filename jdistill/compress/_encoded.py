@@ -10,7 +10,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, Shaped
+from jaxtyping import Array, Bool, Float, Integer, Shaped
 
 from jdistill import ops
 
@@ -223,8 +223,8 @@ def nest(outer: Encoded, inner: Encoded) -> Encoded:
 
 
 def _sparse(mask: Bool[Array, "..."], values: Shaped[Array, "..."]) -> Array:
-    return jnp.where(mask, values, 0)
+    return jnp.where(mask, values, jnp.zeros_like(values))
 
 
-def _look_up(indices: Int[Array, "..."], centroids: Float[Array, " k"]) -> Array:
+def _look_up(indices: Integer[Array, "..."], centroids: Float[Array, " k"]) -> Array:
     return centroids[indices]

@@ -1,4 +1,5 @@
 import json
+import tracemalloc
 
 import jax
 import jax.numpy as jnp
@@ -201,3 +202,34 @@ def test_equal_encodings_give_equal_bytes(tmp_path):
     for file in files:
         artifact.pack(file, encoded, {}, description={"é": "\x01"})
     assert len({file.read_bytes() for file in files}) == 1
+
+
+def test_a_file_has_the_mode_of_the_umask_and_links_stay(path):
+    path.symlink_to("target")
+    (path.parent / "plain").touch()
+    for _ in range(2):
+        packed(path)
+        assert path.is_symlink()
+        modes = {(path.parent / n).stat().st_mode for n in ("target", "plain")}
+        assert len(modes) == 1
+
+
+def test_a_leaf_called_value_comes_back_with_its_name(path):
+    attention = {"query": jnp.ones(2), "key": jnp.zeros(2), "value": jnp.ones(3)}
+    encoded = compress.identity().encode({"attention": attention}, (), ())
+    artifact.pack(path, encoded, {"value": jnp.ones(1)})
+    found = artifact.unpack(path)
+    equal(found.params, {"attention": attention})
+    equal(found.state, {"value": jnp.ones(1)})
+
+
+def test_reading_takes_one_parameter_at_a_time(path):
+    """NumPy's memory, which the result, in JAX's, does not belong to."""
+    leaves = {str(n): Dense(jnp.full(2**18, n, jnp.float32)) for n in range(16)}
+    size = artifact.pack(path, leaves)
+    tracemalloc.start()
+    packed = artifact.unpack(path)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < size / 4
+    assert packed.params["15"][0] == 15
