@@ -311,6 +311,20 @@ MUTANTS = (
         "tests/test_files.py -k link",
     ),
     Mutant(
+        "a file that names any member of the data",
+        "jdistill/predictor.py",
+        "    if name not in names:",
+        "    if not isinstance(name, str):",
+        "tests/test_predictor.py -k hostile",
+    ),
+    Mutant(
+        "a network of other parameters than the file's",
+        "jdistill/predictor.py",
+        "        if here.get(path) != there.get(path):",
+        "        if False:",
+        "tests/test_predictor.py -k hostile",
+    ),
+    Mutant(
         "a field called value that loses its name",
         "jdistill/tree.py",
         "keys = [k[:-1] if k[:-1] in variables else k for k in keys]",
