@@ -10,7 +10,7 @@ import pytest
 
 import jdistill as jd
 from jdistill.predictor import NETWORKS, PREPARATIONS, load
-from tests.artifact import edits
+from tests.reliability import edits
 
 
 def packed(path, description, *, activations=None):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jdistill import artifact, compress
-from tests.artifact.edits import closed, made_of, opened, with_header
+from tests.reliability.edits import closed, made_of, opened, with_header
 
 NONE = np.zeros(0, np.uint8)
 NULL = np.zeros(0, np.float32)
