@@ -43,6 +43,7 @@ bench: .venv/ready-dev  ## benchmarks; PyTorch is needed for the comparisons
 	$(BIN)/python -m benchmarks.kd_step
 	$(BIN)/python -m benchmarks.overhead
 	$(BIN)/python -m benchmarks.losses
+	$(BIN)/python -m benchmarks.files
 
 .venv/ready: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

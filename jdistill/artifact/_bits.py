@@ -154,12 +154,13 @@ def cheapest(
         Places("dense", 0, 0, num_bytes(size * value_bits)),
         Places("bitmap", 0, 0, num_bytes(size) + values),
     ]
-    dense = kept * (value_bits + 1) >= size * value_bits  # an index has a bit or more
-    gaps = _gaps(keep) if "dense" not in forms or not dense else None
-    for bits in INDEX_BITS if gaps is not None else ():
-        entries = kept + int((gaps // ((1 << bits) - 1)).sum())
-        total = num_bytes(entries * bits) + values
-        choices.append(Places("index", bits, entries, total))
+    # an index has a bit or more for each that is kept
+    if "dense" not in forms or kept * (value_bits + 1) < size * value_bits:
+        gaps = _gaps(keep)
+        for bits in INDEX_BITS:
+            entries = kept + int((gaps // ((1 << bits) - 1)).sum())
+            total = num_bytes(entries * bits) + values
+            choices.append(Places("index", bits, entries, total))
     allowed = [places for places in choices if places.form in forms]
     return min(allowed, key=lambda places: places.num_bytes)
 

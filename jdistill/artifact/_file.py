@@ -7,7 +7,8 @@ import json
 import math
 import os
 from collections.abc import Iterator, Mapping
-from typing import Any, BinaryIO, NamedTuple
+from io import BufferedReader
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -144,7 +145,7 @@ def _head(text: str, arrays: Mapping[str, np.ndarray]) -> bytes:
     return found.ljust(-(-len(found) // 8) * 8)
 
 
-def _read_header(file: BinaryIO, size: int) -> tuple[dict[str, Any], int]:
+def _read_header(file: BufferedReader, size: int) -> tuple[dict[str, Any], int]:
     first = file.read(9)
     length = int.from_bytes(first[:8], "little")
     if len(first) < 9 or first[8:] != b"{":
@@ -182,7 +183,7 @@ def _index(metadata: Any, most: int) -> dict[str, Any]:
     raise ValueError("was altered: its index has no entries or no description")
 
 
-def _read_entry(path: Any, file: BinaryIO, start: int, entry: Listed) -> Entry:
+def _read_entry(path: Any, file: BufferedReader, start: int, entry: Listed) -> Entry:
     arrays = [_read_array(path, file, start, entry, spec) for spec in entry.tensors]
     if _digest(arrays) != entry.digest:
         raise ValueError(f"{path} was altered: the checksum of {entry.label} is wrong")
@@ -190,7 +191,7 @@ def _read_entry(path: Any, file: BinaryIO, start: int, entry: Listed) -> Entry:
 
 
 def _read_array(
-    path: Any, file: BinaryIO, start: int, entry: Listed, spec: Tensor
+    path: Any, file: BufferedReader, start: int, entry: Listed, spec: Tensor
 ) -> np.ndarray:
     array = np.empty(math.prod(spec.shape), spec.dtype)
     file.seek(start + spec.first)
@@ -202,7 +203,7 @@ def _read_array(
 
 
 def _bytes_of(array: np.ndarray) -> memoryview:
-    return memoryview(array.reshape(-1).view(np.uint8))
+    return array.reshape(-1).view(np.uint8).data
 
 
 def _digest(arrays: list[np.ndarray]) -> str:

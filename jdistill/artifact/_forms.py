@@ -84,7 +84,8 @@ def lower(encoded: Encoded) -> tuple[Head, list[np.ndarray]]:
     places = cheapest(keep, entry.bits, forms=forms)
     head = {**entry.head, "z": int(keep.sum())}
     if places.form == "dense":
-        return head, [_stored(entry, entry.words * keep), *entry.extra]
+        words = entry.words if mask is None else entry.words * keep
+        return head, [_stored(entry, words), *entry.extra]
     where, head["p"] = pack_bits(keep, 1), []
     if places.form == "index":
         where = pack_bits(write_index(keep, places.bits), places.bits)

@@ -209,6 +209,8 @@ def _in_processes(chosen: argparse.Namespace) -> tuple[list[Case], int]:
                 case = Case(**json.loads(line))
                 found.append(case._replace(faults=tuple(case.faults)))
                 number = case.number + 1
+        if child.returncode > 0:
+            raise RuntimeError(f"the harness itself failed at case {number}")
         if number < stop:  # the process died of this case
             sys.stderr.write(f"case {number} ended its process: {child.returncode}\n")
             number, aborts = number + 1, aborts + 1

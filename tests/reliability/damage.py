@@ -134,7 +134,7 @@ def tensors_swapped(rng: Random, parts: edits.Opened) -> edits.Opened:
 
 def entry_changed(rng: Random, parts: edits.Opened) -> edits.Opened:
     entries = parts.index["entries"]
-    number = rng.integers(len(entries))
+    number = int(rng.integers(len(entries)))
     way = rng.integers(4)
     if way == 0:
         entries.insert(number, copy.deepcopy(entries[rng.integers(len(entries))]))
