@@ -15,7 +15,7 @@ from jdistill.artifact._lift import Allow, lift
 from jdistill.compress import Dense, Encoded, decode
 from jdistill.typing import Tree
 
-FREE_BYTES = 2**24
+FREE_BYTES = 2**23
 """What any file may unfold to, beside `UNFOLDED` times its own size."""
 UNFOLDED = 128
 
@@ -122,7 +122,7 @@ def unpack(
         like: a tree of the form that the parameters shall have; by default they are
             nested dictionaries along their paths.
         state_like: the same for the state.
-        max_bytes: what all that is read may take in memory; by default 16 MiB and 128
+        max_bytes: what all that is read may take in memory; by default 8 MiB and 128
             times the bytes of the file.
 
     Returns:

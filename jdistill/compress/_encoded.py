@@ -223,7 +223,7 @@ def nest(outer: Encoded, inner: Encoded) -> Encoded:
 
 
 def _sparse(mask: Bool[Array, "..."], values: Shaped[Array, "..."]) -> Array:
-    return jnp.where(mask, values, jnp.zeros_like(values))
+    return jnp.where(mask, values, jnp.zeros((), values.dtype))
 
 
 def _look_up(indices: Integer[Array, "..."], centroids: Float[Array, " k"]) -> Array:

@@ -143,7 +143,7 @@ def entry_changed(rng: Random, parts: edits.Opened) -> edits.Opened:
     elif way == 2:
         entries[number] = value(rng)
     else:
-        entries[number][rng.integers(4)] = value(rng)
+        entries[number][int(rng.integers(4))] = value(rng)
     return parts
 
 
