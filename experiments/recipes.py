@@ -25,7 +25,7 @@ from jdistill import (
 )
 from jdistill.build import build
 from jdistill.data import eval_batches
-from jdistill.typing import Compression, DataSet, Learner, Model
+from jdistill.typing import Compression, DataSet, Learner, Model, Objective
 
 Spec = Mapping[str, Any]
 
@@ -58,7 +58,7 @@ def dataset(config: Spec, fold: int) -> DataSet:
     extra = {"fold": fold}
     if prepare := spec.pop("prepare", None):
         extra["prepare"] = build(data, prepare)
-    return build(data, spec, **_taken(data, spec, extra))
+    return build(data, spec, DataSet, **_taken(data, spec, extra))
 
 
 def mesh(config: Spec) -> Mesh | None:
@@ -72,9 +72,11 @@ def mesh(config: Spec) -> Mesh | None:
 def stages(config: Spec, parts: DataSet) -> dict[str, Stage]:
     """The stages up to the quantised student, in the order they are trained."""
     hard = objective.combine(ce=objective.on_labels(losses.cross_entropy))
-    soft = build(objective, config["objective"])
+    soft = build(objective, config["objective"], Objective)
     spec = {n: complete(config[n]["model"], parts) for n in ("teacher", "student")}
-    teacher, student = (build(models, spec[name]) for name in ("teacher", "student"))
+    teacher, student = (
+        build(models, spec[name], Model) for name in ("teacher", "student")
+    )
     rounded = models.simulate_int8(student)
     prune = _pruner(config["pruned"]["compression"])
     keep = _keeper(config["pruned"]["compression"])
@@ -95,7 +97,7 @@ def stages(config: Spec, parts: DataSet) -> dict[str, Stage]:
     found = [stage("teacher", teacher, hard, spec=spec["teacher"])]
     if "teacher_half" in config:
         half = complete(config["teacher_half"]["model"], parts)
-        found.append(stage("teacher_half", build(models, half), hard, spec=half))
+        found.append(stage("teacher_half", build(models, half, Model), hard, spec=half))
     own = {"spec": spec["student"]}
     taught = {**own, "taught": True, "realised": "masked"}
     found += [
@@ -134,7 +136,7 @@ def equal_bytes(config: Spec, parts: DataSet, budget: int) -> Stage:
 
     fits = bisect.bisect_right(range(1, SHARES + 1), budget, key=size)
     spec = shrunk(max(1, fits))
-    model = build(models, spec)
+    model = build(models, spec, Model)
     hard = objective.combine(ce=objective.on_labels(losses.cross_entropy))
     tx = optimiser(run["tx"], num_steps=run["num_steps"])
     learner = train.learner(model, hard, tx, compression=quantise)
@@ -191,7 +193,7 @@ def _file_size(
 ) -> int:
     """The bytes of a dense int8 file: a code an element, a step size a channel."""
     batch = next(iter(eval_batches(parts.train, batch_size=2)))
-    model, key = build(models, spec), jax.random.key(0)
+    model, key = build(models, spec, Model), jax.random.key(0)
 
     def untrained():
         params, state = model.init(key, batch)

@@ -6,15 +6,17 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 
-def build(namespace: Any, spec: Any, /, **extra: Any) -> Any:
+def build(namespace: Any, spec: Any, kind: Any = None, /, **extra: Any) -> Any:
     """Calls the public member that a configuration names.
 
-    `build(namespace, {'name': n, **kw}, **extra) = namespace.n(**kw, **extra)`
+    `build(namespace, {'name': n, **kw}, kind, **extra) = namespace.n(**kw, **extra)`
 
     Args:
         namespace: a module whose `__all__` lists its public members.
         spec: `name` and the member's own keyword arguments; a dictionary or a
             `ConfigDict`.
+        kind: what is asked for, such as `DataSet`: members whose return annotation is
+            another are not offered. None offers all.
         **extra: arguments that the experiment knows and a configuration does not, such
             as the number of classes.
 
@@ -35,7 +37,7 @@ def build(namespace: Any, spec: Any, /, **extra: Any) -> Any:
         ValueError: square takes no argument 'size'; did you mean 'side'? valid: side
     """
     arguments = dict(spec)
-    names, where = sorted(namespace.__all__), _place(namespace)
+    names = sorted(n for n in namespace.__all__ if _makes(namespace, n, kind))
     if "name" not in arguments:
         raise ValueError(
             f"{_place(namespace)}: 'name' is missing; valid: {_all(names)}"
@@ -51,6 +53,14 @@ def build(namespace: Any, spec: Any, /, **extra: Any) -> Any:
     arguments |= extra
     _check(name, inspect.signature(member).parameters, arguments)
     return member(**arguments)
+
+
+def _makes(namespace: Any, name: str, kind: Any) -> bool:
+    if kind is None:
+        return True
+    member = inspect.unwrap(getattr(namespace, name))
+    plain = callable(member) and not isinstance(member, type)
+    return plain and inspect.signature(member).return_annotation == kind
 
 
 def _check(name: str, parameters: Mapping[str, Any], arguments: Mapping[str, Any]):

@@ -1,12 +1,21 @@
 """From a packed file to predictions."""
 
+import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from jdistill import artifact, data, models
+import jax
+import jax.numpy as jnp
+
+from jdistill import artifact, data, models, tree
 from jdistill.build import build
 from jdistill.typing import Batch, Frozen, Model
+
+MAX_LENGTH = 1 << 16
+"""The most steps that a preparation may make of a text."""
+MAX_GRAM = 64
+"""The longest n-gram, and how many lengths of them there may be."""
 
 
 class Loaded(NamedTuple):
@@ -22,44 +31,184 @@ class Loaded(NamedTuple):
     predict: Callable[[Any], Any]
 
 
-def load(path: str | os.PathLike[str]) -> Loaded:
+def load(path: str | os.PathLike[str], *, max_bytes: int | None = None) -> Loaded:
     """Makes the model that a file of the pipeline describes, ready to predict.
+
+    What the file says is not believed: it names one of the networks of this library
+    whose parameters are those of the file, and a preparation that reads nothing but
+    the texts it is given. Nothing else is called, opened or connected to.
 
     Args:
         path: a file whose description has `model`, `classes` and `prepare`.
+        max_bytes: as for `artifact.unpack`.
 
     Returns:
         The model, its variables and a function from examples to logits.
 
     Raises:
-        ValueError: the file is damaged, or does not say which model it holds.
+        ValueError: the file is damaged, does not say which model it holds, or names
+            one that is not in the list or has other parameters.
 
     Example:
         >>> load('nowhere.safetensors')
         Traceback (most recent call last):
         FileNotFoundError: ...
     """
-    packed = artifact.unpack(path)
+    packed = artifact.unpack(path, max_bytes=max_bytes)
     says = packed.description
-    if "model" not in says:
-        raise ValueError(f"{path}: its description lacks 'model': {sorted(says)}")
-    model, state = build(models, says["model"]), packed.state
+    try:
+        if "model" not in says:
+            raise ValueError(f"its description lacks 'model': {sorted(says)}")
+        model = _network(says["model"], Frozen(packed.params, packed.state))
+        classes = _classes(says.get("classes", ()), says["model"])
+        prepare = _preparation(says.get("prepare"))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    state = packed.state
     if packed.activations:
         model = models.simulate_int8(model)
         state = {"model": state, "activations": packed.activations}
-    prepare = _as_inputs
-    if spec := says.get("prepare"):
-        if spec.get("name") == "bpe":
-            raise ValueError(f"{path}: 'bpe' was learned on texts that are not in it")
-        prepare = build(data, spec)(()).prepare
 
     def predict(examples):
         batch = prepare(examples)
         return model.apply(packed.params, state, batch, train=False)[0].logits
 
-    return Loaded(
-        model, Frozen(packed.params, state), tuple(says.get("classes", ())), predict
-    )
+    return Loaded(model, Frozen(packed.params, state), classes, predict)
+
+
+def _flat(shapes: Mapping[str, Any]) -> tuple[int, ...]:
+    return (1, shapes["Dense_0/kernel"][0])
+
+
+def _lenet_image(shapes: Mapping[str, Any]) -> tuple[int, ...]:
+    # 16 x 16 come to one place behind both poolings, and each four columns to one more
+    places = shapes["Dense_0/kernel"][0] // 50
+    return (1, 16, 12 + 4 * max(places, 1), shapes["Conv_0/kernel"][2])
+
+
+def _resnet_image(shapes: Mapping[str, Any]) -> tuple[int, ...]:
+    return (1, 8, 8, shapes["ConvNorm_0/conv/kernel"][2])
+
+
+def _vit_image(shapes: Mapping[str, Any]) -> tuple[int, ...]:
+    return (1, *shapes["embed/kernel"][:3])
+
+
+def _tokens(shapes: Mapping[str, Any]) -> tuple[int, ...]:
+    del shapes
+    return (1, 1)
+
+
+NETWORKS: Mapping[str, Callable[[Mapping[str, Any]], tuple[int, ...]]] = {
+    "encoder_classifier": _tokens,
+    "lenet5": _lenet_image,
+    "lenet_300_100": _flat,
+    "mlp": _flat,
+    "ngram_classifier": _tokens,
+    "resnet": _resnet_image,
+    "vit": _vit_image,
+}
+"""The networks that a file may name, and of which shape an input of each is, from the
+shapes of the parameters."""
+PREPARATIONS = ("hashed_ngrams",)
+"""The preparations that a file may name: they read nothing but their texts."""
+
+
+def _network(spec: Any, frozen: Frozen) -> Model:
+    name = _named(spec, "model", tuple(NETWORKS))
+    shapes = {path: x.shape for path, x in tree.flatten(frozen.params).items()}
+    _check_sizes(spec, shapes)
+    try:
+        model = build(models, spec, Model)
+        tokens = NETWORKS[name] is _tokens
+        inputs = jax.ShapeDtypeStruct(
+            NETWORKS[name](shapes), jnp.int32 if tokens else jnp.float32
+        )
+        made = jax.eval_shape(model.init, jax.random.key(0), {"inputs": inputs})
+    except Exception as error:  # whatever wrong sizes make of a network
+        raise ValueError(
+            f"its model {name!r} cannot be made: {_line(error)}"
+        ) from error
+    for mine, theirs in zip(made, frozen, strict=True):
+        _check_same(name, mine, theirs)
+    return model
+
+
+def _check_sizes(spec: Mapping[str, Any], shapes: Mapping[str, Any]) -> None:
+    """No size that the parameters do not bear out, before anything is made of it."""
+    elements = sum(math.prod(shape) for shape in shapes.values())
+    for key, value in spec.items():
+        several = list(value) if isinstance(value, list | tuple) else [value]
+        most = len(shapes) if key == "depth" else max(elements, 2)
+        plain = all(x is None or isinstance(x, str | int | float) for x in several)
+        large = any(isinstance(x, int) and x > most for x in several)
+        if not plain or large or len(several) > max(len(shapes), 1):
+            raise ValueError(
+                f"its model has {key}={str(value)[:40]}, which its {elements} "
+                f"parameters in {len(shapes)} arrays do not bear out"
+            )
+
+
+def _check_same(name: str, mine: Any, theirs: Any) -> None:
+    here = {path: list(x.shape) for path, x in tree.flatten(mine).items()}
+    there = {path: list(x.shape) for path, x in tree.flatten(theirs).items()}
+    for path in sorted({*here, *there}):
+        if here.get(path) != there.get(path):
+            raise ValueError(
+                f"its model {name!r} has {path!r} of shape {here.get(path)}, and the "
+                f"file of {there.get(path)}"
+            )
+
+
+def _classes(names: Any, spec: Mapping[str, Any]) -> tuple[str, ...]:
+    if not isinstance(names, list | tuple) or not all(
+        isinstance(name, str) for name in names
+    ):
+        raise ValueError("its classes are no list of names")
+    if names and len(names) != spec.get("classes"):
+        raise ValueError(
+            f"it names {len(names)} classes, and its model has {spec.get('classes')}"
+        )
+    return tuple(names)
+
+
+def _preparation(spec: Any) -> Callable[[Any], Batch]:
+    if spec is None:
+        return _as_inputs
+    if isinstance(spec, dict) and spec.get("name") == "bpe":
+        raise ValueError("'bpe' was learned on texts that are not in it")
+    name = _named(spec, "preparation", PREPARATIONS)
+    limits = {"num_buckets": 2**31, "max_length": MAX_LENGTH}
+    for key, value in spec.items():
+        several = [value] if key in limits else value
+        most = limits.get(key, MAX_GRAM)
+        lists = isinstance(several, list) and len(several) <= MAX_GRAM
+        if key != "name" and not (
+            lists and all(type(x) is int and x <= most for x in several)
+        ):
+            raise ValueError(
+                f"its preparation has {key}={str(value)[:40]}: whole numbers, at most "
+                f"{most}"
+            )
+    try:
+        return build(data, spec)(()).prepare
+    except TypeError as error:
+        raise ValueError(
+            f"its preparation {name!r} cannot be made: {_line(error)}"
+        ) from error
+
+
+def _line(error: Exception) -> str:
+    return (str(error).splitlines() or [""])[0]
+
+
+def _named(spec: Any, what: str, names: tuple[str, ...]) -> str:
+    name = spec.get("name") if isinstance(spec, dict) else None
+    if name not in names:
+        raise ValueError(
+            f"its {what} is {str(name)[:40]!r}; a file may name {', '.join(names)}"
+        )
+    return name
 
 
 def _as_inputs(inputs: Any) -> Batch:

@@ -19,38 +19,33 @@ Where = str | Collection[str] | None
 """A regular expression that must match a whole path, or the paths themselves."""
 
 
-def path_of(keys: Any) -> str:
-    """The path of a leaf from its key path.
-
-    Example:
-        >>> jax.tree_util.tree_map_with_path(lambda k, _: path_of(k), {'a': {'b': 1}})
-        {'a': {'b': 'a/b'}}
-    """
-    path = jax.tree_util.keystr(keys, simple=True, separator="/")
-    return path.removesuffix("/value")  # nnx.State ends each path in `.value`
-
-
 def flatten(tree: Tree) -> dict[str, Any]:
     """The leaves of a tree by path, in the tree's order.
+
+    The array of an nnx variable has the path of the variable.
+
+    Raises:
+        ValueError: two leaves have one path, as those of `{'a/b': 1, 'a': {'b': 2}}`.
 
     Example:
         >>> flatten({'a': {'b': 1, 'c': 2}})
         {'a/b': 1, 'a/c': 2}
     """
-    leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
-    return {path_of(keys): leaf for keys, leaf in leaves}
+    return dict(zip(_paths(tree), jax.tree.leaves(tree), strict=True))
 
 
 def map_paths(function: Callable[..., Any], tree: Tree, *rest: Tree) -> Tree:
     """`jax.tree.map` whose function gets the path first.
 
+    Raises:
+        ValueError: as `flatten`.
+
     Example:
         >>> map_paths(lambda path, x: x + len(path), {'ab': 1})
         {'ab': 3}
     """
-    return jax.tree_util.tree_map_with_path(
-        lambda keys, *leaves: function(path_of(keys), *leaves), tree, *rest
-    )
+    paths = jax.tree.unflatten(jax.tree.structure(tree), _paths(tree))
+    return jax.tree.map(function, paths, tree, *rest)
 
 
 def unflatten(like: Tree, leaves: dict[str, Any]) -> Tree:
@@ -144,6 +139,38 @@ def num_bytes(tree: Tree) -> int:
     """
     sizes = (np.prod(np.shape(x)) * x.dtype.itemsize for x in jax.tree.leaves(tree))
     return int(sum(sizes))
+
+
+def _paths(tree: Tree) -> list[str]:
+    """The paths of the leaves, in order."""
+    keys = [keys for keys, _ in jax.tree_util.tree_flatten_with_path(tree)[0]]
+    if any(k and k[-1] == _VALUE for k in keys):
+        variables = _variables(tree)
+        keys = [k[:-1] if k[:-1] in variables else k for k in keys]
+    paths = [jax.tree_util.keystr(k, simple=True, separator="/") for k in keys]
+    seen = set()
+    for path in paths:
+        if path in seen:
+            raise ValueError(f"two leaves of the tree have the path {path!r}")
+        seen.add(path)
+    return paths
+
+
+_VALUE = jax.tree_util.GetAttrKey("value")
+
+
+def _variables(tree: Tree) -> set[Any]:
+    """Where nnx variables are: boxes around an array, which their paths pass over."""
+    found, _ = jax.tree_util.tree_flatten_with_path(tree, is_leaf=_is_variable)
+    return {keys for keys, leaf in found if _is_variable(leaf)}
+
+
+def _is_variable(x: Any) -> bool:
+    # known by name, because this module imports no framework
+    kinds = type(x).__mro__
+    return any(
+        k.__name__ == "Variable" and k.__module__.startswith("flax.nnx.") for k in kinds
+    )
 
 
 def _near(wanted: str, paths: list[str]) -> str:

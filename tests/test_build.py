@@ -5,7 +5,9 @@ from types import SimpleNamespace
 import ml_collections
 import pytest
 
+from jdistill import data, models
 from jdistill.build import build
+from jdistill.typing import DataSet, Model
 
 
 def square(*, side, unit="m"):
@@ -71,6 +73,18 @@ def test_a_mistake_is_named_with_the_valid_choices(spec, extra, said):
     with pytest.raises(ValueError) as caught:
         build(shapes, spec, **extra)
     assert str(caught.value) == said
+
+
+def test_only_what_makes_the_asked_kind_is_offered():
+    assert build(data, {"name": "digits"}, DataSet).train.size > 0
+    for name in ("fingerprint", "cache", "EvalBatches", "save_cache"):
+        with pytest.raises(ValueError, match=f"^data has no '{name}'; .*digits"):
+            build(data, {"name": name, "tree": 0}, DataSet)
+    spec = {"name": "dgits"}
+    with pytest.raises(ValueError, match=r"mean 'digits'\? valid: digits, .*, tfds$"):
+        build(data, spec, DataSet)
+    with pytest.raises(ValueError, match="models has no 'idf_gates'"):
+        build(models, {"name": "idf_gates"}, Model)
 
 
 def test_an_error_inside_the_member_is_not_mistaken_for_a_wrong_argument():

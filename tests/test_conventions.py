@@ -47,7 +47,9 @@ PAGES = {
 }
 DATA = {  # what may be left out and yet is no option: data, or half of a model
     ("artifact", "pack", "state"),
+    ("build", "build", "kind"),  # what is asked for
     ("models", "from_function", "init"),  # a model is apply and init, as in `Model`
+    ("ops", "dequantize", "zero"),
     ("report", "html", "curves"),
     ("train", "data_mesh", "devices"),
     ("train", "shardings", "rules"),

@@ -1,3 +1,6 @@
+import dataclasses
+from typing import Any
+
 import flax.nnx
 import jax
 import jax.numpy as jnp
@@ -17,6 +20,40 @@ def test_paths_join_keys_indices_and_attributes():
 def test_nnx_paths_do_not_end_in_value():
     state = flax.nnx.state(flax.nnx.Linear(2, 3, rngs=flax.nnx.Rngs(0)), flax.nnx.Param)
     assert sorted(tree.flatten(state)) == ["bias", "kernel"]
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass
+class Heads:
+    query: Any
+    value: Any
+
+
+ORDER = {"a": ("key", "value"), "b": ("query", "value"), "c": ("query", "value")}
+
+
+def test_only_nnx_variables_lose_the_name_value():
+    variable = flax.nnx.Param(jnp.ones(2))
+    heads = {"value": 1, "key": 2}
+    named = {"a": heads, "b": Heads(3, 4), "c": Heads(5, variable)}
+    assert list(tree.flatten(named)) == [f"{a}/{b}" for a in "abc" for b in ORDER[a]]
+    module = flax.nnx.Dict(value=flax.nnx.Dict(value=variable), other=variable)
+    assert list(tree.flatten(module)) == ["other", "value/value"]
+    assert tree.select({"a": heads}, "a/value") == {"a/value"}
+    again = tree.unflatten(module, {"other": 1, "value/value": 2})
+    assert tree.flatten(again) == {"other": 1, "value/value": 2}
+
+
+def test_two_leaves_of_one_path_are_refused():
+    twice = {"a/b": 1, "a": {"b": 2}}
+    for call in (
+        lambda: tree.flatten(twice),
+        lambda: tree.select(twice, ".*"),
+        lambda: tree.map_paths(lambda path, x: x, twice),
+        lambda: tree.unflatten(twice, {"a/b": 1}),
+    ):
+        with pytest.raises(ValueError, match=r"two leaves .* have the path 'a/b'"):
+            call()
 
 
 def test_leaves_go_back_to_their_places():

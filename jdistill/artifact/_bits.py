@@ -1,11 +1,15 @@
 """Integers in as few bits as they need, and where the ones that are kept stand."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 INDEX_BITS = range(1, 17)
 """How many bits a distance to the next kept entry may have."""
+
+
+_STEP = 1 << 16
+"""How many codes are looked at in one go, so that no copy is as large as the whole."""
 
 
 def pack_bits(codes: np.ndarray, bits: int) -> np.ndarray:
@@ -22,11 +26,28 @@ def pack_bits(codes: np.ndarray, bits: int) -> np.ndarray:
         >>> pack_bits(np.array([1, -1, 2]), 4)
         array([31, 32], dtype=uint8)
     """
-    flat = np.asarray(codes).reshape(-1).astype(np.int64)
+    flat = np.asarray(codes).reshape(-1)
     if bits == 8:
         return flat.astype(np.uint8)
-    places = np.arange(bits - 1, -1, -1)
-    return np.packbits((flat[:, None] >> places & 1).astype(np.uint8))
+    packed = np.empty(num_bytes(flat.size * bits), np.uint8)
+    for first in range(0, flat.size, _STEP):
+        part = _pack_groups(flat[first : first + _STEP], bits)
+        start = first * bits // 8
+        packed[start : start + part.size] = part[: packed.size - start]
+    return packed
+
+
+def _pack_groups(codes: np.ndarray, bits: int) -> np.ndarray:
+    """Eight codes are a group of `bits` bytes."""
+    groups = np.zeros((-(-codes.size // 8), 8), np.uint32)
+    groups.reshape(-1)[: codes.size] = codes.astype(np.int64) & ((1 << bits) - 1)
+    packed = np.zeros((len(groups), bits + 2), np.uint8)
+    for place in range(8):
+        byte, offset = divmod(place * bits, 8)
+        wide = groups[:, place] << (24 - offset - bits)
+        for more in range(3):
+            packed[:, byte + more] |= (wide >> (16 - 8 * more)).astype(np.uint8)
+    return packed[:, :bits].reshape(-1)
 
 
 def unpack_bits(packed: np.ndarray, bits: int, size: int) -> np.ndarray:
@@ -38,26 +59,51 @@ def unpack_bits(packed: np.ndarray, bits: int, size: int) -> np.ndarray:
         size: how many codes.
 
     Returns:
-        int64, `[size]`.
+        uint8, above 8 bits uint16, `[size]`.
+
+    Raises:
+        ValueError: there are not just as many bytes as the codes take.
 
     Example:
         >>> unpack_bits(np.array([31, 32], np.uint8), 4, 3)
-        array([ 1, 15,  2])
+        array([ 1, 15,  2], dtype=uint8)
     """
+    if packed.size != num_bytes(size * bits):
+        raise ValueError(
+            f"{size} codes of {bits} bits take {num_bytes(size * bits)} bytes, and "
+            f"there are {packed.size}"
+        )
     if bits == 8:
-        return packed[:size].astype(np.int64)
-    single = np.unpackbits(packed, count=size * bits).reshape(size, bits)
-    return single.astype(np.int64) @ (1 << np.arange(bits - 1, -1, -1))
+        return packed
+    codes = np.empty(size, np.uint16 if bits > 8 else np.uint8)
+    for first in range(0, size, _STEP):
+        part = codes[first : first + _STEP]
+        bytes_ = packed[first * bits // 8 :][: num_bytes(part.size * bits)]
+        part[:] = _unpack_groups(bytes_, bits)[: part.size]
+    return codes
+
+
+def _unpack_groups(packed: np.ndarray, bits: int) -> np.ndarray:
+    groups = np.zeros((-(-packed.size // bits), bits), np.uint8)
+    groups.reshape(-1)[: packed.size] = packed
+    codes = np.empty((len(groups), 8), np.uint16)
+    for place in range(8):
+        first, last = place * bits // 8, (place * bits + bits - 1) // 8
+        wide = np.zeros(len(groups), np.uint32)
+        for byte in range(first, last + 1):
+            wide = wide << 8 | groups[:, byte]
+        codes[:, place] = wide >> (8 * (last + 1) - (place + 1) * bits)
+    return codes.reshape(-1) & ((1 << bits) - 1)
 
 
 def signed(codes: np.ndarray, bits: int) -> np.ndarray:
-    """Two's complement codes of `bits` bits as signed integers.
+    """Two's complement codes of `bits` bits, at most 8, as signed integers.
 
     Example:
-        >>> signed(np.array([1, 15]), 4)
-        array([ 1, -1])
+        >>> signed(np.array([1, 15], np.uint8), 4)
+        array([ 1, -1], dtype=int8)
     """
-    return np.where(codes >> (bits - 1) & 1, codes - (1 << bits), codes)
+    return codes.view(np.int8) << (8 - bits) >> (8 - bits)
 
 
 class Places(NamedTuple):
@@ -103,16 +149,18 @@ def cheapest(
         'dense'
     """
     size, kept = keep.size, int(keep.sum())
-    values = _bytes(kept * value_bits)
+    values = num_bytes(kept * value_bits)
     choices = [
-        Places("dense", 0, 0, _bytes(size * value_bits)),
-        Places("bitmap", 0, 0, _bytes(size) + values),
+        Places("dense", 0, 0, num_bytes(size * value_bits)),
+        Places("bitmap", 0, 0, num_bytes(size) + values),
     ]
-    gaps = _gaps(keep)
-    for bits in INDEX_BITS:
-        entries = kept + int((gaps // ((1 << bits) - 1)).sum())
-        total = _bytes(entries * bits) + values
-        choices.append(Places("index", bits, entries, total))
+    # an index has a bit or more for each that is kept
+    if "dense" not in forms or kept * (value_bits + 1) < size * value_bits:
+        gaps = _gaps(keep)
+        for bits in INDEX_BITS:
+            entries = kept + int((gaps // ((1 << bits) - 1)).sum())
+            total = num_bytes(entries * bits) + values
+            choices.append(Places("index", bits, entries, total))
     allowed = [places for places in choices if places.form in forms]
     return min(allowed, key=lambda places: places.num_bytes)
 
@@ -157,19 +205,35 @@ def read_index(codes: np.ndarray, bits: int, size: int) -> np.ndarray:
     Returns:
         bool, `[size]`.
 
+    Raises:
+        ValueError: a distance leads behind the last entry.
+
     Example:
         >>> read_index(np.array([1, 3, 0]), 2, 6)
         array([False,  True, False, False, False,  True])
     """
-    kept = codes != (1 << bits) - 1
+    escape, place = (1 << bits) - 1, -1
     keep = np.zeros(size, bool)
-    keep[(np.cumsum(codes + kept) - 1)[kept]] = True
+    for first in range(0, codes.size, _STEP):
+        part = codes[first : first + _STEP]
+        kept = part != escape
+        places = place + np.cumsum(part.astype(np.int64) + kept)
+        place = int(places[-1])
+        if place >= size:
+            raise ValueError(f"its places go beyond its {size} entries")
+        keep[places[kept]] = True
     return keep
+
+
+def num_bytes(bits: int) -> int:
+    """The bytes that hold so many bits.
+
+    Example:
+        >>> num_bytes(9)
+        2
+    """
+    return -(-bits // 8)
 
 
 def _gaps(keep: np.ndarray) -> np.ndarray:
     return np.diff(np.flatnonzero(keep), prepend=-1) - 1
-
-
-def _bytes(bits: Any) -> int:
-    return int(-(-bits // 8))

@@ -1,23 +1,33 @@
 """The file: safetensors with an index of what its tensors mean, checked when read."""
 
 import base64
+import contextlib
 import hashlib
 import json
+import math
 import os
-import pathlib
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from io import BufferedReader
 from typing import Any, NamedTuple
 
 import numpy as np
-from safetensors.numpy import save
 
-VERSION = 1
-TYPES = {
-    "BOOL": np.bool_, "U8": np.uint8, "I8": np.int8, "U16": np.uint16,
-    "I16": np.int16, "U32": np.uint32, "I32": np.int32, "U64": np.uint64,
-    "I64": np.int64, "F16": np.float16, "F32": np.float32, "F64": np.float64,
-}  # fmt: skip
+from jdistill.artifact._header import (
+    TYPES,
+    Listed,
+    Tensor,
+    check_path,
+    listed,
+    loads,
+    parsed_bytes,
+)
+from jdistill.files import replacing
+
+VERSION = 2
+HEADER_BYTES = 2**24
+"""What the objects of a header may take, beside twice the size of the file."""
+
+_NAMES = {np.dtype(kind): name for name, kind in TYPES.items()}
 
 
 class Entry(NamedTuple):
@@ -30,9 +40,12 @@ class Entry(NamedTuple):
 
 
 class Contents(NamedTuple):
-    """A file as read: its entries, what the user said of it, and its sizes."""
+    """An open file: its entries, what the user said of it, and its sizes.
 
-    entries: list[Entry]
+    `entries` are read when they are asked for, one at a time.
+    """
+
+    entries: Iterator[Entry]
     description: Mapping[str, Any]
     num_bytes: int
     header_bytes: int
@@ -50,134 +63,157 @@ def write(
 
     Returns:
         The bytes written.
+
+    Raises:
+        TypeError: the description is not JSON.
+        ValueError: what is to be written could not be read.
     """
-    index = {
-        "entries": [[e.section, e.path, e.head, _digest(e.arrays)] for e in entries],
-        "description": dict(description),
+    for entry in entries:
+        check_path(entry.path)
+    text = json.dumps(
+        {
+            "entries": [
+                [e.section, e.path, e.head, _digest(e.arrays)] for e in entries
+            ],
+            "description": dict(description),
+        },
+        separators=(",", ":"),
+    )
+    try:
+        loads(text)
+    except ValueError as error:
+        raise ValueError(f"the description or a path is refused: {error}") from error
+    named = {
+        f"{i}.{j}": a for i, e in enumerate(entries) for j, a in enumerate(e.arrays)
     }
-    text = json.dumps(index, separators=(",", ":"))
-    metadata = {
-        "format": "jdistill",
-        "version": str(VERSION),
-        "index": text,
-        "sha256": _short(hashlib.sha256(text.encode())),
-    }
-    tensors = {_name(i, j): a for i, e in enumerate(entries) for j, a in _parts(e)}
-    return _replace(pathlib.Path(path), _ordered(save(tensors, metadata)))
+    # the largest types first, so that each array stands at a multiple of its own
+    arrays = dict(sorted(named.items(), key=lambda item: -item[1].dtype.itemsize))
+    head = _head(text, arrays)
+    if parsed_bytes(head.decode()) > _most(sum(a.nbytes for a in arrays.values())):
+        raise ValueError(
+            f"{len(entries)} entries are too many for the bytes they hold: stack some"
+        )
+    with replacing(path) as file:
+        file.write(len(head).to_bytes(8, "little") + head)
+        for array in arrays.values():
+            file.write(_bytes_of(array))
+        return file.tell()
 
 
-def read(path: str | os.PathLike[str]) -> Contents:
-    """Reads a file and checks all of it.
+@contextlib.contextmanager
+def reading(path: str | os.PathLike[str]) -> Iterator[Contents]:
+    """Opens a file and checks all of it, its entries as they are read.
 
     Raises:
         ValueError: the file is no jdistill artifact, of another version, truncated or
             altered; the message names the parameter.
     """
-    data = pathlib.Path(path).read_bytes()
-    header, start = _header(path, data)
-    index = _index(path, header.pop("__metadata__", {}))
-    entries, spans = [], []
-    for number, (section, name, head, digest) in enumerate(index["entries"]):
-        label = f"{section} {name!r}"
-        arrays = []
-        while (spec := header.pop(_name(number, len(arrays)), None)) is not None:
-            arrays.append(_array(path, label, spec, data[start:]))
-            spans.append(spec["data_offsets"])
-        if _digest(arrays) != digest:
-            raise ValueError(f"{path} was altered: the checksum of {label} is wrong")
-        entries.append(Entry(section, name, head, arrays))
-    if header or not _tile(spans, len(data) - start):
-        raise ValueError(f"{path} was altered: it holds more than its index says")
-    return Contents(entries, index["description"], len(data), start)
+    with open(path, "rb") as file:
+        try:
+            size = os.fstat(file.fileno()).st_size
+            header, start = _read_header(file, size)
+            index = _index(header.pop("__metadata__", {}), _most(size))
+            entries = listed(index["entries"], header, size - start)
+        except ValueError as error:
+            raise ValueError(f"{path} {error}") from error
+        read = (_read_entry(path, file, start, entry) for entry in entries)
+        yield Contents(read, index["description"], size, start)
 
 
-def _header(path: Any, data: bytes) -> tuple[dict[str, Any], int]:
-    length = int.from_bytes(data[:8], "little")
-    if len(data) < 8 or data[8:9] != b"{":
-        raise ValueError(f"{path} is not a jdistill artifact: no safetensors header")
-    if length > len(data) - 8:
-        raise ValueError(f"{path} is truncated or altered: its header is incomplete")
+def _most(size: int) -> int:
+    return HEADER_BYTES + 2 * size
+
+
+def _head(text: str, arrays: Mapping[str, np.ndarray]) -> bytes:
+    header: dict[str, Any] = {
+        "__metadata__": {
+            "format": "jdistill",
+            "version": str(VERSION),
+            "index": text,
+            "sha256": _short(hashlib.sha256(text.encode())),
+        }
+    }
+    end = 0
+    for name, array in arrays.items():
+        first, end = end, end + array.nbytes
+        header[name] = {
+            "dtype": _NAMES[array.dtype],
+            "shape": [*array.shape],
+            "data_offsets": [first, end],
+        }
+    found = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    return found.ljust(-(-len(found) // 8) * 8)
+
+
+def _read_header(file: BufferedReader, size: int) -> tuple[dict[str, Any], int]:
+    first = file.read(9)
+    length = int.from_bytes(first[:8], "little")
+    if len(first) < 9 or first[8:] != b"{":
+        raise ValueError("is not a jdistill artifact: no safetensors header")
+    if length > size - 8:
+        raise ValueError("is truncated or altered: its header is incomplete")
+    data = b"{" + file.read(length - 1)
     try:
-        header = json.loads(data[8 : 8 + length])
+        header = loads(data.decode(), most=_most(size))
     except ValueError as error:
-        raise ValueError(f"{path} was altered: its header is not JSON") from error
+        raise ValueError(f"was altered: its header is no JSON: {error}") from error
     return header, 8 + length
 
 
-def _ordered(file: bytes) -> bytes:
-    """The file with its metadata in order: safetensors writes them in a random one."""
-    size = int.from_bytes(file[:8], "little")
-    header = json.loads(file[8 : 8 + size])
-    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
-    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
-    text = text.ljust(-(-len(text) // 8) * 8)
-    return len(text).to_bytes(8, "little") + text + file[8 + size :]
-
-
-def _index(path: Any, metadata: Mapping[str, str]) -> dict[str, Any]:
-    if metadata.get("format") != "jdistill":
-        raise ValueError(f"{path} is not a jdistill artifact: its format is not named")
+def _index(metadata: Any, most: int) -> dict[str, Any]:
+    if not isinstance(metadata, dict) or metadata.get("format") != "jdistill":
+        raise ValueError("is not a jdistill artifact: its format is not named")
     if metadata.get("version") != str(VERSION):
         raise ValueError(
-            f"{path} is an artifact of version {metadata.get('version')}; "
+            f"is an artifact of version {str(metadata.get('version'))[:20]}; "
             f"this release reads version {VERSION}"
         )
-    text = metadata.get("index", "")
-    if _short(hashlib.sha256(text.encode())) != metadata.get("sha256"):
-        raise ValueError(f"{path} was altered: the checksum of its index is wrong")
-    return json.loads(text)
-
-
-def _array(path: Any, label: str, spec: dict[str, Any], data: bytes) -> np.ndarray:
+    text = metadata.get("index")
+    if not isinstance(text, str) or (
+        _short(hashlib.sha256(text.encode())) != metadata.get("sha256")
+    ):
+        raise ValueError("was altered: the checksum of its index is wrong")
     try:
-        first, last = spec["data_offsets"]
-        dtype, shape = np.dtype(TYPES[spec["dtype"]]), tuple(spec["shape"])
-        if last > len(data):
-            raise EOFError
-        return np.frombuffer(data[first:last], dtype).reshape(shape)
-    except EOFError:
-        raise ValueError(f"{path} is truncated: {label} is incomplete") from None
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} was altered: {label} cannot be read") from error
+        index = loads(text, most=most)
+    except ValueError as error:
+        raise ValueError(f"was altered: its index is no JSON: {error}") from error
+    match index:
+        case {"entries": _, "description": dict(_)}:
+            return index
+    raise ValueError("was altered: its index has no entries or no description")
 
 
-def _tile(spans: list[list[int]], size: int) -> bool:
-    """Whether the spans cover [0, size) once, with nothing between them."""
-    edges = [0, *(edge for span in sorted(spans) for edge in span), size]
-    return all(a == b for a, b in zip(edges[::2], edges[1::2], strict=True))
+def _read_entry(path: Any, file: BufferedReader, start: int, entry: Listed) -> Entry:
+    arrays = [_read_array(path, file, start, entry, spec) for spec in entry.tensors]
+    if _digest(arrays) != entry.digest:
+        raise ValueError(f"{path} was altered: the checksum of {entry.label} is wrong")
+    return Entry(entry.section, entry.path, entry.head, arrays)
 
 
-def _parts(entry: Entry) -> list[tuple[int, np.ndarray]]:
-    return list(enumerate(np.ascontiguousarray(a) for a in entry.arrays))
+def _read_array(
+    path: Any, file: BufferedReader, start: int, entry: Listed, spec: Tensor
+) -> np.ndarray:
+    array = np.empty(math.prod(spec.shape), spec.dtype)
+    file.seek(start + spec.first)
+    if file.readinto(_bytes_of(array)) != array.nbytes:
+        raise ValueError(f"{path} is truncated: {entry.label} is incomplete")
+    if spec.dtype == np.bool_ and (array.view(np.uint8) > 1).any():
+        raise ValueError(f"{path} was altered: {entry.label} holds no truth values")
+    return array.reshape(spec.shape)
 
 
-def _name(entry: int, part: int) -> str:
-    return f"{entry}.{part}"
+def _bytes_of(array: np.ndarray) -> memoryview:
+    return array.reshape(-1).view(np.uint8).data
 
 
 def _digest(arrays: list[np.ndarray]) -> str:
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(f"{array.dtype.str}{array.shape}".encode())
-        digest.update(array.tobytes())
+        digest.update(_bytes_of(array))
     return _short(digest)
 
 
 def _short(digest: Any) -> str:
     """The first 128 bits of a digest in 22 characters."""
     return base64.urlsafe_b64encode(digest.digest()[:16]).decode().rstrip("=")
-
-
-def _replace(path: pathlib.Path, data: bytes) -> int:
-    with tempfile.NamedTemporaryFile(
-        dir=path.parent, prefix=f".{path.name}.", delete=False
-    ) as file:
-        try:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-            os.replace(file.name, path)
-        except BaseException:
-            os.unlink(file.name)
-            raise
-    return len(data)

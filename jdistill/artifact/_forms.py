@@ -1,28 +1,61 @@
-"""A compressed parameter as plain arrays with a short description, and back."""
+"""A compressed parameter as plain arrays with a short description.
 
-from collections.abc import Iterator
-from typing import Any
+The keys of a description: `k` kind, `s` shape, `t` type of the values where it is not
+float32, `b` bits of a code, `u` where codes are unsigned, `e` type of the step sizes
+or centroids where it is not float32, `o` how zero points are written, `z` how many
+words are not left out, `p` how their places are written: absent where all are there,
+`[]` a bitmap, `[bits, entries]` an index. `_lift` reads them.
+"""
 
-import ml_dtypes
+import math
+from typing import Any, NamedTuple
+
+import jax
 import numpy as np
 
-from jdistill.artifact._bits import (
-    cheapest,
-    pack_bits,
-    read_index,
-    signed,
-    unpack_bits,
-    write_index,
+from jdistill.artifact._bits import cheapest, pack_bits, write_index
+from jdistill.artifact._types import (
+    SCALES,
+    TYPES,
+    as_array,
+    is_float,
+    stored,
+    to_words,
+    words_in,
 )
-from jdistill.compress import Codebook, Dense, Encoded, Factors, Quantized, Sparse
+from jdistill.compress import (
+    Codebook,
+    Dense,
+    Encoded,
+    Factors,
+    Quantized,
+    Sparse,
+    decode,
+)
+
+Head = dict[str, Any]
+MAX_CENTROIDS = 1 << 16
+CODE_BITS = range(1, 9)
 
 
-def lower(encoded: Encoded) -> tuple[dict[str, Any], list[np.ndarray]]:
+class _Words(NamedTuple):
+    """Entries as integers in one row, and what must be said of them.
+
+    `dtype` is that of values which are stored as they are, None for codes; `vanish`
+    says whether a word of zeros is the value zero and need not be written.
+    """
+
+    words: np.ndarray
+    bits: int
+    shape: tuple[int, ...]
+    dtype: np.dtype | None
+    vanish: bool
+    head: Head
+    extra: list[np.ndarray]
+
+
+def lower(encoded: Encoded) -> tuple[Head, list[np.ndarray]]:
     """The description of an encoding and its arrays, the smallest that say it.
-
-    The keys of a description: `k` kind, `s` shape, `t` type where it is not float32,
-    `b` bits of a code, `z` how many entries are not zero, `p` how their places are
-    written: absent where all entries are, `[]` a bitmap, `[bits, entries]` an index.
 
     Args:
         encoded: any form, nested.
@@ -30,159 +63,205 @@ def lower(encoded: Encoded) -> tuple[dict[str, Any], list[np.ndarray]]:
     Returns:
         The description, ready for JSON, and the arrays in the order of `lift`.
 
+    Raises:
+        ValueError: a type that no file can hold, or parts that do not fit each other.
+        TypeError: no encoding.
+
     Example:
         >>> lower(Dense(np.eye(16, dtype=np.float32)))[0]
         {'k': 'd', 's': [16, 16], 'z': 16, 'p': [5, 16]}
     """
-    keep, inner = None, encoded
-    while isinstance(inner, Sparse):
-        mask = np.asarray(inner.mask)
-        keep, inner = mask if keep is None else keep & mask, inner.values
+    mask, inner = _mask_of(encoded)
     if isinstance(inner, Factors):
-        return _lower_factors(inner, keep)
-    if isinstance(inner, Dense) and np.ndim(inner.array) == 0:
-        return _lower_number(np.asarray(inner.array)), []
-    words, bits, head, extra = _words(inner)
-    keep, forms = _kept(words, keep, head["k"])
-    places = cheapest(keep, bits, forms=forms)
-    head = {**head, "z": int(keep.sum())}
+        return _lower_factors(inner, mask)
+    entry = _words(inner)
+    if mask is not None and mask.shape != entry.shape:
+        raise ValueError(f"a mask of shape {mask.shape} for values of {entry.shape}")
+    if isinstance(inner, Dense) and entry.shape == () and mask is None:
+        number = {key: x for key, x in entry.head.items() if key == "t"}
+        return {"k": "n", **number, "v": entry.words.tobytes().hex()}, []
+    keep, forms = _kept(entry, mask)
+    places = cheapest(keep, entry.bits, forms=forms)
+    head = {**entry.head, "z": int(keep.sum())}
     if places.form == "dense":
-        return head, [_values(words * keep, bits, head), *extra]
-    stored, head["p"] = pack_bits(keep, 1), []
+        words = entry.words if mask is None else entry.words * keep
+        return head, [_stored(entry, words), *entry.extra]
+    where, head["p"] = pack_bits(keep, 1), []
     if places.form == "index":
-        stored = pack_bits(write_index(keep, places.bits), places.bits)
+        where = pack_bits(write_index(keep, places.bits), places.bits)
         head["p"] = [places.bits, places.entries]
-    return head, [stored, _values(words[keep], bits, head), *extra]
+    return head, [where, _stored(entry, entry.words[keep]), *entry.extra]
 
 
-def lift(head: dict[str, Any], arrays: Iterator[np.ndarray]) -> Encoded:
-    """The encoding that `lower` described.
-
-    Args:
-        head: the description.
-        arrays: the arrays, of which it takes its own.
-
-    Returns:
-        An encoding that decodes to the same values, bit for bit.
-
-    Example:
-        >>> head, arrays = lower(Dense(np.array([0.0, 1.5], np.float32)))
-        >>> lift(head, iter(arrays)).array
-        array([0. , 1.5], dtype=float32)
-    """
-    if head["k"] == "n":
-        return Dense(np.asarray(head["v"], _dtype(head)))
-    if head["k"] == "f":
-        return _lift_factors(head, arrays)
-    shape, keep = tuple(head["s"]), None
-    if "p" in head:
-        keep = _read_places(next(arrays), head["p"], int(np.prod(shape)))
-    words = _read_values(next(arrays), head, keep).reshape(shape)
-    if head["k"] == "d":
-        return Dense(words.view(_dtype(head)))
-    if head["k"] == "q":
-        name = head.get("t", "float32")
-        values = Quantized(words.astype(np.int8), next(arrays), head["b"], name)
-    else:
-        values = Codebook(words.astype(np.int32), next(arrays))
-    return values if keep is None else Sparse(keep.reshape(shape), values)
+def _mask_of(encoded: Any) -> tuple[np.ndarray | None, Any]:
+    """All masks around an encoding as one."""
+    mask = None
+    while isinstance(encoded, Sparse):
+        here, encoded = np.asarray(encoded.mask), encoded.values
+        if here.dtype != np.bool_ or (mask is not None and here.shape != mask.shape):
+            raise ValueError(f"a mask of type {here.dtype} and shape {here.shape}")
+        mask = here if mask is None else mask & here
+    return mask, encoded
 
 
-def _kept(
-    words: np.ndarray, mask: np.ndarray | None, kind: str
-) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Which entries must be written, and the forms that can leave out the others."""
-    if kind != "c":  # a zero word is a zero value, and need not be written
-        keep = words != 0 if mask is None else mask & (words != 0)
+def _kept(entry: _Words, mask: np.ndarray | None) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Which words must be written, and the forms that can leave out the others."""
+    if mask is not None:
+        mask = np.repeat(mask.reshape(-1), entry.words.size // max(1, mask.size))
+    if entry.vanish:
+        keep = entry.words != 0 if mask is None else mask & (entry.words != 0)
         return keep, ("dense", "bitmap", "index")
     if mask is None or mask.all():
-        return np.ones(words.shape, bool), ("dense",)
-    return mask, ("bitmap", "index")  # no index of a codebook means zero
-
-
-def _lower_number(number: np.ndarray) -> dict[str, Any]:
-    name = number.dtype.name
-    head = {"k": "n", "v": number.item() if name != "bfloat16" else float(number)}
-    return head if name == "float32" else {**head, "t": name}
+        return np.ones(entry.words.shape, bool), ("dense",)
+    return mask, ("bitmap", "index")  # no other word means zero
 
 
 def _lower_factors(
-    factors: Factors, keep: np.ndarray | None
-) -> tuple[dict[str, Any], list[np.ndarray]]:
+    factors: Factors, mask: np.ndarray | None
+) -> tuple[Head, list[np.ndarray]]:
+    product = _product(factors)
+    if not is_float(product.dtype):
+        raise ValueError(f"factors of type {product.dtype}, which must be floating")
     left, first = lower(factors.left)
     right, second = lower(factors.right)
-    head: dict[str, Any] = {"k": "f", "l": left, "r": right}
-    if keep is None:
+    head = {"k": "f", "l": left, "r": right}
+    if mask is None:
         return head, [*first, *second]
-    return {**head, "s": [*keep.shape]}, [*first, *second, pack_bits(keep, 1)]
+    if mask.shape != product.shape:
+        raise ValueError(f"a mask of shape {mask.shape} for factors of {product.shape}")
+    return {**head, "s": [*mask.shape]}, [*first, *second, pack_bits(mask, 1)]
 
 
-def _lift_factors(head: dict[str, Any], arrays: Iterator[np.ndarray]) -> Encoded:
-    factors = Factors(lift(head["l"], arrays), lift(head["r"], arrays))
-    if "s" not in head:
-        return factors
-    keep = _read_places(next(arrays), [], int(np.prod(head["s"])))
-    return Sparse(keep.reshape(head["s"]), factors)
+def _product(factors: Factors) -> Any:
+    try:
+        return jax.eval_shape(decode, factors)
+    except TypeError as error:
+        raise ValueError(str(error).splitlines()[0]) from error
 
 
-def _words(inner: Encoded) -> tuple[np.ndarray, int, dict[str, Any], list[np.ndarray]]:
-    """The entries as integers, their bits, the description, and what else is needed."""
+def _words(inner: Any) -> _Words:
     match inner:
         case Dense(array=array):
-            array = np.asarray(array)
-            name, size = array.dtype.name, array.dtype.itemsize
-            head = {"k": "d", "s": [*array.shape]}
-            head = head if name == "float32" else {**head, "t": name}
-            return array.view(f"u{size}"), 8 * size, head, []
-        case Quantized(codes=codes, scale=scale, bits=bits, dtype=dtype):
-            codes, scale = np.asarray(codes), np.asarray(scale)
-            head = {"k": "q", "s": [*codes.shape], "b": int(bits)}
-            head = head if dtype == "float32" else {**head, "t": dtype}
-            return codes, int(bits), head, [scale]
+            return _dense(as_array(array))
+        case Quantized():
+            return _quantized(inner)
         case Codebook(indices=indices, centroids=centroids):
-            indices, centroids = np.asarray(indices), np.asarray(centroids)
-            bits = max(1, int(centroids.size - 1).bit_length())
-            head = {"k": "c", "s": [*indices.shape], "b": bits}
-            return indices, bits, head, [centroids]
+            return _codebook(_integers(indices, "indices"), as_array(centroids))
     raise TypeError(f"cannot pack a {type(inner).__name__}")
 
 
-def _values(words: np.ndarray, bits: int, head: dict[str, Any]) -> np.ndarray:
+def _dense(array: np.ndarray) -> _Words:
+    head = {"k": "d", "s": [*array.shape], **_unless("t", array.dtype, "float32")}
+    _, bits = words_in(array.shape, array.dtype)
+    return _Words(to_words(array), bits, array.shape, array.dtype, True, head, [])
+
+
+def _quantized(form: Quantized) -> _Words:
+    bits = form.bits
+    if isinstance(bits, bool) or bits not in CODE_BITS:
+        raise ValueError(f"bits must be whole numbers from 1 to 8, got {bits!r}")
+    if form.dtype not in TYPES or not is_float(TYPES[form.dtype]):
+        raise ValueError(f"values of type {form.dtype!r}, which must be floating")
+    codes, scale = _integers(form.codes, "codes"), as_array(form.scale)
+    zero = None if form.zero is None else _integers(form.zero, "zero points")
+    Quantized(codes, scale, zero, bits=bits)  # refuses shapes that do not fit
+    unsigned = codes.dtype.kind == "u"
+    _check_codes(
+        codes, *((0, 2**bits) if unsigned else (-(2**bits) // 2, 2**bits // 2))
+    )
+    if not is_float(scale.dtype):
+        raise ValueError(f"step sizes of type {scale.dtype}, which must be floating")
+    if scale.dtype.name not in SCALES:
+        scale = scale.astype(np.float32)  # in which the values are computed
+    head = {
+        "k": "q",
+        "s": [*codes.shape],
+        "b": int(bits),
+        **_unless("t", TYPES[form.dtype], "float32"),
+        **_unless("e", scale.dtype, "float32"),
+        **({"u": 1} if unsigned else {}),
+    }
+    extra = [_plain(scale)]
+    if zero is not None:
+        head["o"], points = _zeros(zero, int(bits))
+        extra.append(points)
+    steps = scale.astype(np.float32)
+    vanish = zero is None and bool((np.isfinite(steps) & ~np.signbit(steps)).all())
+    words = codes.reshape(-1).astype(np.uint8 if unsigned else np.int8)
+    return _Words(words, int(bits), codes.shape, None, vanish, head, extra)
+
+
+def _zeros(zero: np.ndarray, bits: int) -> tuple[Any, np.ndarray]:
+    """Zero points in as many bits as a code where they are codes, or as they are."""
+    if zero.size == 0 or (zero.min() >= 0 and zero.max() < 2**bits):
+        return bits, pack_bits(zero, bits)
+    return as_array(zero).dtype.name, _plain(as_array(zero))
+
+
+def _codebook(indices: np.ndarray, centroids: np.ndarray) -> _Words:
+    if not is_float(centroids.dtype):
+        raise ValueError(f"centroids of type {centroids.dtype}, which must be floating")
+    if centroids.ndim != 1 or centroids.size > MAX_CENTROIDS:
+        raise ValueError(
+            f"centroids of shape {centroids.shape}: one row of at most 2^16"
+        )
+    _check_codes(indices, 0, centroids.size)
+    bits = max(1, int(centroids.size - 1).bit_length())
+    head = {
+        "k": "c",
+        "s": [*indices.shape],
+        "b": bits,
+        **_unless("e", centroids.dtype, "float32"),
+    }
+    words = indices.reshape(-1).astype(np.uint16)
+    return _Words(words, bits, indices.shape, None, False, head, [_plain(centroids)])
+
+
+def _integers(value: Any, what: str) -> np.ndarray:
+    array = as_array(value)
+    if "int" not in array.dtype.name:
+        raise ValueError(f"{what} of type {array.dtype}, which must be integers")
+    if array.dtype.kind in "iu":
+        return array
+    return array.astype(np.uint8 if array.dtype.name[0] == "u" else np.int8)
+
+
+def _check_codes(codes: np.ndarray, low: int, stop: int) -> None:
+    if codes.size and not low <= codes.min() <= codes.max() < stop:
+        raise ValueError(
+            f"codes from {codes.min()} to {codes.max()}, which must be from {low} to "
+            f"{stop - 1}"
+        )
+
+
+def _unless(key: str, dtype: np.dtype, usual: str) -> Head:
+    return {} if dtype.name == usual else {key: dtype.name}
+
+
+def _plain(array: np.ndarray) -> np.ndarray:
+    return stored(to_words(array), array.dtype).reshape(array.shape)
+
+
+def _stored(entry: _Words, words: np.ndarray) -> np.ndarray:
     """Words as they are stored: arrays in their own type, codes in their own bits."""
-    if head["k"] == "d":
-        native = _dtype(head).isbuiltin == 1  # else as plain words: bfloat16
-        return np.ascontiguousarray(words).view(_dtype(head) if native else words.dtype)
-    if bits == 8 and head["k"] == "q":
-        return np.ascontiguousarray(words, np.int8)
-    return pack_bits(words, bits)
+    if entry.dtype is not None:
+        return stored(np.ascontiguousarray(words), entry.dtype)
+    plain = entry.bits == 8 and words.dtype.itemsize == 1
+    return words if plain else pack_bits(words, entry.bits)
 
 
-def _read_values(
-    stored: np.ndarray, head: dict[str, Any], keep: np.ndarray | None
-) -> np.ndarray:
-    size = int(np.prod(head["s"]))
-    count = size if keep is None else head["z"]
-    if head["k"] == "d":
-        words = stored.reshape(-1).view(f"u{stored.dtype.itemsize}")
-    elif head["k"] == "q" and head["b"] == 8:
-        words = stored.reshape(-1)
-    else:
-        words = unpack_bits(stored, head["b"], count)
-        words = signed(words, head["b"]) if head["k"] == "q" else words
-    if keep is None:
-        return words
-    full = np.zeros(size, words.dtype)
-    full[keep] = words
-    return full
+def described(head: Head) -> tuple[str, tuple[int, ...], float, int]:
+    """Form, shape, share of entries that are not left out, and bits, for a table.
 
-
-def _read_places(stored: np.ndarray, places: list[int], size: int) -> np.ndarray:
-    if not places:
-        return unpack_bits(stored, 1, size).astype(bool)
-    bits, entries = places
-    return read_index(unpack_bits(stored, bits, entries), bits, size)
-
-
-def _dtype(head: dict[str, Any]) -> np.dtype:
-    name = head.get("t", "float32")
-    return np.dtype(getattr(ml_dtypes, name, name))
+    Args:
+        head: a description that `lift` has read.
+    """
+    if head["k"] == "f":
+        return "factors", tuple(head.get("s", ())), 1.0, 32
+    dtype = TYPES[head.get("t", "float32")]
+    size, bits = words_in(tuple(head.get("s", ())), dtype)
+    if head["k"] == "n":
+        return "number", (), 1.0, bits
+    form = "dense" if "p" not in head else "index" if head["p"] else "bitmap"
+    size = size if head["k"] == "d" else math.prod(head["s"])
+    return form, tuple(head["s"]), head["z"] / max(1, size), head.get("b", bits)

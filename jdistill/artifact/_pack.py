@@ -4,14 +4,20 @@ import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jdistill import tree
-from jdistill.artifact._file import Entry, read, write
-from jdistill.artifact._forms import lift, lower
+from jdistill.artifact._file import Contents, Entry, reading, write
+from jdistill.artifact._forms import described, lower
+from jdistill.artifact._lift import Allow, lift
 from jdistill.compress import Dense, Encoded, decode
 from jdistill.typing import Tree
+
+FREE_BYTES = 2**23
+"""What any file may unfold to, beside `UNFOLDED` times its own size."""
+UNFOLDED = 128
 
 
 class Packed(NamedTuple):
@@ -59,7 +65,8 @@ def pack(
 
     A tensor is written dense, or as the entries that are not zero with a bitmap or an
     index of their places, whatever takes fewest bytes. Codes below 8 bits are packed.
-    The file is in the safetensors format, without pickle, and appears in one piece.
+    The file is in the safetensors format, without pickle, and appears in one piece: an
+    old file is replaced when all is written, keeps its mode, and links to it stay.
 
     Args:
         path: of the file.
@@ -74,6 +81,8 @@ def pack(
     Raises:
         TypeError: something in `encoded` is no encoding, or the description is not
             JSON.
+        ValueError: a parameter has a type that no file can hold, or parts that do not
+            fit each other; the message names it.
 
     Example:
         >>> import tempfile
@@ -85,11 +94,11 @@ def pack(
         ...     size == unpack(folder + '/m.safetensors').bytes
         True
     """
-    dense = {name: Dense(np.asarray(x)) for name, x in tree.flatten(state).items()}
-    extra = {name: Dense(np.asarray(x)) for name, x in (activations or {}).items()}
+    dense = {name: Dense(x) for name, x in tree.flatten(state).items()}
+    extra = {name: Dense(x) for name, x in (activations or {}).items()}
     sections = {"parameter": encoded, "state": dense, "activation": extra}
     entries = [
-        Entry(section, name, *lower(form))
+        _lowered(section, name, form)
         for section, forms in sections.items()
         for name, form in forms.items()
     ]
@@ -97,22 +106,32 @@ def pack(
 
 
 def unpack(
-    path: str | os.PathLike[str], *, like: Tree = None, state_like: Tree = None
+    path: str | os.PathLike[str],
+    *,
+    like: Tree = None,
+    state_like: Tree = None,
+    max_bytes: int | None = None,
 ) -> Packed:
     """Reads a file of `pack` and checks every tensor of it.
+
+    What a file says is not believed: what it makes must fit the bytes that are there,
+    and `max_bytes`.
 
     Args:
         path: of the file.
         like: a tree of the form that the parameters shall have; by default they are
             nested dictionaries along their paths.
         state_like: the same for the state.
+        max_bytes: what all that is read may take in memory; by default 8 MiB and 128
+            times the bytes of the file.
 
     Returns:
-        Parameters and state bit-equal to those that were packed, and the rest.
+        Parameters and state bit-equal to those that were packed, and the rest. Arrays
+        of 64-bit types are NumPy's where JAX has them switched off.
 
     Raises:
         ValueError: the file is no jdistill artifact, of another version, truncated or
-            altered, or does not hold what `like` asks for.
+            altered, takes more than `max_bytes`, or does not hold what `like` asks for.
 
     Example:
         >>> import tempfile
@@ -123,28 +142,33 @@ def unpack(
         ...     unpack(folder + '/m.safetensors').params
         {'a': {'w': Array([1., 1.], dtype=float32)}}
     """
-    contents = read(path)
-    forms = {"parameter": {}, "state": {}, "activation": {}}
-    for entry in contents.entries:
-        forms[entry.section][entry.path] = lift(entry.head, iter(entry.arrays))
-    params = {name: decode(form) for name, form in forms["parameter"].items()}
-    state = {name: decode(form) for name, form in forms["state"].items()}
-    activations = {name: decode(form) for name, form in forms["activation"].items()}
+    forms: dict[str, dict[str, Encoded]]
+    values: dict[str, dict[str, Any]]
+    forms, values = ({"parameter": {}, "state": {}, "activation": {}} for _ in "fv")
+    with reading(path) as contents:
+        allow = _allowance(contents, max_bytes)
+        for entry in contents.entries:
+            form = _lifted(path, entry, allow)
+            if isinstance(form, Dense):
+                form = Dense(_on_device(form.array))
+            forms[entry.section][entry.path] = form
+            values[entry.section][entry.path] = _value(form)
     return Packed(
-        params=_shaped(params, like),
-        state=_shaped(state, state_like),
+        params=_shaped(path, values["parameter"], like),
+        state=_shaped(path, values["state"], state_like),
         encoded=forms["parameter"],
         description=contents.description,
-        activations=activations or None,
+        activations=values["activation"] or None,
         bytes=contents.num_bytes,
     )
 
 
-def table(path: str | os.PathLike[str]) -> list[Row]:
+def table(path: str | os.PathLike[str], *, max_bytes: int | None = None) -> list[Row]:
     """What each entry of a file takes; the bytes add up to the file's size.
 
     Args:
         path: of the file.
+        max_bytes: as for `unpack`.
 
     Returns:
         A row for each parameter, each leaf of the state (`state:...`) and activation
@@ -163,38 +187,80 @@ def table(path: str | os.PathLike[str]) -> list[Row]:
         ...     table(folder + '/m.safetensors')[0]
         Row(path='w', form='dense', shape=(8, 8), density=1.0, bits=8, bytes=96)
     """
-    contents = read(path)
-    rows = [_row(entry) for entry in contents.entries]
-    rest = contents.header_bytes
-    return [*rows, Row("header", "header", (), 1.0, 8, rest)]
+    with reading(path) as contents:
+        allow, rows = _allowance(contents, max_bytes), []
+        for entry in contents.entries:
+            _lifted(path, entry, allow)
+            rows.append(_row(entry))
+    return [*rows, Row("header", "header", (), 1.0, 8, contents.header_bytes)]
 
 
 def _row(entry: Entry) -> Row:
-    head = entry.head
     name = entry.path
     if entry.section != "parameter":
         name = f"{entry.section}:{name}"
     size = sum(array.nbytes for array in entry.arrays)
-    if head["k"] in "nf":
-        form = {"n": "number", "f": "factors"}[head["k"]]
-        return Row(name, form, tuple(head.get("s", ())), 1.0, 32, size)
-    form = "dense" if "p" not in head else "index" if head["p"] else "bitmap"
-    shape = tuple(head["s"])
-    dtype = np.dtype(getattr(jnp, head.get("t", "float32")))
-    bits = head.get("b", 8 * dtype.itemsize)
-    return Row(name, form, shape, head["z"] / max(1, int(np.prod(shape))), bits, size)
+    return Row(name, *described(entry.head), size)
 
 
-def _shaped(leaves: dict[str, Any], like: Tree) -> Tree:
+def _lowered(section: str, name: str, form: Any) -> Entry:
+    try:
+        return Entry(section, name, *lower(form))
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{section} {name!r}: {error}") from error
+
+
+def _lifted(path: Any, entry: Entry, allow: Allow) -> Encoded:
+    try:
+        return lift(entry.head, iter(entry.arrays), allow)
+    except ValueError as error:
+        label = f"{entry.section} {entry.path!r}"
+        raise ValueError(f"{path} is refused: {label}: {error}") from error
+
+
+def _value(form: Encoded) -> Any:
+    return form.array if isinstance(form, Dense) else decode(form)
+
+
+def _on_device(array: np.ndarray) -> Any:
+    """An array of JAX, but for the types that it would make narrower."""
+    if jax.dtypes.canonicalize_dtype(array.dtype) != array.dtype:
+        return array
+    return jnp.array(array)
+
+
+def _allowance(contents: Contents, max_bytes: int | None) -> Allow:
+    limit = FREE_BYTES + UNFOLDED * contents.num_bytes
+    limit = limit if max_bytes is None else max_bytes
+    made = 0
+
+    def allow(num_bytes: int) -> None:
+        nonlocal made
+        made += num_bytes
+        if made > limit:
+            raise ValueError(
+                f"it would take the file to {made} bytes of memory; pass max_bytes= "
+                f"above {limit} if you trust it"
+            )
+
+    return allow
+
+
+def _shaped(path: Any, leaves: dict[str, Any], like: Tree) -> Tree:
     if like is not None:
         return tree.unflatten(like, leaves)
     if set(leaves) == {""}:
         return leaves[""]
     root: dict[str, Any] = {}
-    for path, leaf in leaves.items():
-        *folders, name = path.split("/")
+    for name, leaf in leaves.items():
+        *folders, last = name.split("/")
         place = root
         for folder in folders:
-            place = place.setdefault(folder, {})
-        place[name] = leaf
+            place = place.setdefault(folder, {}) if isinstance(place, dict) else None
+        if not isinstance(place, dict) or last in place:
+            raise ValueError(
+                f"{path}: {name!r} lies inside of another leaf, or another inside of "
+                "it; pass like="
+            )
+        place[last] = leaf
     return root

@@ -10,7 +10,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, Shaped
+from jaxtyping import Array, Bool, Float, Integer, Shaped
 
 from jdistill import ops
 
@@ -45,19 +45,47 @@ class Sparse:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False)
 class Quantized:
-    """`scale * codes`: int8 codes of `bits` bits, float32 step sizes that broadcast.
+    r"""Integer codes and the step sizes of their blocks.
 
-    `dtype` names the type of the values.
+    .. math:: \hat x = s \cdot (c - z)
+
+    `codes` are int8, or uint8 from 0 to `2^bits - 1`. `scale` is float32, float16 or
+    bfloat16, and each of its axes divides that of the codes: 1 is one scale for the
+    axis, the same length one each, n are n groups of consecutive entries. A scale of
+    lower rank gets axes of 1 at its front. `zero` are integers of the scale's shape,
+    None for 0. `dtype` names the type of the values, which are computed in float32.
+
+    Raises:
+        ValueError: a scale that does not divide its codes, or a zero of another shape.
 
     Example:
-        >>> decode(Quantized(jnp.array([2], jnp.int8), jnp.array([0.5]), 8))
-        Array([1.], dtype=float32)
+        >>> codes = jnp.array([[2, 3, 4, 5]], jnp.uint8)
+        >>> two = jnp.array([[0.5, 1.0]]), jnp.array([[2, 4]], jnp.uint8)
+        >>> decode(Quantized(codes, *two, bits=4))
+        Array([[0. , 0.5, 0. , 1. ]], dtype=float32)
     """
 
     codes: Any
     scale: Any
-    bits: int = dataclasses.field(metadata={"static": True})
-    dtype: str = dataclasses.field(default="float32", metadata={"static": True})
+    zero: Any = None
+    bits: int = dataclasses.field(kw_only=True, metadata={"static": True})
+    dtype: str = dataclasses.field(
+        default="float32", kw_only=True, metadata={"static": True}
+    )
+
+    def __post_init__(self):
+        # inside a transformation the leaves may be no arrays
+        codes, scale, zero = (
+            getattr(x, "shape", None) for x in (self.codes, self.scale, self.zero)
+        )
+        if codes is None or scale is None:
+            return
+        if zero not in (None, scale):
+            raise ValueError(f"zero has shape {zero} and its scale {scale}")
+        blocks = ops.block_shape(scale, codes)
+        for name in ("scale", "zero") if blocks != scale else ():
+            if hasattr(getattr(self, name), "reshape"):
+                object.__setattr__(self, name, getattr(self, name).reshape(blocks))
 
 
 @jax.tree_util.register_dataclass
@@ -95,7 +123,7 @@ Encoded = Dense | Sparse | Quantized | Codebook | Factors
 def decode(encoded: Encoded) -> Shaped[Array, "..."]:
     r"""The array that an encoding stands for.
 
-    .. math:: Dense: a; \quad Sparse: m \odot v; \quad Quantized: s \cdot c; \quad
+    .. math:: Dense: a; \quad Sparse: m \odot v; \quad Quantized: s (c - z); \quad
         Codebook: c_i; \quad Factors: L R
 
     Args:
@@ -108,7 +136,7 @@ def decode(encoded: Encoded) -> Shaped[Array, "..."]:
         TypeError: not one of the forms.
 
     Example:
-        >>> codes = Quantized(jnp.array([2, 3], jnp.int8), jnp.array([0.5]), 8)
+        >>> codes = Quantized(jnp.array([2, 3], jnp.int8), jnp.array([0.5]), bits=8)
         >>> decode(Sparse(jnp.array([True, False]), codes))
         Array([1., 0.], dtype=float32)
     """
@@ -117,8 +145,9 @@ def decode(encoded: Encoded) -> Shaped[Array, "..."]:
             return jnp.asarray(array)
         case Sparse(mask=mask, values=values):
             return _sparse(jnp.asarray(mask), decode(values))
-        case Quantized(codes=codes, scale=scale, dtype=dtype):
-            values = ops.dequantize(jnp.asarray(codes), jnp.asarray(scale))
+        case Quantized(codes=codes, scale=scale, zero=zero, dtype=dtype):
+            zero = None if zero is None else jnp.asarray(zero)
+            values = ops.dequantize(jnp.asarray(codes), jnp.asarray(scale), zero)
             return values.astype(dtype)
         case Codebook(indices=indices, centroids=centroids):
             return _look_up(jnp.asarray(indices), jnp.asarray(centroids))
@@ -137,16 +166,26 @@ def step_sizes(encoded: Mapping[str, Encoded]) -> dict[str, Any]:
         encoded: encodings by path, as `encode` of a compression gives them.
 
     Returns:
-        Arrays that broadcast to the parameters; parameters that are not quantised are
-        left out.
+        Arrays of the parameters' ranks; parameters that are not quantised are left
+        out.
+
+    Raises:
+        ValueError: codes with a zero point, which integer products do not take.
 
     Example:
-        >>> codes = Quantized(jnp.array([2], jnp.int8), jnp.array([0.5]), 8)
+        >>> codes = Quantized(jnp.array([2], jnp.int8), jnp.array([0.5]), bits=8)
         >>> step_sizes({'w': Sparse(jnp.array([True]), codes), 'b': Dense(codes.scale)})
         {'w': Array([0.5], dtype=float32)}
     """
     inner = {p: e.values if isinstance(e, Sparse) else e for p, e in encoded.items()}
-    return {p: e.scale for p, e in inner.items() if isinstance(e, Quantized)}
+    coded = {p: e for p, e in inner.items() if isinstance(e, Quantized)}
+    for path, form in coded.items():
+        if form.zero is not None:
+            raise ValueError(
+                f"the codes of {path!r} have a zero point, and integer products take "
+                "symmetric codes alone"
+            )
+    return {path: form.scale for path, form in coded.items()}
 
 
 def nest(outer: Encoded, inner: Encoded) -> Encoded:
@@ -164,7 +203,7 @@ def nest(outer: Encoded, inner: Encoded) -> Encoded:
 
     Example:
         >>> mask = jnp.array([True])
-        >>> codes = Quantized(jnp.array([2], jnp.int8), jnp.array([0.5]), 8)
+        >>> codes = Quantized(jnp.array([2], jnp.int8), jnp.array([0.5]), bits=8)
         >>> type(nest(Sparse(mask, Dense(jnp.ones(1))), codes).values).__name__
         'Quantized'
     """
@@ -184,8 +223,8 @@ def nest(outer: Encoded, inner: Encoded) -> Encoded:
 
 
 def _sparse(mask: Bool[Array, "..."], values: Shaped[Array, "..."]) -> Array:
-    return jnp.where(mask, values, 0)
+    return jnp.where(mask, values, jnp.zeros((), values.dtype))
 
 
-def _look_up(indices: Int[Array, "..."], centroids: Float[Array, " k"]) -> Array:
+def _look_up(indices: Integer[Array, "..."], centroids: Float[Array, " k"]) -> Array:
     return centroids[indices]

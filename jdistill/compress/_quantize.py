@@ -87,7 +87,7 @@ def fake_quant(
 
         def coded(x, scale):
             codes = ops.quantize(x, scale, bits=bits)
-            return Quantized(codes, scale, bits, x.dtype.name)
+            return Quantized(codes, scale, bits=bits, dtype=x.dtype.name)
 
         leaves = change(params, state, coded)
         return {p: x if p in state else Dense(x) for p, x in leaves.items()}

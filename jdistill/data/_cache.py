@@ -4,12 +4,12 @@ import hashlib
 import io
 import os
 import pathlib
-import tempfile
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
+from jdistill.files import replacing
 from jdistill.tree import flatten
 from jdistill.typing import Batch, Outputs, Split
 
@@ -149,22 +149,19 @@ def save_cache(path: str | os.PathLike, cache: Cache) -> None:
         None.
 
     Example:
+        >>> import tempfile
         >>> made = Cache(Outputs(np.zeros((1, 2), np.float32)), 'teacher', 'a', 'b')
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     save_cache(folder + '/cache.npz', made)
         ...     load_cache(folder + '/cache.npz').split
         'a'
     """
-    path = pathlib.Path(path)
     arrays = {f"output:{name}": x for name, x in _by_name(cache.outputs).items()}
     texts = {
         name: value for name, value in cache._asdict().items() if name != "outputs"
     }
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+    with replacing(path) as file:
         np.savez(file, **arrays, **texts, checksum=_checksum(cache))
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(file.name, path)
 
 
 def load_cache(path: str | os.PathLike) -> Cache:

@@ -1,14 +1,13 @@
 """Splits from random-access sources of examples, such as array_record files."""
 
-import os
 import pathlib
-import tempfile
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from jdistill.data._splits import check, in_memory
+from jdistill.files import replacing
 from jdistill.typing import Batch, Split
 
 _CHUNK = 1000
@@ -157,6 +156,5 @@ def blocks(size: int, *, fold: int, block: int) -> tuple[np.ndarray, np.ndarray]
 def _save(path, array):
     write: Callable[..., None] = np.save
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+    with replacing(path) as file:
         write(file, array)
-    os.replace(file.name, path)

@@ -5,7 +5,7 @@ from typing import Any
 
 import jax
 
-from jdistill import ops
+from jdistill import ops, tree
 from jdistill.tree import Where
 from jdistill.typing import Batch, Frozen, Model, Tree
 
@@ -80,12 +80,14 @@ def execute_int8(model: Model, *, where: Where = None) -> Model:
         (2, 2)
     """
 
-    def scales(state: Mapping[str, Any], key: str) -> dict[str, Any]:
+    def scales(params: Tree, state: Mapping[str, Any], key: str) -> dict[str, Any]:
         path = key.split("#")[0]  # each use of a weight has its own activations
-        weights = _part(state, "weights")
-        if path not in weights:
-            return _activations(state, key)
-        return _activations(state, key) | {"weight": weights[path]}
+        leaves, weights = tree.flatten(params), _part(state, "weights")
+        if path not in weights or path not in leaves:
+            return _activations(params, state, key)
+        scale = jax.numpy.asarray(weights[path])
+        scale = scale.reshape(ops.block_shape(scale.shape, leaves[path].shape))
+        return _activations(params, state, key) | {"weight": scale}
 
     return _rewritten(model, ops.execute_int8, where, scales)
 
@@ -145,7 +147,8 @@ def _part(state: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return state[name]
 
 
-def _activations(state: Mapping[str, Any], key: str) -> dict[str, Any]:
+def _activations(params: Tree, state: Mapping[str, Any], key: str) -> dict[str, Any]:
+    del params
     return {"activation": state["activations"][key]}
 
 
@@ -160,7 +163,9 @@ def _rewritten(
         def forward(params, inner, batch, key):
             return model.apply(params, inner, batch, train=train, key=key)
 
-        aux = {name: scales(state, name) for name in _part(state, "activations")}
+        aux = {
+            name: scales(params, state, name) for name in _part(state, "activations")
+        }
         run = ops.rewrite(forward, rule, where=where)
         outputs, inner = run(aux, params, state["model"], batch, key)
         return outputs, {**state, "model": inner}

@@ -17,9 +17,11 @@ from jdistill.ops._op import Op as Op
 from jdistill.ops._op import Opaque as Opaque
 from jdistill.ops._op import Weight as Weight
 from jdistill.ops._quantize import absmax_scale as absmax_scale
+from jdistill.ops._quantize import block_shape as block_shape
 from jdistill.ops._quantize import dequantize as dequantize
 from jdistill.ops._quantize import fake_quantize as fake_quantize
 from jdistill.ops._quantize import quantize as quantize
+from jdistill.ops._quantize import spread as spread
 from jdistill.ops._rewrite import execute_int8 as execute_int8
 from jdistill.ops._rewrite import rewrite as rewrite
 from jdistill.ops._rewrite import simulate_int8 as simulate_int8
@@ -33,6 +35,7 @@ __all__ = [
     "Weight",
     "absmax_scale",
     "activation_scales",
+    "block_shape",
     "count",
     "dequantize",
     "execute_int8",
@@ -48,6 +51,7 @@ __all__ = [
     "rewrite",
     "second_moments",
     "simulate_int8",
+    "spread",
     "uncovered",
     "weights",
 ]

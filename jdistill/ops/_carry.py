@@ -4,6 +4,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jdistill.ops._op import Op, Weight, dims_of
+from jdistill.ops._quantize import spread
 
 
 def at_operand(op: Op, scale: Float[Array, "..."]) -> Float[Array, "..."]:
@@ -33,8 +34,11 @@ def at_operand(op: Op, scale: Float[Array, "..."]) -> Float[Array, "..."]:
     weight = op.weight[0]
     summed = dims_of(op, op.side or 0).contract
     _check(op, weight, scale, summed)
-    if weight.steps:
-        scale = jnp.broadcast_to(scale, weight.shape[weight.lead :])
+    shape = weight.shape[weight.lead :]
+    if not weight.steps:  # axes of one scale stay as they are
+        pairs = zip(scale.shape, shape, strict=True)
+        shape = tuple(1 if m == 1 else n for m, n in pairs)
+    scale = spread(scale, shape)
     for step in weight.steps or ():
         scale = step(scale)
     first = tuple(slice(0, 1) if d in summed else slice(None) for d in range(rank))

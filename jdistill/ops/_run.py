@@ -1,5 +1,6 @@
 """The interpreting run: a function again, with a visitor at its products."""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -47,8 +48,9 @@ def interpret(
 
     Returns:
         `call(aux, *args) -> (fn(*args), stats)`. `aux` and `stats` are dicts by
-        `op.key`. Inside a scan over layers `aux` is sliced and `stats` are stacked
-        along a leading axis (`op.lead`); inside any other loop `stats` add up.
+        `op.key`. Inside a scan over layers `aux` is sliced along a leading axis (one
+        number or a length of 1 stands for all layers) and `stats` are stacked along
+        one (`op.lead`); inside any other loop `stats` add up.
 
     Raises:
         ValueError: `where` matches nothing, or something that cannot be looked into;
@@ -66,6 +68,7 @@ def interpret(
         traced = trace(fn, args)
         found = select(walk(traced, args, weights), where)
         check_keys(aux, found)
+        aux = {**aux, **_each_layer(aux, found)}
         plan = _Plan(
             visit,
             {f.op.pos: f for f in found},
@@ -76,6 +79,22 @@ def interpret(
         return jax.tree.unflatten(traced.out_tree, outs), stats
 
     return call
+
+
+def _each_layer(aux, found):
+    """A number, and a leading axis of length 1, stand for all layers of a scan."""
+
+    def whole(lead, x):
+        shape = jax.numpy.shape(x) or (1,) * len(lead)
+        fits = all(m in (1, n) for m, n in zip(shape, lead, strict=False))
+        fits = fits and len(shape) >= len(lead)
+        return jax.numpy.broadcast_to(x, (*lead, *shape[len(lead) :])) if fits else x
+
+    return {
+        f.op.key: jax.tree.map(functools.partial(whole, f.op.lead), aux[f.op.key])
+        for f in found
+        if f.op.lead and f.op.key in aux
+    }
 
 
 def _run(plan, pos, jaxpr, consts, aux, operands):

@@ -28,12 +28,44 @@ def test_negative_codes_come_back(bits):
     assert np.array_equal(found, codes)
 
 
+@pytest.mark.parametrize("bits", range(1, 17))
+def test_the_bits_stand_one_code_behind_the_other(bits):
+    """As a string of digits; more codes than are looked at in one go."""
+    codes = np.random.default_rng(bits).integers(0, 1 << bits, (1 << 16) + 11)
+    packed = _bits.pack_bits(codes, bits)
+    text = "".join(f"{code:0{bits}b}" for code in codes)
+    text += "0" * (-len(text) % 8)
+    assert packed.tobytes() == int(text, 2).to_bytes(len(text) // 8)
+    assert np.array_equal(_bits.unpack_bits(packed, bits, codes.size), codes)
+
+
+def test_bytes_that_are_no_such_codes_are_refused():
+    packed = _bits.pack_bits(np.arange(5), 3)
+    for bits, size in [(3, 6), (3, 2), (3, 10**15), (16, 5)]:
+        with pytest.raises(ValueError, match="bytes, and there are 2"):
+            _bits.unpack_bits(packed, bits, size)
+
+
+def test_places_behind_the_end_are_refused():
+    codes = _bits.write_index(np.arange(9) == 8, 2)
+    assert np.array_equal(_bits.read_index(codes, 2, 9), np.arange(9) == 8)
+    with pytest.raises(ValueError, match="beyond its 8 entries"):
+        _bits.read_index(codes, 2, 8)
+
+
 @given(masks, st.integers(1, 16))
 @settings(max_examples=100, deadline=None)
 def test_an_index_gives_its_mask_back(keep, bits):
     codes = _bits.write_index(keep, bits)
     assert np.all(codes < 2**bits)
     assert np.array_equal(_bits.read_index(codes, bits, keep.size), keep)
+
+
+def test_a_long_index_gives_its_mask_back():
+    keep = np.random.default_rng(0).random(1 << 18) < 0.4
+    codes = _bits.write_index(keep, 3)
+    assert codes.size > 1 << 16
+    assert np.array_equal(_bits.read_index(codes, 3, keep.size), keep)
 
 
 @given(masks, st.integers(1, 32))

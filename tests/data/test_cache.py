@@ -121,3 +121,13 @@ def test_an_altered_cache_is_refused(tmp_path, cache):
 def test_a_cache_that_is_not_there_is_named(tmp_path):
     with pytest.raises(ValueError, match=r"no cache at .*a\.npz"):
         data.load_cache(tmp_path / "a.npz")
+
+
+def test_a_cache_has_the_mode_of_the_umask_and_keeps_links(tmp_path, cache):
+    (tmp_path / "link.npz").symlink_to("cache.npz")
+    for _ in range(2):
+        data.save_cache(tmp_path / "link.npz", cache)
+        (tmp_path / "plain").touch()
+        assert (tmp_path / "link.npz").is_symlink()
+        modes = {(tmp_path / n).stat().st_mode for n in ("cache.npz", "plain")}
+        assert len(modes) == 1

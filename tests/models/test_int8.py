@@ -214,3 +214,28 @@ def test_a_learner_trains_a_simulated_model_whose_file_executes_alike():
 def hard_loss(model, frozen, batch):
     found = jnp.asarray(logits(model, frozen, batch))
     return losses.cross_entropy(found, jnp.asarray(batch["label"])).mean()
+
+
+@pytest.mark.parametrize("shape", [(), (1, 1), (4,), (1, 4), (2, 1, 4), (2, 1, 2)])
+def test_scales_of_scanned_layers_execute_as_they_decode(shape):
+    """What broadcasts to a parameter of stacked layers is also executed."""
+
+    def apply(params, state, batch, *, train=False, key=None):
+        x, _ = jax.lax.scan(
+            lambda x, w: (jnp.tanh(x @ w), None), batch["inputs"], params["w"]
+        )
+        return Outputs(x), state
+
+    model = Model(lambda key, batch: ({"w": jnp.zeros((2, 4, 4))}, ()), apply)
+    rng = np.random.default_rng(0)
+    codes = jnp.asarray(rng.integers(-127, 128, (2, 4, 4)), jnp.int8)
+    scale = jnp.asarray(rng.uniform(0.002, 0.01, shape), jnp.float32)
+    forms = {"w": compress.Quantized(codes, scale, bits=8)}
+    params = {path: compress.decode(form) for path, form in forms.items()}
+    batch = {"inputs": jnp.asarray(rng.normal(size=(5, 4)), jnp.float32)}
+    seen = models.observe_int8(model, Frozen(params, ()), [batch])
+    simulated = logits(models.simulate_int8(model), seen, batch)
+    for weights in (compress.step_sizes(forms), {"w": scale}):
+        state = {**seen.state, "weights": weights}
+        executed = logits(models.execute_int8(model), (params, state), batch)
+        np.testing.assert_allclose(executed, simulated, atol=2e-6)

@@ -75,3 +75,56 @@ def test_low_precision_keeps_its_type():
 def test_bits_out_of_range_are_named(bits):
     with pytest.raises(ValueError, match=f"bits must be 2 to 8, got {bits}"):
         ops.fake_quantize(jnp.ones(3), jnp.ones(1), bits=bits)
+
+
+GROUPS = {
+    "tensor": (1, 1), "columns": (1, 32), "rows": (64, 1), "one each": (64, 32),
+    "groups of rows": (4, 32), "groups of both": (8, 2),
+}  # fmt: skip
+
+
+def blocks_of(x, scale):
+    """Each entry's block by index arithmetic."""
+    places = np.indices(x.shape)
+    lengths = zip(places, scale.shape, x.shape, strict=True)
+    return scale[tuple(place * m // n for place, m, n in lengths)]
+
+
+@pytest.mark.parametrize("shape", GROUPS.values(), ids=GROUPS)
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+@pytest.mark.parametrize("offset", [False, True])
+def test_blocks_have_their_own_scale_and_zero_point(shape, dtype, offset):
+    rng = np.random.default_rng(1)
+    scale = jnp.asarray(rng.uniform(0.01, 0.1, shape), dtype)
+    zero = jnp.asarray(rng.integers(0, 16, shape), jnp.uint8) if offset else None
+    low, high = (0, 15) if offset else (-7, 7)
+    point = blocks_of(WEIGHT, np.float64(zero)) if offset else 0
+    steps = blocks_of(WEIGHT, np.float64(scale))
+    assert np.array_equal(ops.spread(scale, WEIGHT.shape), np.float32(steps))
+    codes = ops.quantize(jnp.asarray(WEIGHT), scale, zero=zero, bits=4)
+    wanted = np.clip(np.round(WEIGHT / steps) + point, low, high)
+    assert codes.dtype == (jnp.uint8 if offset else jnp.int8)
+    assert np.mean(codes != wanted) < 1e-3  # float32 may round a tie another way
+    values = ops.dequantize(codes, scale, zero)
+    exact = np.float32(steps * (np.float64(codes) - point))
+    np.testing.assert_array_equal(values, exact)
+    for compiled in (lambda f: f, jax.jit):
+        found = compiled(lambda x: ops.fake_quantize(x, scale, zero=zero, bits=4))
+        np.testing.assert_array_equal(found(jnp.asarray(WEIGHT)), values)
+        decoded = compiled(ops.dequantize)(codes, scale, zero)
+        np.testing.assert_array_equal(decoded, values)
+
+
+def test_the_gradient_with_a_zero_point_is_one_where_there_are_codes():
+    x = jnp.array([-2.6, -2.4, 0.0, 5.4, 5.6])
+    zero = jnp.array([2], jnp.uint8)
+    slope = jax.grad(
+        lambda x: ops.fake_quantize(x, jnp.ones(1), zero=zero, bits=3).sum()
+    )(x)
+    assert np.array_equal(slope, [0, 1, 1, 1, 0])
+
+
+@pytest.mark.parametrize("shape", [(3, 32), (64, 32, 1), (0, 1), (64, 64)])
+def test_a_scale_that_does_not_divide_is_refused(shape):
+    with pytest.raises(ValueError, match=r"does not divide the shape \(64, 32\)"):
+        ops.quantize(jnp.asarray(WEIGHT), jnp.ones(shape))

@@ -213,3 +213,20 @@ def test_a_product_of_activations_is_refused():
     call = ops.rewrite(lambda p, x: x @ x.T, ops.simulate_int8, where="dot_general")
     with pytest.raises(ValueError, match="'dot_general' reads no weight"):
         call({"dot_general": {"activation": 1.0}}, {}, jnp.ones((1, 2)))
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 1, 6), (3, 1, 1), (3, 1, 2)])
+def test_scales_that_broadcast_over_layers_execute(shape):
+    """A leading axis of length 1 is one scale for all layers of a scan."""
+
+    def fn(p, x):
+        return jax.lax.scan(lambda x, w: (jnp.sin(x @ w), None), x, p["w"])[0]
+
+    rng = np.random.default_rng(0)
+    scale = jnp.asarray(rng.uniform(0.005, 0.02, shape), jnp.float32)
+    params = {"w": ops.fake_quantize(normal(3, 6, 6), scale)}
+    aux = {"w": {"activation": jnp.full((), 0.02), "weight": scale}}
+    simulated = jax.jit(ops.rewrite(fn, ops.simulate_int8))(aux, params, normal(4, 6))
+    executed = jax.jit(ops.rewrite(fn, ops.execute_int8))(aux, params, normal(4, 6))
+    np.testing.assert_allclose(executed, simulated, atol=2e-6)
+    assert np.abs(simulated - fn(params, normal(4, 6))).max() > 1e-4

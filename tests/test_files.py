@@ -1,0 +1,77 @@
+import os
+import stat
+
+import pytest
+
+from jdistill.files import replacing
+
+
+@pytest.fixture
+def umask():
+    old = os.umask(0o027)
+    yield 0o027
+    os.umask(old)
+
+
+def write(path, data=b"new"):
+    with replacing(path) as file:
+        file.write(data)
+
+
+def mode(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_a_new_file_has_the_mode_of_the_umask(tmp_path, umask):
+    write(tmp_path / "a")
+    assert mode(tmp_path / "a") == 0o666 & ~umask
+
+
+@pytest.mark.parametrize("old", [0o600, 0o644, 0o755])
+def test_a_replaced_file_keeps_its_mode(tmp_path, umask, old):
+    path = tmp_path / "a"
+    path.write_bytes(b"old")
+    path.chmod(old)
+    write(path)
+    assert (mode(path), path.read_bytes()) == (old, b"new")
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_stays_and_its_target_is_replaced(tmp_path, there):
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    if there:
+        (folder / "a").write_bytes(b"old")
+    link = tmp_path / "a"
+    link.symlink_to("elsewhere/a")
+    write(link)
+    assert link.is_symlink()
+    assert (folder / "a").read_bytes() == b"new"
+    assert len([*tmp_path.iterdir(), *folder.iterdir()]) == 3
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path):
+    path = tmp_path / "a"
+    path.write_bytes(b"old")
+    with pytest.raises(KeyboardInterrupt), replacing(path) as file:
+        file.write(b"half")
+        raise KeyboardInterrupt
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_file_is_whole_when_it_appears(tmp_path):
+    path = tmp_path / "a"
+    path.write_bytes(b"old")
+    with replacing(path) as file:
+        file.write(b"new" * 10_000)
+        assert path.read_bytes() == b"old"
+    assert path.read_bytes() == b"new" * 10_000
+
+
+def test_what_is_no_file_is_not_replaced(tmp_path):
+    with pytest.raises(ValueError, match="is no file and cannot be replaced"):
+        write(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ValueError, match="pipe is no file"):
+        write(tmp_path / "pipe")
