@@ -194,9 +194,9 @@ class Compression(NamedTuple):
     """A transformation of parameters: optax for what the model sees.
 
     * `init(params, *, key, products=None) -> (learned, state)`: `learned` are leaves
-      that training moves (step sizes, centroids), often `()`. `products` are the paths
-      of the weights of matrix products and convolutions (`ops.weights`), the default
-      of `where`.
+      that training moves (step sizes, centroids), often `()`. `products` says how
+      matrix products and convolutions read each weight (`ops.uses`): the default of
+      `where`, and which axes are summed over, kept, or number layers.
     * `update(params, learned, state, *, step, grads=None, stats=None, key=None) ->
       (params, learned, state)`: masks, ranges, assignments. `grads` are taken at the
       applied parameters; `stats` come from a calibration pass, keyed by weight path.

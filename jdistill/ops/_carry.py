@@ -4,7 +4,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jdistill.ops._op import Op, Weight, dims_of
-from jdistill.ops._quantize import spread
+from jdistill.ops._scale import spread
 
 
 def at_operand(op: Op, scale: Float[Array, "..."]) -> Float[Array, "..."]:

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Num
 
 from jdistill.ops._op import Op, dims_of
-from jdistill.ops._quantize import qmax
 from jdistill.ops._run import interpret
+from jdistill.ops._scale import qmax
 from jdistill.tree import Where
 
 Statistic = Callable[[Op, int, Any], Mapping[str, Any]]

@@ -9,9 +9,9 @@ from jax.extend.core import Literal
 
 from jdistill.ops._enter import Site, enter
 from jdistill.ops._jaxpr import Position, bind, bodies, context, trace
-from jdistill.ops._list import Found, walk
 from jdistill.ops._op import Op
 from jdistill.ops._select import check_keys, select
+from jdistill.ops._walk import Found, walk
 from jdistill.tree import Where
 
 Product = Callable[..., Any]

@@ -146,7 +146,7 @@ def _init(recipe: Recipe, key: Key, batch: Batch, start: Frozen | None) -> State
         def logits(params, batch):
             return model.apply(params, model_state, batch, train=False)[0].logits
 
-        products = ops.weights(logits, params, batch)
+        products = ops.uses(logits, params, batch)
     learned, state = compression.init(params, key=compression_key, products=products)
     params, learned, state = compression.update(
         params, learned, state, step=jnp.int32(0), key=compression_key
