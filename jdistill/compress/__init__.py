@@ -22,6 +22,7 @@ from jdistill.compress._optax import applied as applied
 from jdistill.compress._optax import as_optax as as_optax
 from jdistill.compress._optax import optimise as optimise
 from jdistill.compress._quantize import fake_quant as fake_quant
+from jdistill.compress._wanda import wanda as wanda
 
 __all__ = [
     "Choice",
@@ -46,4 +47,5 @@ __all__ = [
     "optimise",
     "pull_back",
     "step_sizes",
+    "wanda",
 ]

@@ -55,8 +55,9 @@ def masking(
     choose: Callable[[Choice], Mapping[str, Any]],
     *,
     where: tree.Where,
-    every: int,
+    every: int | None,
     goal: Any = 0.0,
+    statistics: tuple[Callable[..., Any], ...] = (),
 ) -> Compression:
     r"""Pruning with the masks that `choose` gives.
 
@@ -70,9 +71,10 @@ def masking(
     Args:
         choose: `choose(choice) -> masks` by path.
         where: which parameters to prune; as for `magnitude`.
-        every: steps between two choices.
+        every: steps between two choices; None chooses where there are `stats` alone.
         goal: the fraction of zeros that `choose` aims at, a number or a schedule;
             outside [0, 1) a concrete step is refused, and a traced one gives NaN.
+        statistics: what `choose` needs to know of inputs, as `stats`.
 
     Returns:
         A compression of kind `mask`.
@@ -87,7 +89,8 @@ def masking(
         >>> c.apply(params, learned, state)
         {'a': Array([0., 2.], dtype=float32)}
     """
-    check_positive("every", every)
+    if every is not None:
+        check_positive("every", every)
     check_fraction("sparsity", goal)
 
     def init(params, *, key=None, products=None):
@@ -105,7 +108,7 @@ def masking(
     def update(params, learned, state, *, step, grads=None, stats=None, key=None):
         del grads, key
         weights = {p: x for p, x in tree.flatten(params).items() if p in state.masks}
-        value, due = _due(goal, step, state, every)
+        value, due = _due(goal, step, state, every, stats)
 
         def chosen(carry):
             at = Choice(weights, carry[1], state.uses, value, step, stats)
@@ -133,12 +136,16 @@ def masking(
         del learned
         return tree.map_paths(lambda path, _: state.masks.get(path, True), params)
 
-    return Compression(init, update, apply, encode, trainable, ("mask",))
+    return Compression(init, update, apply, encode, trainable, ("mask",), statistics)
 
 
-def _due(goal: Any, step: Any, state: Masks, every: int) -> tuple[Any, Any]:
+def _due(
+    goal: Any, step: Any, state: Masks, every: int | None, stats: Any
+) -> tuple[Any, Any]:
     """The goal at a step, and whether masks are to be chosen."""
     value = value_at(goal, step)
+    if every is None:
+        return value, jnp.full(jnp.shape(state.started), stats is not None)
     due = jnp.asarray(step % every == 0) | ~state.started
     if callable(goal):  # a schedule may come to rest between two multiples
         known = "" if isinstance(step, Tracer) else f" at step {step}"

@@ -8,7 +8,7 @@ import numpy as np
 
 from jdistill import tree
 from jdistill.ops import Use
-from jdistill.typing import Tree
+from jdistill.typing import Observed, Tree
 
 Products = Mapping[str, Use]
 """How products read each weight, by path, as `ops.uses` finds it."""
@@ -66,6 +66,43 @@ def from_front(x: Any, axes: Sequence[int]) -> Any:
         (2, 3, 4)
     """
     return jnp.moveaxis(x, tuple(range(len(axes))), tuple(axes))
+
+
+def layer_of(x: Any, seen: Observed) -> Any:
+    """The layer of a weight that calibration has observed.
+
+    Example:
+        >>> layer_of(jnp.arange(6).reshape(2, 3), Observed((1,), (2,), {}))
+        Array([2, 5], dtype=int32)
+    """
+    return to_front(x, seen.axes)[tuple(seen.index)]
+
+
+def with_layer(x: Any, seen: Observed, layer: Any) -> Any:
+    """The weight with that layer in its place.
+
+    Example:
+        >>> with_layer(jnp.zeros((2, 2)), Observed((1,), (0,), {}), jnp.ones(2))
+        Array([[1., 0.],
+               [1., 0.]], dtype=float32)
+    """
+    front = to_front(x, seen.axes).at[tuple(seen.index)].set(layer)
+    return from_front(front, seen.axes)
+
+
+def use_of_layer(use: Use, seen: Observed) -> Use:
+    """The use of a layer by itself, in the axes that it has left.
+
+    Example:
+        >>> use_of_layer(Use((1,), (2,), (0,)), Observed((0,), (1,), {}))
+        Use(contracted=(0,), kept=(1,), layers=(), keys=(), looked_up=False)
+    """
+
+    def left(axes):
+        kept = (axis for axis in axes if axis not in seen.axes)
+        return tuple(axis - sum(gone < axis for gone in seen.axes) for axis in kept)
+
+    return Use(left(use.contracted), left(use.kept), left(use.layers))
 
 
 def _kernel(rank: int) -> Use:

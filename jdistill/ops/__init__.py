@@ -10,12 +10,14 @@ from jdistill.ops._list import weights as weights
 from jdistill.ops._merge import merge as merge
 from jdistill.ops._observe import activation_scales as activation_scales
 from jdistill.ops._observe import gram as gram
+from jdistill.ops._observe import input_squares as input_squares
 from jdistill.ops._observe import observe as observe
 from jdistill.ops._observe import ranges as ranges
 from jdistill.ops._observe import second_moments as second_moments
 from jdistill.ops._op import Op as Op
 from jdistill.ops._op import Opaque as Opaque
 from jdistill.ops._op import Weight as Weight
+from jdistill.ops._padding import rows as rows
 from jdistill.ops._quantize import dequantize as dequantize
 from jdistill.ops._quantize import fake_quantize as fake_quantize
 from jdistill.ops._quantize import quantize as quantize
@@ -30,6 +32,9 @@ from jdistill.ops._scale import refuse_scale as refuse_scale
 from jdistill.ops._scale import spread as spread
 from jdistill.ops._uses import Use as Use
 from jdistill.ops._uses import uses as uses
+from jdistill.ops._visits import Visit as Visit
+from jdistill.ops._visits import observe_visit as observe_visit
+from jdistill.ops._visits import visits as visits
 
 __all__ = [
     "Cost",
@@ -37,6 +42,7 @@ __all__ = [
     "Op",
     "Opaque",
     "Use",
+    "Visit",
     "Weight",
     "absmax_scale",
     "activation_scales",
@@ -46,20 +52,24 @@ __all__ = [
     "execute_int8",
     "fake_quantize",
     "gram",
+    "input_squares",
     "interpret",
     "list",
     "merge",
     "minmax_scale",
     "observe",
+    "observe_visit",
     "opaque",
     "quantize",
     "ranges",
     "refuse_scale",
     "rewrite",
+    "rows",
     "second_moments",
     "simulate_int8",
     "spread",
     "uncovered",
     "uses",
+    "visits",
     "weights",
 ]
