@@ -212,13 +212,13 @@ def _file_size(
         )
 
 
-def products(model: Model, params: Any, state: Any, batch: Any) -> tuple[str, ...]:
-    """The paths of the weights that the model's products read."""
+def products(model: Model, params: Any, state: Any, batch: Any) -> dict[str, ops.Use]:
+    """How the model's products read each weight."""
 
     def logits(params, batch):
         return model.apply(params, state, batch, train=False)[0].logits
 
-    return ops.weights(logits, params, batch)
+    return ops.uses(logits, params, batch)
 
 
 def _pruner(spec: Spec) -> Compression:

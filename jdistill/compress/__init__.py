@@ -15,14 +15,17 @@ from jdistill.compress._gradient import masked as masked
 from jdistill.compress._gradient import pull_back as pull_back
 from jdistill.compress._magnitude import global_magnitude as global_magnitude
 from jdistill.compress._magnitude import magnitude as magnitude
+from jdistill.compress._mask import Choice as Choice
 from jdistill.compress._mask import masking as masking
 from jdistill.compress._optax import Optimiser as Optimiser
 from jdistill.compress._optax import applied as applied
 from jdistill.compress._optax import as_optax as as_optax
 from jdistill.compress._optax import optimise as optimise
 from jdistill.compress._quantize import fake_quant as fake_quant
+from jdistill.compress._wanda import wanda as wanda
 
 __all__ = [
+    "Choice",
     "Codebook",
     "Dense",
     "Encoded",
@@ -44,4 +47,5 @@ __all__ = [
     "optimise",
     "pull_back",
     "step_sizes",
+    "wanda",
 ]

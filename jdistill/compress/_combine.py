@@ -127,7 +127,8 @@ def _then(first: Compression, second: Compression) -> Compression:
         return jax.tree.map(_both, one, two)
 
     kinds = (*first.kinds, *second.kinds)
-    return Compression(init, update, apply, encode, trainable, kinds)
+    statistics = tuple(dict.fromkeys((*first.statistics, *second.statistics)))
+    return Compression(init, update, apply, encode, trainable, kinds, statistics)
 
 
 def _check_order(first: tuple[str, ...], second: tuple[str, ...]) -> None:

@@ -1,15 +1,15 @@
-"""Magnitude pruning: the smallest weights go, per tensor or over all of them."""
+"""Magnitude pruning: the smallest weights go, per layer or over all of them."""
 
+import math
 from typing import Any
 
 import jax.numpy as jnp
-import numpy as np
 
 from jdistill import tree
 from jdistill.compress._mask import masking
-from jdistill.compress._threshold import largest, largest_each, rank_bits
-from jdistill.compress._values import check_fraction
-from jdistill.typing import Compression, value_at
+from jdistill.compress._threshold import kept_of, largest, largest_each, rank_bits
+from jdistill.compress._uses import from_front, to_front
+from jdistill.typing import Compression
 
 
 def magnitude(
@@ -17,12 +17,14 @@ def magnitude(
     sparsity: Any,
     where: tree.Where = None,
     every: int = 100,
-    stacked: tree.Where = None,
 ) -> Compression:
-    r"""Keeps the largest weights of each tensor.
+    r"""Keeps the largest weights of each layer.
 
     .. math:: k = round((1 - s) n), \quad
-        m_i = [|w_i| \text{ is one of the } k \text{ largest of its tensor}]
+        m_i = [|w_i| \text{ is one of the } k \text{ largest of its layer}]
+
+    A tensor is one layer, or as many as are stacked in it: layers of a scan, experts
+    of a batched product (`ops.Use`).
 
     Exactly `k` weights stay; ties go to the lowest index. A weight once masked comes
     back only if the sparsity falls. Sharded weights are never gathered.
@@ -30,17 +32,18 @@ def magnitude(
     Args:
         sparsity: the fraction of zeros `s`, a number (also traced) or a schedule.
         where: which parameters, as a regular expression of whole paths or a collection
-            of paths; the weights of products and convolutions by default.
-        every: steps between two choices of the mask.
-        stacked: which of them carry a leading axis of layers (`nn.scan`); `k` then
-            counts within each layer.
+            of paths; by default the weights of products and convolutions, without
+            those that are looked up in (embeddings and heads tied to them).
+        every: steps between two choices of the mask; the last value of a schedule is
+            reached also where no multiple of `every` follows it.
 
     Returns:
         A compression of kind `mask`, with no learned leaves.
 
     Raises:
-        ValueError: `sparsity` not in [0, 1), `every` less than 1, or `where` or
-            `stacked` match nothing.
+        ValueError: `sparsity` not in [0, 1), also of a schedule at a concrete step
+            (traced, the weights become NaN), `every` less than 1, `where` matches
+            nothing, or a weight is not finite.
 
     References:
         Zhu and Gupta, To prune, or not to prune, 2017 (arXiv:1710.01878);
@@ -54,20 +57,17 @@ def magnitude(
         >>> c.apply(params, learned, state)
         {'w': Array([ 3.,  0.,  0., -4.], dtype=float32)}
     """
-    check_fraction("sparsity", sparsity)
 
-    def choose(weights, masks, step):
-        layered = tree.select(weights, stacked) if stacked else frozenset()
-        value = value_at(sparsity, step)
-
+    def choose(at):
         def mask(path, w):
-            layers = int(path in layered)
-            kept = _kept(value, int(np.prod(w.shape[layers:])))
-            return largest_each(_ranks(w, masks[path]), kept, layers=layers)
+            layers = at.uses[path].layers
+            ranks = to_front(_ranks(w, at.masks[path]), layers)
+            kept = kept_of(at.goal, math.prod(ranks.shape[len(layers) :]))
+            return from_front(largest_each(ranks, kept, layers=len(layers)), layers)
 
-        return {path: mask(path, w) for path, w in weights.items()}
+        return {path: mask(path, w) for path, w in at.weights.items()}
 
-    return masking(choose, where=where, every=every)
+    return masking(choose, where=where, every=every, goal=sparsity)
 
 
 def global_magnitude(
@@ -83,15 +83,14 @@ def global_magnitude(
 
     Args:
         sparsity: the fraction of zeros `s`, a number (also traced) or a schedule.
-        where: which parameters; the weights of products and convolutions by default.
-        every: steps between two choices of the mask.
+        where: which parameters, as for `magnitude`.
+        every: steps between two choices of the mask, as for `magnitude`.
 
     Returns:
         A compression of kind `mask`, with no learned leaves.
 
     Raises:
-        ValueError: `sparsity` not in [0, 1), `every` less than 1, `where` matches
-            nothing, or there are 2^31 weights or more.
+        ValueError: as `magnitude`.
 
     References:
         Han et al., Learning both weights and connections for efficient neural
@@ -104,25 +103,15 @@ def global_magnitude(
         >>> c.apply(params, learned, state)
         {'a': Array([3., 0.], dtype=float32), 'b': Array([ 0., -4.], dtype=float32)}
     """
-    check_fraction("sparsity", sparsity)
 
-    def choose(weights, masks, step):
-        kept = _kept(value_at(sparsity, step), tree.count(weights))
-        ranks = [_ranks(w, masks[path]) for path, w in weights.items()]
-        return dict(zip(weights, largest(ranks, kept), strict=True))
+    def choose(at):
+        kept = kept_of(at.goal, tree.count(at.weights))
+        ranks = [_ranks(w, at.masks[path]) for path, w in at.weights.items()]
+        return dict(zip(at.weights, largest(ranks, kept), strict=True))
 
-    return masking(choose, where=where, every=every)
+    return masking(choose, where=where, every=every, goal=sparsity)
 
 
 def _ranks(w: Any, mask: Any) -> Any:
     # below every weight that is alive, also one that is 0 itself
     return jnp.where(mask, rank_bits(jnp.asarray(w)), -1)
-
-
-def _kept(sparsity: Any, size: int) -> Any:
-    if size >= 2**31:
-        raise ValueError(f"counts have 31 bits: cannot prune {size} weights together")
-    if isinstance(sparsity, int | float):
-        return round((1 - sparsity) * size)
-    kept = jnp.round((1 - jnp.asarray(sparsity)) * size)
-    return jnp.clip(kept, 0, size).astype(jnp.int32)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 
 from jdistill.compress._gradient import masked, pull_back
-from jdistill.tree import Where
+from jdistill.compress._uses import Products
 from jdistill.typing import Compression, Tree
 
 
@@ -73,7 +73,11 @@ def optimise(compression: Compression, tx: Any) -> Optimiser:
 
 
 def as_optax(
-    compression: Compression, tx: Any, *, products: Where = None, key: Any = None
+    compression: Compression,
+    tx: Any,
+    *,
+    products: Products | None = None,
+    key: Any = None,
 ) -> optax.GradientTransformationExtraArgs:
     """A compression as an optax transformation, for a training loop of one's own.
 
@@ -85,8 +89,8 @@ def as_optax(
     Args:
         compression: what makes the applied parameters.
         tx: any optax transformation.
-        products: the paths of the weights of products (`ops.weights`), where the
-            compression has no `where` of its own.
+        products: how products read the weights, as `ops.uses` finds it; a compression
+            without `where` needs it, and others take axes and layers from it.
         key: a random key, for compressions that draw numbers.
 
     Returns:

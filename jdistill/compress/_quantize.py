@@ -1,7 +1,8 @@
-"""Quantisation-aware training of weights: symmetric codes, straight-through."""
+"""Quantisation-aware training of weights: integer codes, straight-through."""
 
 import functools
-from collections.abc import Callable, Collection
+import math
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -9,7 +10,9 @@ import jax.numpy as jnp
 
 from jdistill import ops, tree
 from jdistill.compress._encoded import Dense, Quantized
-from jdistill.compress._values import check_choice
+from jdistill.compress._uses import uses_of
+from jdistill.compress._values import check_choice, check_positive
+from jdistill.ops import Use
 from jdistill.typing import Compression, Tree
 
 
@@ -18,38 +21,49 @@ def fake_quant(
     bits: int = 8,
     where: tree.Where = None,
     per: str = "channel",
-    axis: int = -1,
-    stacked: tree.Where = None,
+    group_size: int | None = None,
+    codes: str = "symmetric",
+    scale_dtype: str = "float32",
 ) -> Compression:
-    r"""Rounds weights to `2^bits - 1` symmetric levels, with the gradient of identity.
+    r"""Rounds weights to the values of a few codes, with the gradient of identity.
 
-    .. math:: s = \max |w| / q_{max}, \quad
-        \hat w = s \cdot clip(round(w / s), -q_{max}, q_{max}), \quad
-        \partial \hat w / \partial w = 1
+    .. math:: \hat w = s \cdot clip(round(w / s), -q_{max}, q_{max}), \quad
+        s = \max |w| / q_{max}, \quad \partial \hat w / \partial w = 1
 
-    The scale follows the weights: it is taken from them at each `apply`. Zeros stay
-    zero. Leaves that are not floating point are left alone.
+    and with zero points
+
+    .. math:: \hat w = s (clip(round(w / s) + z, 0, 2^{bits} - 1) - z), \quad
+        s = \frac{\max(w, 0) - \min(w, 0)}{2^{bits} - 1}, \quad
+        z = round(-\min(w, 0) / s)
+
+    The step sizes follow the weights: they are taken from them at each `apply`. Zeros
+    stay zero. Leaves that are not floating point are left alone.
 
     Args:
         bits: bits of a code, 2 to 8.
         where: which parameters, as a regular expression of whole paths or a collection
-            of paths; the weights of products and convolutions by default.
-        per: 'channel', one scale for each index of `axis`, or 'tensor', one for all.
-            A weight with a single axis has one scale either way.
-        axis: the axis of the output channels.
-        stacked: which of them carry a leading axis of layers (`nn.scan`), each with
-            scales of its own.
+            of paths; by default the weights of products and convolutions, without
+            those that are looked up in (embeddings and heads tied to them).
+        per: 'channel', one step size for each output and layer, or 'tensor', one for
+            each layer.
+        group_size: how many consecutive inputs share a step size, where all of an
+            output's are too many; a weight with fewer inputs has one group.
+        codes: 'symmetric', or 'affine' with a zero point for each step size.
+        scale_dtype: type of the step sizes, 'float32', 'float16' or 'bfloat16'.
 
     Returns:
         A compression of kind `quantize`, with no learned leaves.
 
     Raises:
-        ValueError: `bits` or `per` is no choice, or `where` or `stacked` match
-            nothing.
+        ValueError: an option is no choice, `where` matches nothing, or `group_size`
+            does not divide the inputs of a weight; on concrete values, a weight that
+            is not finite or too small for a step size (traced, it becomes NaN).
 
     References:
         Jacob et al., Quantization and training of neural networks for efficient
-        integer-arithmetic-only inference, CVPR 2018 (arXiv:1712.05877).
+        integer-arithmetic-only inference, CVPR 2018 (arXiv:1712.05877);
+        Dettmers and Zettlemoyer, The case for 4-bit precision: k-bit inference scaling
+        laws, ICML 2023 (arXiv:2212.09720).
 
     Example:
         >>> c = fake_quant(bits=2, where='w', per='tensor')
@@ -57,26 +71,31 @@ def fake_quant(
         >>> c.apply(params, *c.init(params))
         {'w': Array([ 1.,  0., -1.], dtype=float32)}
     """
-    check_choice("per", per, ("channel", "tensor"))
-    ops.absmax_scale(jnp.ones(1), bits=bits)  # refuses bits out of range
+    _check_options(bits, per, group_size, codes, scale_dtype)
 
-    change = functools.partial(_change, bits=bits, per=per, axis=axis, stacked=stacked)
+    steps = functools.partial(
+        _steps,
+        bits=bits,
+        per=per,
+        group_size=group_size,
+        codes=codes,
+        dtype=scale_dtype,
+    )
+    change = functools.partial(_change, steps=steps)
 
     def init(params, *, key=None, products=None):
         del key
-        paths = tree.select(params, where, default=products)
-        leaves = tree.flatten(params)
-        # the keys of the state say what is quantised; it holds no arrays
-        state = {path: () for path in leaves if path in paths and _real(leaves[path])}
-        change(params, state, lambda x, scale: None)  # refuses a wrong stacked
+        state = uses_of(params, where, products)  # static: it holds no arrays
+        change(params, state, lambda x, scale, zero: None)  # refuses what has no steps
         return (), state
 
     def apply(params, learned, state):
         del learned
-        rounded = change(
-            params, state, lambda x, scale: ops.fake_quantize(x, scale, bits=bits)
-        )
-        return tree.unflatten(params, rounded)
+
+        def rounded(x, scale, zero):
+            return ops.fake_quantize(x, scale, zero=zero, bits=bits)
+
+        return tree.unflatten(params, change(params, state, rounded))
 
     def update(params, learned, state, *, step, grads=None, stats=None, key=None):
         del step, grads, stats, key
@@ -85,9 +104,9 @@ def fake_quant(
     def encode(params, learned, state):
         del learned
 
-        def coded(x, scale):
-            codes = ops.quantize(x, scale, bits=bits)
-            return Quantized(codes, scale, bits=bits, dtype=x.dtype.name)
+        def coded(x, scale, zero):
+            found = ops.quantize(x, scale, zero=zero, bits=bits)
+            return Quantized(found, scale, zero, bits=bits, dtype=x.dtype.name)
 
         leaves = change(params, state, coded)
         return {p: x if p in state else Dense(x) for p, x in leaves.items()}
@@ -99,33 +118,65 @@ def fake_quant(
     return Compression(init, update, apply, encode, trainable, ("quantize",))
 
 
+def _check_options(
+    bits: int, per: str, group_size: int | None, codes: str, scale_dtype: str
+) -> None:
+    check_choice("per", per, ("channel", "tensor"))
+    check_choice("codes", codes, ("symmetric", "affine"))
+    check_choice("scale_dtype", scale_dtype, ("float32", "float16", "bfloat16"))
+    ops.absmax_scale(jnp.ones(1), bits=bits)  # refuses bits out of range
+    if group_size is not None:
+        check_positive("group_size", group_size)
+        if per != "channel":
+            raise ValueError("group_size divides channels: leave per='tensor' out")
+
+
 def _change(
     params: Tree,
-    paths: Collection[str],
-    function: Callable[[Any, Any], Any],
+    uses: Mapping[str, Use],
+    function: Callable[[Any, Any, Any], Any],
     *,
-    bits: int,
-    per: str,
-    axis: int,
-    stacked: tree.Where,
+    steps: Callable[[str, Any, Use], tuple[Any, Any]],
 ) -> dict[str, Any]:
-    """Leaves by path, where `function(x, scale)` replaces those of `paths`."""
-    layered = tree.select(dict.fromkeys(paths, 0), stacked) if stacked else ()
+    """Leaves by path, where `function(x, scale, zero)` replaces those of `uses`."""
     leaves = tree.flatten(params)
-    for path in paths:
+    for path, use in uses.items():
         x = jnp.asarray(leaves[path])
-        axes = _shared_axes(x.ndim, int(path in layered), per=per, axis=axis)
-        scale = ops.absmax_scale(jax.lax.stop_gradient(x), axes=axes, bits=bits)
-        leaves[path] = function(x, scale)
+        scale, zero = steps(path, x, use)
+        ops.refuse_scale(path, scale)
+        leaves[path] = function(x, scale, zero)
     return leaves
 
 
-def _shared_axes(ndim: int, layers: int, *, per: str, axis: int) -> tuple[int, ...]:
-    kept = set(range(layers))
-    if per == "channel" and ndim - layers > 1:
-        kept.add(axis % ndim)
-    return tuple(a for a in range(ndim) if a not in kept)
+def _steps(
+    path: str, x: Any, use: Use, *, codes: str, bits: int, dtype: str, **shape: Any
+) -> tuple[Any, Any]:
+    """The step sizes of a weight, and its zero points or None."""
+    blocks = _scale_shape(path, x.shape, use, **shape)
+    options = {"shape": blocks, "bits": bits, "dtype": dtype}
+    x = jax.lax.stop_gradient(x)
+    if codes == "affine":
+        return ops.minmax_scale(x, **options)
+    return ops.absmax_scale(x, **options), None
 
 
-def _real(x: Any) -> bool:
-    return jnp.issubdtype(jnp.result_type(x), jnp.floating)
+def _scale_shape(
+    path: str, shape: tuple[int, ...], use: Use, *, per: str, group_size: int | None
+) -> tuple[int, ...]:
+    """How many step sizes a weight has along each axis."""
+    apart = use.layers + (use.kept if per == "channel" else ())
+    blocks = [n if axis in apart else 1 for axis, n in enumerate(shape)]
+    inputs = math.prod(shape[axis] for axis in use.contracted)
+    if group_size is None or inputs <= group_size:
+        return tuple(blocks)
+    left = group_size
+    for axis in reversed(use.contracted):  # the last one runs fastest
+        length = shape[axis]
+        if left % length and length % left:
+            raise ValueError(
+                f"group_size={group_size} does not divide the inputs of {path!r}, "
+                f"{tuple(shape[a] for a in use.contracted)}"
+            )
+        blocks[axis] = max(1, length // left)
+        left = max(1, left // length)
+    return tuple(blocks)

@@ -1,7 +1,10 @@
 """Checks of hyperparameters, in one place: concrete values only."""
 
+from collections.abc import Mapping
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 from jax.core import Tracer
 
 
@@ -18,7 +21,7 @@ def check_fraction(name: str, value: Any) -> None:
     """
     if callable(value) or isinstance(value, Tracer):
         return
-    if not 0 <= float(value) < 1:
+    if not 0 <= float(value) < 1:  # NaN is refused too
         raise ValueError(f"{name} must be at least 0 and less than 1, got {value}")
 
 
@@ -46,3 +49,21 @@ def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     """
     if value not in choices:
         raise ValueError(f"{name} must be one of {[*choices]}, got {value!r}")
+
+
+def refuse_weights(weights: Mapping[str, Any]) -> None:
+    """Refuses concrete weights that are not finite; traced ones pass.
+
+    Raises:
+        ValueError: one is NaN or infinite.
+
+    Example:
+        >>> refuse_weights({'w': jnp.ones(2)})
+    """
+    for path, x in weights.items():
+        if isinstance(x, Tracer):
+            continue
+        with jax.ensure_compile_time_eval():
+            finite = bool(jnp.all(jnp.isfinite(x)))
+        if not finite:
+            raise ValueError(f"{path!r} holds NaN or infinity, which cannot be ranked")

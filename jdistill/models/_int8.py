@@ -102,14 +102,15 @@ def observe_int8(
     Args:
         model: the plain model.
         frozen: its variables.
-        batches: examples to observe; from the training part, without padding.
+        batches: examples to observe, from the training part; padding, as `mask` and
+            `token_mask` tell it, is left out.
         where: which products, by the path of the weight; by default all that read one.
 
     Returns:
         The same parameters, and the state that `simulate_int8` takes.
 
     Raises:
-        ValueError: there are no batches.
+        ValueError: there are no batches, or a product reads what is not finite.
 
     References:
         Krishnamoorthi, Quantizing deep convolutional networks for efficient
@@ -127,7 +128,14 @@ def observe_int8(
     def forward(params, state, batch):
         return model.apply(params, state, batch, train=False)[0].logits
 
-    observe = jax.jit(ops.observe(forward, where=where, statistics=(ops.ranges,)))
+    observe = jax.jit(
+        ops.observe(
+            forward,
+            where=where,
+            statistics=(ops.ranges,),
+            rows=lambda params, state, batch: ops.rows(batch),
+        )
+    )
     stats = None
     for batch in batches:
         _, seen = observe(frozen.params, frozen.state, dict(batch))

@@ -1,10 +1,11 @@
 """A weight's step sizes at its product: from the parameter to operand and output."""
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jdistill.ops._op import Op, Weight, dims_of
-from jdistill.ops._quantize import spread
+from jdistill.ops._scale import spread
 
 
 def at_operand(op: Op, scale: Float[Array, "..."]) -> Float[Array, "..."]:
@@ -43,6 +44,37 @@ def at_operand(op: Op, scale: Float[Array, "..."]) -> Float[Array, "..."]:
         scale = step(scale)
     first = tuple(slice(0, 1) if d in summed else slice(None) for d in range(rank))
     return scale[first]
+
+
+def at_parameter(op: Op, values: Float[Array, "..."]) -> Float[Array, "..."]:
+    """Values of a weight operand's entries, brought back to its parameter.
+
+    Args:
+        op: a product with a weight.
+        values: broadcastable to the operand.
+
+    Returns:
+        float32 of the shape of the parameter (of one layer of it in a scan); 0 for
+        entries that the product does not read.
+
+    Raises:
+        ValueError: the way from parameter to product is not known.
+    """
+    if len(op.weight) != 1 or op.weight[0].steps is None:
+        raise ValueError(
+            f"arithmetic between the parameter and the product hides which entries of "
+            f"the parameter {op.key!r} reads"
+        )
+    weight = op.weight[0]
+
+    def way(parameter):
+        for step in weight.steps or ():
+            parameter = step(parameter)
+        return parameter
+
+    shape = jax.ShapeDtypeStruct(weight.shape[weight.lead :], jnp.float32)
+    values = jnp.broadcast_to(values, op.avals[op.side or 0].shape)
+    return jax.linear_transpose(way, shape)(values)[0]
 
 
 def at_output(op: Op, scale: Float[Array, "..."]) -> Float[Array, "..."]:

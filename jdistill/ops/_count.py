@@ -6,8 +6,8 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from jdistill.ops._jaxpr import trace
-from jdistill.ops._list import walk
 from jdistill.ops._op import Op, dims_of
+from jdistill.ops._walk import walk
 
 
 class Cost(NamedTuple):

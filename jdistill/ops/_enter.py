@@ -20,12 +20,14 @@ class Site(NamedTuple):
     * `bodies`: what it holds, each as `(aux, *operands) -> (outs, stats)`.
     * `keys`: of the selected products inside.
     * `layered`: of those among them that the equation, a scan, stacks.
+    * `apart`: whether the statistics of layers are stacked, not joined.
     """
 
     eqn: Any
     bodies: tuple[Body, ...]
     keys: frozenset[str]
     layered: frozenset[str]
+    apart: bool = True
 
 
 def enter(
@@ -75,11 +77,12 @@ def _scan(site, aux, *ins):
     consts, carry, xs = ins[parts.consts], ins[parts.carry], ins[parts.xs]
     fixed = {k: v for k, v in aux.items() if k not in site.layered}
     layers = {k: v for k, v in aux.items() if k in site.layered}
+    apart = site.layered if site.apart else frozenset()
 
     def body(carry, layers, xs):
         outs, stats = site.bodies[0]({**fixed, **layers}, *consts, *carry, *xs)
-        stacked = {k: v for k, v in stats.items() if k in site.layered}
-        added = {k: v for k, v in stats.items() if k not in site.layered}
+        stacked = {k: v for k, v in stats.items() if k in apart}
+        added = {k: v for k, v in stats.items() if k not in apart}
         done = tuple(outs[: parts.num_carry]), tuple(outs[parts.num_carry :])
         return *done, added, stacked
 
@@ -89,7 +92,7 @@ def _scan(site, aux, *ins):
         return (carry, merge(total, added)), (ys, stacked)
 
     total = {}
-    if site.keys - site.layered:
+    if site.keys - apart:
         first = jax.tree.map(_first, (layers, tuple(xs)))
         total = zeros(jax.eval_shape(body, tuple(carry), *first)[2])
     (carry, total), (ys, stacked) = lax.scan(

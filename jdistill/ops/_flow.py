@@ -11,6 +11,25 @@ from jdistill.ops._op import Weight
 
 _CASTS = ("convert_element_type", "reduce_precision", "copy", "copy_p", "name")
 _CASTS += ("sharding_constraint", "reshard", "pvary", "pcast", "optimization_barrier")
+_ELEMENTWISE = ("abs", "add", "add_any", "and", "ceil", "clamp", "div", "erf", "exp")
+_ELEMENTWISE += ("exp2", "floor", "integer_pow", "log", "logistic", "max", "min", "mul")
+_ELEMENTWISE += (
+    "eq",
+    "ge",
+    "gt",
+    "le",
+    "lt",
+    "ne",
+    "neg",
+    "not",
+    "or",
+    "pow",
+    "round",
+    "rsqrt",
+    "select_n",
+    "sign",
+)
+_ELEMENTWISE += ("sqrt", "square", "sub", "tanh")
 
 
 class Origin(NamedTuple):
@@ -31,10 +50,10 @@ class Origin(NamedTuple):
 BATCH = Origin(batch=True)
 
 
-def parameter(path: str, shape: tuple[int, ...]) -> Origin:
+def parameter(path: str, shape: tuple[int, ...], dtype: Any) -> Origin:
     """The origin of a parameter itself."""
     axes = tuple((axis,) for axis in range(len(shape)))
-    return Origin(weights=(Weight(path, shape, 0, axes, ()),))
+    return Origin(weights=(Weight(path, shape, 0, axes, (), dtype=dtype),))
 
 
 def join(origins: Sequence[Origin]) -> Origin:
@@ -65,9 +84,13 @@ def sliced(origin: Origin, scan: Position) -> Origin:
         return origin
 
     def lose_axis(weight):
+        if weight.axes is None:
+            return weight
+        first, *rest = weight.axes
+        below = weight._replace(axes=(*rest,), layers=(*weight.layers, *first))
         if weight.steps != ():
-            return _hidden(weight)
-        return weight._replace(lead=weight.lead + 1, axes=weight.axes[1:])
+            return below._replace(steps=None)
+        return below._replace(lead=weight.lead + 1)
 
     return origin._replace(
         weights=tuple(lose_axis(w) for w in origin.weights),
@@ -78,11 +101,11 @@ def sliced(origin: Origin, scan: Position) -> Origin:
 def same(a: Sequence[Origin], b: Sequence[Origin]) -> bool:
     """Whether two lists of origins tell the same."""
 
-    def gist(origin):
-        paths = tuple((w.path, w.lead, w.steps is None) for w in origin.weights)
-        return origin.batch, paths, origin.scans, origin.closed
+    def told(origin):
+        ways = tuple((w.path, w.lead, w.axes, w.steps is None) for w in origin.weights)
+        return origin.batch, ways, origin.scans, origin.closed
 
-    return [gist(o) for o in a] == [gist(o) for o in b]
+    return [told(o) for o in a] == [told(o) for o in b]
 
 
 def through(eqn: Any, origins: Sequence[Origin]) -> tuple[Origin, ...]:
@@ -92,22 +115,46 @@ def through(eqn: Any, origins: Sequence[Origin]) -> tuple[Origin, ...]:
         return (merged,) * len(eqn.outvars)
     if eqn.primitive.name in _CASTS and len(eqn.invars) == 1:
         return (merged,)
+    if eqn.primitive.name in _ELEMENTWISE:
+        return (merged._replace(weights=_aligned(eqn, origins)),)
     moved = _AXES.get(eqn.primitive.name)
     alone = all(isinstance(v, Literal) for v in eqn.invars[1:])
     if moved is None or not alone:
         return (hidden(merged),) * len(eqn.outvars)
 
     def step(weight, index):
+        if weight.axes is None:
+            return weight
+        weight = weight._replace(axes=moved(eqn, weight.axes))
         if weight.steps is None:
             return weight
         apply = functools.partial(_step, eqn, index)
-        axes = moved(eqn, weight.axes)
-        return weight._replace(axes=axes, steps=(*weight.steps, apply))
+        return weight._replace(steps=(*weight.steps, apply))
 
     return tuple(
         merged._replace(weights=tuple(step(w, i) for w in merged.weights))
         for i in range(len(eqn.outvars))
     )
+
+
+def _aligned(eqn: Any, origins: Sequence[Origin]) -> tuple[Weight, ...]:
+    """What arithmetic entry by entry makes of weights: axes stay, the way is hidden.
+
+    A weight that comes twice has the axes of the operand where they are known, as in
+    `w - mean(w)`, and none where two operands disagree.
+    """
+    rank = len(eqn.outvars[0].aval.shape)
+    found: dict[str, Weight] = {}
+    for variable, origin in zip(eqn.invars, origins, strict=True):
+        apart = len(variable.aval.shape) != rank
+        for weight in origin.weights:
+            new = _hidden(weight) if apart else weight._replace(steps=None)
+            old = found.get(weight.path)
+            if old is None or old.axes is None:
+                found[weight.path] = new
+            elif new.axes is not None and new != old:
+                found[weight.path] = _hidden(weight)
+    return tuple(found[path] for path in sorted(found))
 
 
 def _hidden(weight: Weight) -> Weight:

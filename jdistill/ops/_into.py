@@ -28,7 +28,7 @@ def enter(
         eqn: an equation with bodies.
         ins: where its operands come from.
         scope: what is around it.
-        walk: `(jaxpr, consts, origins, scope) -> (origins, found, opaque)`.
+        walk: `(jaxpr, consts, origins, scope) -> (origins, found, reads)`.
 
     Returns:
         What `walk` returns, for the whole equation.
@@ -82,7 +82,7 @@ def _branches(eqn, ins, scope, body):
     return (
         outs,
         tuple(f for _, found, _ in results for f in found),
-        tuple(o for _, _, opaque in results for o in opaque),
+        tuple(o for _, _, reads in results for o in reads),
     )
 
 
@@ -91,13 +91,13 @@ def _while(eqn, ins, scope, body):
     condition, consts = ins[:first], ins[first : first + second]
     carry = ins[first + second :]
     while True:
-        outs, found, opaque = body(1, *consts, *carry)
+        outs, found, reads = body(1, *consts, *carry)
         after = [_flow.join(pair) for pair in zip(carry, outs, strict=True)]
         if _flow.same(carry, after):
             break
         carry = after
-    _, asked, hidden = body(0, *condition, *carry)
-    return carry, (*asked, *found), (*hidden, *opaque)
+    _, asked, before = body(0, *condition, *carry)
+    return carry, (*asked, *found), (*before, *reads)
 
 
 def _scan(eqn, ins, scope, body):
@@ -105,7 +105,7 @@ def _scan(eqn, ins, scope, body):
     consts, carry = ins[parts.consts], ins[parts.carry]
     xs = [_flow.sliced(origin, scope.pos) for origin in ins[parts.xs]]
     while True:  # the batch may enter a carry only at the end of the first step
-        outs, found, opaque = body(0, *consts, *carry, *xs)
+        outs, found, reads = body(0, *consts, *carry, *xs)
         after = [
             _flow.join(pair)
             for pair in zip(carry, outs[: parts.num_carry], strict=True)
@@ -114,7 +114,7 @@ def _scan(eqn, ins, scope, body):
             break
         carry = after
     ys = [_flow.hidden(origin) for origin in outs[parts.num_carry :]]
-    return (*carry, *ys), _stacked(found, scope.pos, eqn.params["length"]), opaque
+    return (*carry, *ys), _stacked(found, scope.pos, eqn.params["length"]), reads
 
 
 def _stacked(found, pos, length):

@@ -6,9 +6,11 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Num
 
+from jdistill.ops._carry import at_parameter
 from jdistill.ops._op import Op, dims_of
-from jdistill.ops._quantize import qmax
+from jdistill.ops._padding import counted, num_counted
 from jdistill.ops._run import interpret
+from jdistill.ops._scale import qmax, refuse_scale, step_size
 from jdistill.tree import Where
 
 Statistic = Callable[[Op, int, Any], Mapping[str, Any]]
@@ -66,6 +68,48 @@ def second_moments(op: Op, side: int, x: Num[Array, "..."]) -> dict[str, Array]:
     }
 
 
+def input_squares(op: Op, side: int, x: Num[Array, "..."]) -> dict[str, Array]:
+    r"""Sums of squares of what each entry of the weight is multiplied with.
+
+    .. math:: a_{ij} = \sum_n x_{nj}^2
+
+    Of a convolution over the whole input channel, without regard to borders; of a
+    mixture of experts over the rows of all of them.
+
+    Args:
+        op: the product, one operand of which is a weight.
+        side: which operand `x` is.
+        x: the other operand.
+
+    Returns:
+        `sum_squares`, float32 of the shape of the parameter, or of one layer of it.
+
+    Raises:
+        ValueError: arithmetic hides the way from the parameter to the product.
+
+    Example:
+        >>> call = observe(lambda w, x: x @ w.T, statistics=(input_squares,))
+        >>> call(jnp.ones((1, 2)), jnp.array([[1.0, 2.0], [3.0, 4.0]]))[1]['']
+        {'sum_squares': Array([[10., 20.]], dtype=float32)}
+    """
+    squares = second_moments(op, side, x)["sum_squares"]
+    dims, rank = dims_of(op, 1 - side), len(op.avals[1 - side].shape)
+    if op.kind == "conv_general_dilated":
+        outputs, inputs = dims.free[0], dims.contract[0]
+        parts = op.params["feature_group_count"]
+        outer = op.avals[1 - side].shape[outputs] // parts
+        squares = jnp.repeat(squares.reshape(parts, -1), outer, axis=0)
+        order = (outputs, inputs)
+    else:
+        order = (*dims.batch, *dims.contract)
+    shape = [1] * rank
+    for dim, length in zip(order, squares.shape, strict=True):
+        shape[dim] = length
+    ascending = sorted(range(len(order)), key=order.__getitem__)
+    squares = jnp.transpose(squares, ascending).reshape(shape)
+    return {"sum_squares": at_parameter(op, squares)}
+
+
 def gram(op: Op, side: int, x: Num[Array, "..."]) -> dict[str, Array]:
     r"""Products of all pairs of input channels, summed over examples.
 
@@ -104,6 +148,7 @@ def observe(
     weights: Sequence[int] = (0,),
     where: Where = None,
     statistics: Sequence[Statistic] = (ranges, second_moments),
+    rows: Callable[..., Any] | None = None,
 ) -> Callable[..., tuple[Any, dict[str, Any]]]:
     """A function that computes `fn` and statistics of what its products read.
 
@@ -116,10 +161,12 @@ def observe(
         where: which products, as for `interpret`.
         statistics: functions `(op, side, x) -> dict`; names begin with `max_` or
             `sum_`, and 0 stands for nothing seen.
+        rows: gives of the arguments which rows count, `[batch]` or `[batch, steps]`, as
+            `ops.rows` of a batch does; what is padding is then left out.
 
     Returns:
-        `call(*args) -> (fn(*args), stats)`, `stats` by `op.key`; join those of several
-        batches with `merge`. Padded examples count: leave them out.
+        `call(*args) -> (fn(*args), stats)`, `stats` by `op.key`, the path of the
+        weight; join those of several batches with `merge`.
 
     Raises:
         ValueError: as `interpret`.
@@ -131,18 +178,36 @@ def observe(
                'max_pos': Array(2., dtype=float32)}}
     """
 
-    def visit(op, lhs, rhs, product, aux):
-        sides = (0, 1) if op.side is None else (1 - op.side,)
-        found = {}
-        for side in sides:
-            suffix = "_rhs" if len(sides) == 2 and side == 1 else ""
-            for statistic in statistics:
-                values = statistic(op, side, (lhs, rhs)[side])
-                found.update({name + suffix: x for name, x in values.items()})
-        return product(lhs, rhs), dict(sorted(found.items()))
+    def call(*args):
+        counts = None if rows is None else rows(*args)
 
-    call = interpret(fn, visit, weights=weights, where=where)
-    return lambda *args: call({}, *args)
+        def visit(op, lhs, rhs, product, aux):
+            found = seen(op, lhs, rhs, statistics, counts)
+            return product(lhs, rhs), found
+
+        return interpret(fn, visit, weights=weights, where=where)({}, *args)
+
+    return call
+
+
+def seen(
+    op: Op, lhs: Any, rhs: Any, statistics: Sequence[Statistic], rows: Any
+) -> dict[str, Array]:
+    """The statistics of what a product reads, rows of padding left out."""
+    sides = (0, 1) if op.side is None else (1 - op.side,)
+    found = {}
+    for side in sides:
+        x, counts = (lhs, rhs)[side], None
+        if rows is not None:
+            counts = counted(op, side, x, rows)
+            x = jnp.where(counts, x, 0)
+        suffix = "_rhs" if len(sides) == 2 and side == 1 else ""
+        for statistic in statistics:
+            values = dict(statistic(op, side, x))
+            if counts is not None and "sum_count" in values:
+                values["sum_count"] = num_counted(op, side, x, counts)
+            found.update({name + suffix: x for name, x in values.items()})
+    return dict(sorted(found.items()))
 
 
 def activation_scales(
@@ -160,7 +225,8 @@ def activation_scales(
         float32 step sizes by key; `[layers]` in a scan over layers, else scalars.
 
     Raises:
-        ValueError: `bits` out of range; a product has no ranges.
+        ValueError: `bits` out of range; a product has no ranges; concrete ranges that
+            are not finite or too small (traced ones give NaN).
 
     References:
         Krishnamoorthi, Quantizing deep convolutional networks for efficient
@@ -176,7 +242,9 @@ def activation_scales(
         if not {"max_pos", "max_neg"} <= set(stat):
             raise ValueError(f"{key!r} has no ranges: observe it with ops.ranges")
         largest = jnp.maximum(stat["max_pos"], stat["max_neg"])
-        return jnp.where(largest > 0, largest / qmax(bits), 1.0)
+        found = step_size(largest, qmax(bits))
+        refuse_scale(key, found)
+        return found
 
     return {key: scale(key, stat) for key, stat in stats.items()}
 

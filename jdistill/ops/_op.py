@@ -17,6 +17,8 @@ class Weight(NamedTuple):
       for one that a broadcast has added); None where arithmetic hides them.
     * `steps`: the reshapes, transposes and slices between parameter and operand, as
       functions of one array; None where there is arithmetic between them.
+    * `layers`: the axes of the parameter that layer scans slice.
+    * `dtype`: of the parameter.
     """
 
     path: str
@@ -24,6 +26,8 @@ class Weight(NamedTuple):
     lead: int
     axes: tuple[tuple[int, ...], ...] | None
     steps: tuple[Callable[[Any], Any], ...] | None
+    layers: tuple[int, ...] = ()
+    dtype: Any = None
 
 
 class Op(NamedTuple):

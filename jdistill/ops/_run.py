@@ -9,9 +9,9 @@ from jax.extend.core import Literal
 
 from jdistill.ops._enter import Site, enter
 from jdistill.ops._jaxpr import Position, bind, bodies, context, trace
-from jdistill.ops._list import Found, walk
 from jdistill.ops._op import Op
 from jdistill.ops._select import check_keys, select
+from jdistill.ops._walk import Found, walk
 from jdistill.tree import Where
 
 Product = Callable[..., Any]
@@ -22,6 +22,7 @@ class _Plan(NamedTuple):
     visit: Visit
     products: Mapping[Position, Found]
     around: frozenset[Position]
+    apart: bool
 
 
 def interpret(
@@ -30,6 +31,7 @@ def interpret(
     *,
     weights: Sequence[int] = (0,),
     where: Where = None,
+    layers: str = "apart",
 ) -> Callable[..., tuple[Any, dict[str, Any]]]:
     """A function that computes `fn` and lets a visitor compute its products.
 
@@ -45,6 +47,8 @@ def interpret(
         weights: positions of the arguments that hold parameters.
         where: which products: a regular expression that must match the path of a
             weight or a key, or a collection of them; None for all that read a weight.
+        layers: what becomes of the statistics of a scan over layers: 'apart' stacks
+            them, 'joined' makes them one, as those of any other loop.
 
     Returns:
         `call(aux, *args) -> (fn(*args), stats)`. `aux` and `stats` are dicts by
@@ -53,8 +57,9 @@ def interpret(
         one (`op.lead`); inside any other loop `stats` add up.
 
     Raises:
-        ValueError: `where` matches nothing, or something that cannot be looked into;
-            `aux` has an unknown key; products read only arrays that `fn` closes over.
+        ValueError: `layers` is no choice; `where` matches nothing, or something that
+            cannot be looked into; `aux` has an unknown key; products read only
+            arrays that `fn` closes over.
 
     Example:
         >>> import jax.numpy as jnp
@@ -63,6 +68,8 @@ def interpret(
         >>> call({'a': 3.0}, {'a': jnp.ones((2, 1))}, jnp.ones((1, 2)))
         (Array([[6.]], dtype=float32), {})
     """
+    if layers not in ("apart", "joined"):
+        raise ValueError(f"layers must be 'apart' or 'joined', got {layers!r}")
 
     def call(aux: Mapping[str, Any], *args: Any) -> tuple[Any, dict[str, Any]]:
         traced = trace(fn, args)
@@ -73,6 +80,7 @@ def interpret(
             visit,
             {f.op.pos: f for f in found},
             frozenset(f.op.pos[:i] for f in found for i in range(1, len(f.op.pos), 2)),
+            layers == "apart",
         )
         leaves = jax.tree.leaves(args)
         outs, stats = _run(plan, (), traced.jaxpr, traced.consts, dict(aux), leaves)
@@ -150,5 +158,6 @@ def _enter(plan, here, eqn, aux, ins):
         tuple(body(i, *inner) for i, inner in enumerate(bodies(eqn))),
         keys,
         frozenset(f.op.key for f in found if here in f.scans),
+        plan.apart,
     )
     return enter(site, {k: v for k, v in aux.items() if k in keys}, ins)

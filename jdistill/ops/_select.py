@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from jdistill.ops._list import Found, Walk, refuse_closures
+from jdistill.ops._walk import Found, Walk, refuse_closures
 from jdistill.tree import Where
 
 

@@ -1,5 +1,6 @@
 """Training: one recipe, one loop, meshes, checkpoints and sweeps."""
 
+from jdistill.train._calibrate import calibrate as calibrate
 from jdistill.train._checkpoint import Checkpoints as Checkpoints
 from jdistill.train._checkpoint import checkpoints as checkpoints
 from jdistill.train._follow import follow_mean as follow_mean
@@ -12,6 +13,7 @@ from jdistill.train._sweep import sweep as sweep
 
 __all__ = [
     "Checkpoints",
+    "calibrate",
     "checkpoints",
     "data_mesh",
     "follow_mean",

@@ -187,7 +187,7 @@ def _init(
             found = model.apply(params, model_state, batch, train=False)[0]
             return found if found.logits is None else found.logits
 
-        products = ops.weights(forward, params, batch)
+        products = ops.uses(forward, params, batch)
     learned, state = compression.init(params, key=compression_key, products=products)
     params, learned, state = compression.update(
         params, learned, state, step=jnp.int32(0), key=compression_key

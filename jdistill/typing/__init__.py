@@ -7,6 +7,7 @@ file in the rest of the package.
 """
 
 from jdistill.typing._compression import Compression as Compression
+from jdistill.typing._compression import Observed as Observed
 from jdistill.typing._data import DataSet as DataSet
 from jdistill.typing._data import Split as Split
 from jdistill.typing._networks import Apply as Apply
@@ -53,6 +54,7 @@ __all__ = [
     "Needs",
     "Number",
     "Objective",
+    "Observed",
     "Outputs",
     "Projection",
     "Schedule",

@@ -10,18 +10,20 @@ class Compression(NamedTuple):
     """A transformation of parameters: optax for what the model sees.
 
     * `init(params, *, key, products=None) -> (learned, state)`: `learned` are leaves
-      that training moves (step sizes, centroids), often `()`. `products` are the paths
-      of the weights of matrix products and convolutions (`ops.weights`), the default
-      of `where`.
+      that training moves (step sizes, centroids), often `()`. `products` says how
+      matrix products and convolutions read each weight (`ops.uses`): the default of
+      `where`, and which axes are summed over, kept, or number layers.
     * `update(params, learned, state, *, step, grads=None, stats=None, key=None) ->
       (params, learned, state)`: masks, ranges, assignments. `grads` are taken at the
-      applied parameters; `stats` come from a calibration pass, keyed by weight path.
+      applied parameters; `stats` come from calibration, an `Observed` by weight path.
     * `apply(params, learned, state) -> params`: what the model sees.
     * `encode(params, learned, state) -> {path: Encoded}` for every leaf; decoding
       gives what `apply` gives, bit for bit.
     * `trainable(params, learned, state) -> tree like params`: what the optimiser may
       move; each leaf True, False or an array of booleans.
     * `kinds`: which kinds of change it makes, in order; `chain` refuses wrong orders.
+    * `statistics`: what it needs to know of the inputs of products, as `ops.observe`
+      takes them; `train.calibrate` finds them.
     """
 
     init: Callable[..., tuple[Tree, Tree]]
@@ -30,3 +32,17 @@ class Compression(NamedTuple):
     encode: Callable[..., Mapping[str, Any]]
     trainable: Callable[..., Tree]
     kinds: tuple[str, ...] = ()
+    statistics: tuple[Callable[..., Any], ...] = ()
+
+
+class Observed(NamedTuple):
+    """What calibration has observed of the inputs of one layer of a weight.
+
+    * `axes`: axes of the weight that number layers.
+    * `index`: which layer, along each of these axes.
+    * `values`: statistics by name; those like the weight lack `axes`.
+    """
+
+    axes: tuple[int, ...]
+    index: tuple[Any, ...]
+    values: Mapping[str, Any]

@@ -5,6 +5,7 @@ import pytest
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jdistill import compress
+from jdistill.ops import Use
 
 W = jnp.asarray(np.random.default_rng(0).normal(size=(16, 24)), jnp.float32)
 
@@ -56,15 +57,35 @@ def test_the_first_update_chooses_at_any_step(step):
     assert kept(at) == {"w": W.size // 2}
 
 
-def test_stacked_layers_are_pruned_like_independent_leaves():
-    stack = jnp.stack([W, 100 * W[::-1], W.at[:8].set(0)])
-    one = compress.magnitude(sparsity=0.8, where="w", stacked="w")
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_stacked_layers_are_pruned_like_independent_leaves(axis):
+    layers = [W, 100 * W[::-1], W.at[:8].set(0)]
+    axes = [a for a in range(3) if a != axis]
+    use = Use(contracted=(axes[0],), kept=(axes[1],), layers=(axis,))
+    one = compress.magnitude(sparsity=0.8, where="w")
+    params = {"w": jnp.stack(layers, axis)}
+    found = one.update(params, *one.init(params, products={"w": use}), step=0)[0]["w"]
     many = compress.magnitude(sparsity=0.8, where="[0-2]")
-    found = updated(one, {"w": stack})[0]["w"]
-    apart = updated(many, {str(i): layer for i, layer in enumerate(stack)})[0]
-    assert np.array_equal(found, jnp.stack([apart[str(i)] for i in range(3)]))
-    with pytest.raises(ValueError, match="matches no parameter"):
-        updated(compress.magnitude(sparsity=0.8, where="w", stacked="x"), {"w": stack})
+    apart = updated(many, {str(i): layer for i, layer in enumerate(layers)})[0]
+    assert np.array_equal(found, jnp.stack([apart[str(i)] for i in range(3)], axis))
+
+
+def test_masks_of_billions_of_weights_can_be_compiled():
+    shapes = {
+        "stack": jax.ShapeDtypeStruct((80, 8192, 28672), jnp.bfloat16),
+        "one": jax.ShapeDtypeStruct((2**17, 2**15), jnp.bfloat16),
+    }
+    uses = {"stack": Use((1,), (2,), (0,)), "one": Use((0,), (1,))}
+    for make in (compress.magnitude, compress.global_magnitude):
+        c = make(sparsity=0.5)
+
+        def masks(params, c=c):
+            return c.update(params, *c.init(params, products=uses), step=0)[2].masks
+
+        found = jax.eval_shape(masks, shapes)
+        assert {path: mask.shape for path, mask in found.items()} == {
+            path: leaf.shape for path, leaf in shapes.items()
+        }
 
 
 def test_sparsity_may_be_traced_so_one_program_gives_the_whole_curve():

@@ -7,17 +7,18 @@ import optax
 import pytest
 
 from jdistill import compress
+from jdistill.ops import Use
 
 PARAMS = {"w": jnp.array([3.0, -1.0, 2.0, -4.0]), "bias": jnp.ones(2)}
 
 
-def alternate(weights, masks, step):
+def alternate(at):
     """Keeps the even or the odd places, by the step."""
-    return {p: (jnp.arange(w.size) + step) % 2 == 0 for p, w in weights.items()}
+    return {p: (jnp.arange(w.size) + at.step) % 2 == 0 for p, w in at.weights.items()}
 
 
-def positive(weights, masks, step):
-    return {path: w > 0 for path, w in weights.items()}
+def positive(at):
+    return {path: w > 0 for path, w in at.weights.items()}
 
 
 def walk(c, steps, params=PARAMS):
@@ -44,9 +45,9 @@ def test_masks_are_chosen_first_and_then_at_multiples_of_every():
 def test_choose_sees_its_own_weights_and_the_masks_that_were():
     seen = []
 
-    def choose(weights, masks, step):
-        seen.append((set(weights), set(masks)))
-        return masks
+    def choose(at):
+        seen.append((set(at.weights), set(at.masks)))
+        return at.masks
 
     c = compress.masking(choose, where="w", every=1)
     list(walk(c, (0,)))
@@ -80,7 +81,9 @@ def test_the_encoding_is_the_mask_with_the_values():
 
 def test_the_default_is_the_weights_of_products():
     c = compress.masking(positive, where=None, every=1)
-    _, state = c.init(PARAMS, products=("w",))
+    _, state = c.init(
+        PARAMS, products={"w": Use((0,)), "bias": Use((0,), looked_up=True)}
+    )
     assert set(state.masks) == {"w"}
     with pytest.raises(ValueError, match="where= is needed here"):
         c.init(PARAMS)
@@ -95,7 +98,7 @@ def test_integers_are_never_masked():
 def test_the_masks_of_many_runs_at_once_are_those_of_each():
     def kept(threshold, step):
         c = compress.masking(
-            lambda weights, masks, step: {"w": jnp.abs(weights["w"]) > threshold},
+            lambda at: {"w": jnp.abs(at.weights["w"]) > threshold},
             where="w",
             every=2,
         )
@@ -110,9 +113,9 @@ def test_the_masks_of_many_runs_at_once_are_those_of_each():
 
 
 def test_a_choice_is_not_computed_at_other_steps():
-    def costly(weights, masks, step):
+    def costly(at):
         jax.debug.callback(lambda: calls.append(1))
-        return masks
+        return at.masks
 
     calls = []
     c = compress.masking(costly, where="w", every=3)
@@ -139,3 +142,56 @@ def test_weight_decay_and_momentum_leave_masked_weights_at_zero():
 def test_a_period_below_1_is_refused():
     with pytest.raises(ValueError, match="every must be at least 1, got 0"):
         compress.masking(positive, where="w", every=0)
+
+
+@pytest.mark.parametrize("last", [0.8, 0.05])
+@pytest.mark.parametrize("end", [7, 10, 13])
+def test_the_last_value_of_a_schedule_arrives_though_no_choice_is_due(last, end):
+    """Also where the run ends with the schedule, and only once."""
+    calls = []
+
+    def choose(at):
+        jax.debug.callback(lambda goal: calls.append(float(goal)), at.goal)
+        return at.masks
+
+    def goal(step):
+        return last * jnp.minimum(step / end, 1.0)
+
+    c = compress.masking(choose, where="w", every=5, goal=goal)
+    learned, state = c.init(PARAMS)
+    update = jax.jit(c.update)
+    for step in range(end + 1):
+        _, learned, state = update(PARAMS, learned, state, step=jnp.int32(step))
+    jax.effects_barrier()
+    assert calls[-1] == pytest.approx(last)
+    for step in range(end + 1, 15):
+        _, learned, state = update(PARAMS, learned, state, step=jnp.int32(step))
+    jax.effects_barrier()
+    assert len(calls) == sum(step % 5 == 0 for step in range(15)) + (end % 5 != 0)
+
+
+@pytest.mark.parametrize("value", [80.0, 1.5, 1.0, -0.1, jnp.nan])
+def test_a_schedule_to_no_fraction_is_refused_at_a_step_and_nan_when_traced(value):
+    def goal(step):
+        return value + 0 * step
+
+    c = compress.masking(lambda at: at.masks, where="w", every=1, goal=goal)
+    at = c.init(PARAMS)
+    with pytest.raises(ValueError, match=r"sparsity at step 3 must be .*less than 1"):
+        c.update(PARAMS, *at, step=3)
+    params, *_ = jax.jit(c.update)(PARAMS, *at, step=3)
+    assert np.all(np.isnan(params["w"])) and not np.any(np.isnan(params["bias"]))
+
+
+@pytest.mark.parametrize("value", [jnp.nan, jnp.inf])
+def test_weights_that_cannot_be_ranked_are_named(value):
+    c = compress.masking(positive, where="w", every=1)
+    with pytest.raises(ValueError, match="'w' holds NaN or infinity"):
+        c.init({"w": jnp.array([1.0, value])})
+
+
+def test_a_model_without_products_of_its_own_is_refused():
+    c = compress.masking(positive, where=None, every=1)
+    for products in ({}, {"w": Use((0,), looked_up=True)}):
+        with pytest.raises(ValueError, match="no product with a weight of its own"):
+            c.init(PARAMS, products=products)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from jdistill import compress, tree
+from jdistill.ops import Use
 
 EVERY = pytest.mark.parametrize("name", members.MEMBERS)
 STEP = 100
@@ -135,7 +136,9 @@ def test_two_equal_inits_are_equal(name):
 )
 def test_a_product_that_is_no_parameter_is_named_with_near_ones(name):
     with pytest.raises(ValueError, match=r"'layers/kernal'.*did you mean"):
-        members.MEMBERS[name].make.init(members.params(), products=["layers/kernal"])
+        members.MEMBERS[name].make.init(
+            members.params(), products={"layers/kernal": Use((0,))}
+        )
 
 
 @pytest.mark.parametrize(

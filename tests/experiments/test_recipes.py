@@ -5,7 +5,7 @@ import pytest
 from ml_collections import ConfigDict
 
 from experiments import recipes
-from jdistill import artifact, data, tree
+from jdistill import artifact, data, ops, tree
 from jdistill.data import eval_batches
 from tests.experiments.small import ROOT
 
@@ -52,7 +52,7 @@ def test_the_quantised_stage_keeps_the_sparsity_that_pruning_ended_with():
     spec = config()["pruned"]["compression"]
     kept = recipes._keeper(spec)
     params = {"w": jax.random.normal(jax.random.key(0), (10, 10))}
-    learned, state = kept.init(params, products=("w",))
+    learned, state = kept.init(params, products={"w": ops.Use((0,), (1,))})
     params, learned, state = kept.update(params, learned, state, step=0)
     assert int((params["w"] == 0).sum()) == round(100 * spec["sparsity"]["target"])
 

@@ -73,7 +73,9 @@ def test_low_precision_keeps_its_type():
 
 @pytest.mark.parametrize("bits", [1, 9])
 def test_bits_out_of_range_are_named(bits):
-    with pytest.raises(ValueError, match=f"bits must be 2 to 8, got {bits}"):
+    with pytest.raises(
+        ValueError, match=f"bits must be 2 to 8, an integer, got {bits}"
+    ):
         ops.fake_quantize(jnp.ones(3), jnp.ones(1), bits=bits)
 
 

@@ -1,0 +1,121 @@
+"""Post-training compression that looks at the inputs of each layer in turn."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jdistill import compress, ops
+from jdistill.typing import Batch, Compression, Frozen, Key, Model, Observed, Tree
+
+
+def calibrate(
+    model: Model,
+    frozen: Frozen,
+    compression: Compression,
+    batches: Iterable[Batch],
+    *,
+    key: Key | None = None,
+) -> tuple[Tree, Tree, Tree]:
+    r"""Compresses a trained model layer by layer, in the order of execution.
+
+    .. math:: (\theta, \phi, c) \leftarrow update(\theta, \phi, c;
+        \sum_b stat(x_l(a(\theta, \phi, c), b))), \quad l = 1, 2, \dots
+
+    Each layer's statistics are those of what the layers before it, compressed already,
+    give it; layers of a scan come one after the other. Statistics of one layer are in
+    memory at a time, and each visit runs the model once over the batches. Padding, as
+    `mask` and `token_mask` of a batch tell it, does not count.
+
+    Args:
+        model: of any framework.
+        frozen: its variables.
+        compression: one with `statistics`, such as `compress.wanda`, alone or chained;
+            any other gets its one update.
+        batches: examples to observe, from the training part.
+        key: a random key, for compressions that draw numbers.
+
+    Returns:
+        Parameters, learned leaves and state of the compression, for its `apply` and
+        `encode`.
+
+    Raises:
+        ValueError: there are no batches, a layer reads what is not finite, or the way
+            from a weight to its product is not known.
+
+    References:
+        Sun et al., A simple and effective pruning approach for large language models,
+        ICLR 2024 (arXiv:2306.11695).
+
+    Example:
+        >>> from jdistill import models
+        >>> batch = {'inputs': jnp.array([[1.0, 2.0, 3.0, 4.0]])}
+        >>> plain = models.mlp(widths=(), classes=2)
+        >>> frozen = Frozen(*plain.init(jax.random.key(0), batch))
+        >>> c = compress.wanda(sparsity=0.5)
+        >>> at = calibrate(plain, frozen, c, [batch])
+        >>> int((c.apply(*at)['Dense_0']['kernel'] == 0).sum())
+        4
+    """
+    batches = [dict(batch) for batch in batches]
+    if not batches:
+        raise ValueError("there are no batches to calibrate with")
+
+    def forward(params, state, batch):
+        return model.apply(params, state, batch, train=False)[0]
+
+    args = (frozen.params, frozen.state, batches[0])
+    products = ops.uses(forward, *args)
+    learned, state = compression.init(frozen.params, key=key, products=products)
+    at = compression.update(frozen.params, learned, state, step=0, key=key)
+    if not compression.statistics:
+        return at
+    forms = jax.eval_shape(compression.encode, *at)
+    changed = {p for p, form in forms.items() if not isinstance(form, compress.Dense)}
+    steps: dict[str, Any] = {}
+    for visit in ops.visits(forward, *args, paths=changed):
+        if visit.path not in steps:  # layers of a scan share their programs
+            steps = {visit.path: _step(forward, compression, visit), **steps}
+        at = _visited(steps[visit.path], visit, at, frozen.state, batches)
+    return at
+
+
+def _visited(step: Any, visit: ops.Visit, at: Any, state: Tree, batches: Any) -> Any:
+    """The compression after one layer, seen over all batches."""
+    observe, update = step
+    index = jnp.asarray(visit.index, jnp.int32)
+    total = None
+    for batch in batches:
+        seen = observe(index, at, state, batch)
+        total = seen if total is None else ops.merge(total, seen)
+    joined: dict[str, Any] = {}
+    for stats in (total or {}).values():  # of all products that read the weight
+        joined = ops.merge(joined, {visit.path: stats})
+    for name, x in joined[visit.path].items():
+        if not bool(jnp.all(jnp.isfinite(x))):
+            raise ValueError(
+                f"the products of {visit.path!r} read inputs that are not finite: "
+                f"{name} is {float(jnp.max(x))}"
+            )
+    return update(index, at, joined[visit.path])
+
+
+def _step(forward: Any, compression: Compression, visit: ops.Visit) -> Any:
+    """`observe(index, at, state, batch)` and `update(index, at, values)`, compiled."""
+    look = ops.observe_visit(
+        forward,
+        visit,
+        statistics=compression.statistics,
+        rows=lambda params, state, batch: ops.rows(batch),
+    )
+
+    def observe(index, at, state, batch):
+        return look(index, compression.apply(*at), state, batch)
+
+    def update(index, at, values):
+        places = tuple(index[i] for i in range(len(visit.axes)))
+        seen = {visit.path: Observed(visit.axes, places, values)}
+        return compression.update(*at, step=0, stats=seen)
+
+    return jax.jit(observe), jax.jit(update)
