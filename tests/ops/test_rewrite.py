@@ -121,7 +121,7 @@ def test_the_compiled_program_multiplies_int8():
     jaxpr = jax.make_jaxpr(call)(aux, normal(3, 2), normal(4, 3))
     (line,) = [x for x in str(jaxpr).splitlines() if "dot_general" in x]
     assert "i32[4,2]" in line
-    (op,) = ops.list(call, aux, normal(3, 2), normal(4, 3), weights=(1,))
+    (op,) = ops.products(call, aux, normal(3, 2), normal(4, 3), weights=(1,))
     assert op.avals[0].dtype == jnp.int8
 
 
