@@ -9,6 +9,7 @@ from jdistill.compress._encoded import Factors as Factors
 from jdistill.compress._encoded import Quantized as Quantized
 from jdistill.compress._encoded import Sparse as Sparse
 from jdistill.compress._encoded import decode as decode
+from jdistill.compress._encoded import integer_params as integer_params
 from jdistill.compress._encoded import step_sizes as step_sizes
 from jdistill.compress._freeze import freeze as freeze
 from jdistill.compress._gradient import masked as masked
@@ -41,6 +42,7 @@ __all__ = [
     "freeze",
     "global_magnitude",
     "identity",
+    "integer_params",
     "magnitude",
     "masked",
     "masking",

@@ -12,7 +12,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Integer, Shaped
 
-from jdistill import ops
+from jdistill import ops, tree
+from jdistill.typing import Tree
 
 
 @jax.tree_util.register_dataclass
@@ -186,6 +187,38 @@ def step_sizes(encoded: Mapping[str, Encoded]) -> dict[str, Any]:
                 "symmetric codes alone"
             )
     return {path: form.scale for path, form in coded.items()}
+
+
+def integer_params(params: Tree, encoded: Mapping[str, Encoded]) -> Tree:
+    """The parameters with int8 codes in the place of what is quantised.
+
+    What `models.execute_int8` multiplies, where no float weight is to be stored.
+
+    Args:
+        params: the applied parameters.
+        encoded: their encoding; a pruned weight has the code 0 outside its mask.
+
+    Returns:
+        A tree like `params`; what is not quantised stays as it is.
+
+    Raises:
+        ValueError: codes with a zero point, which integer products do not take.
+
+    Example:
+        >>> codes = Quantized(jnp.array([2], jnp.int8), jnp.array([0.5]), bits=8)
+        >>> integer_params({'w': jnp.ones(1)}, {'w': codes})
+        {'w': Array([2], dtype=int8)}
+    """
+    coded = step_sizes(encoded)  # refuses zero points
+
+    def codes(form):
+        if isinstance(form, Sparse):
+            return jnp.where(jnp.asarray(form.mask), form.values.codes, 0)
+        return jnp.asarray(form.codes)
+
+    return tree.map_paths(
+        lambda path, x: codes(encoded[path]) if path in coded else x, params
+    )
 
 
 def nest(outer: Encoded, inner: Encoded) -> Encoded:

@@ -59,7 +59,8 @@ def execute_int8(model: Model, *, where: Where = None) -> Model:
         where: which products, by the path of the weight; by default all that read one.
 
     Returns:
-        A model of the same parameters, which must be codes times step sizes.
+        A model of the same parameters, which are codes times step sizes, or the int8
+        codes themselves (`compress.integer_params`), a quarter of the bytes.
 
     Raises:
         ValueError: on `apply`, a product whose weight or activations have no step size.

@@ -3,10 +3,6 @@
 from jdistill.ops._count import Cost as Cost
 from jdistill.ops._count import Count as Count
 from jdistill.ops._count import count as count
-from jdistill.ops._list import list as list
-from jdistill.ops._list import opaque as opaque
-from jdistill.ops._list import uncovered as uncovered
-from jdistill.ops._list import weights as weights
 from jdistill.ops._merge import merge as merge
 from jdistill.ops._observe import activation_scales as activation_scales
 from jdistill.ops._observe import gram as gram
@@ -18,6 +14,10 @@ from jdistill.ops._op import Op as Op
 from jdistill.ops._op import Opaque as Opaque
 from jdistill.ops._op import Weight as Weight
 from jdistill.ops._padding import rows as rows
+from jdistill.ops._products import opaque as opaque
+from jdistill.ops._products import products as products
+from jdistill.ops._products import uncovered as uncovered
+from jdistill.ops._products import weights as weights
 from jdistill.ops._quantize import dequantize as dequantize
 from jdistill.ops._quantize import fake_quantize as fake_quantize
 from jdistill.ops._quantize import quantize as quantize
@@ -54,12 +54,12 @@ __all__ = [
     "gram",
     "input_squares",
     "interpret",
-    "list",
     "merge",
     "minmax_scale",
     "observe",
     "observe_visit",
     "opaque",
+    "products",
     "quantize",
     "ranges",
     "refuse_scale",

@@ -1,14 +1,16 @@
 """Other ways to compute a product: simulated and executed int8."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 from jaxtyping import Array
 
 from jdistill.ops._carry import at_operand, at_output
-from jdistill.ops._op import Op
+from jdistill.ops._op import Op, dims_of
 from jdistill.ops._quantize import fake_quantize, quantize
 from jdistill.ops._run import Product, interpret
 from jdistill.tree import Where
@@ -96,10 +98,13 @@ def execute_int8(
 
     .. math:: y = s_x s_W \sum q(x / s_x) q(W / s_W)
 
-    Equals `simulate_int8` but for the last rounding, and has its gradient.
+    Equals `simulate_int8` but for the last rounding, and has its gradient. A parameter
+    of int8 holds the codes themselves, so that no float weight is stored or rounded.
+    Products of more terms than int32 holds are summed in parts.
 
     Args:
-        op: the product; one operand is a weight that is codes times `weight`.
+        op: the product; one operand is a weight that is codes times `weight`, or the
+            codes, cast from an int8 parameter.
         lhs: left operand.
         rhs: right operand.
         product: the original product.
@@ -112,7 +117,8 @@ def execute_int8(
 
     Raises:
         ValueError: as `simulate_int8`; no `weight`, or step sizes that differ along
-            summed axes or cannot follow the parameter to the product.
+            summed axes or cannot follow the parameter to the product; a convolution
+            or a mixture of experts that sums more than 133,144 terms.
 
     References:
         Jacob et al., Quantization and training of neural networks for efficient
@@ -130,23 +136,71 @@ def execute_int8(
         raise ValueError(f"aux[{op.key!r}] lacks 'weight', the weight's step sizes")
     weight = at_operand(op, jnp.asarray(aux["weight"], jnp.float32))
 
+    stored = _is_codes(op)
+
     @jax.custom_jvp
     def execute(lhs, rhs):
         codes = [lhs, rhs]
         codes[data] = quantize(codes[data], _rank(activation, codes[data]))
-        codes[1 - data] = quantize(codes[1 - data], weight)
-        sums = product(*codes, preferred_element_type=jnp.int32, precision=None)
+        codes[1 - data] = (
+            codes[1 - data].astype(jnp.int8)
+            if stored
+            else quantize(codes[1 - data], weight)
+        )
+        sums = _sums(op, product, *codes)
         scale = at_output(op, weight) * _rank(activation, sums)
         return (sums.astype(jnp.float32) * scale).astype(op.out.dtype)
 
     @execute.defjvp
     def tangent(primals, tangents):
-        def simulate(lhs, rhs):
-            return simulate_int8(op, lhs, rhs, product, aux)
+        def simulate(*operands):
+            values = [*operands]
+            if stored:
+                codes = values[1 - data]
+                values[1 - data] = (codes * weight).astype(codes.dtype)
+            return simulate_int8(op, *values, product, aux)
 
         return execute(*primals), jax.jvp(simulate, primals, tangents)[1]
 
     return execute(lhs, rhs)
+
+
+MOST_TERMS = (2**31 - 1) // 127**2
+"""Products of two int8 codes that one int32 sum holds."""
+
+
+def _sums(op, product, lhs, rhs):
+    """The sums of products of codes: int32, or float32 of parts of it."""
+
+    def part(lhs, rhs):
+        return product(lhs, rhs, preferred_element_type=jnp.int32, precision=None)
+
+    sides = [dims_of(op, side).contract for side in (0, 1)]
+    terms = math.prod(rhs.shape[d] for d in sides[1])
+    if terms <= MOST_TERMS:
+        return part(lhs, rhs)
+    longest = max(range(len(sides[1])), key=lambda i: rhs.shape[sides[1][i]])
+    length = rhs.shape[sides[1][longest]]
+    step = MOST_TERMS // (terms // length)
+    if op.kind != "dot_general" or step == 0:
+        raise ValueError(
+            f"{op.key!r} sums {terms} products of int8 codes, and int32 holds "
+            f"{MOST_TERMS}: leave it out with where="
+        )
+    first, second = (sides[side][longest] for side in (0, 1))
+
+    def cut(x, axis, start):
+        return lax.slice_in_dim(x, start, min(start + step, length), axis=axis)
+
+    return sum(
+        part(cut(lhs, first, i), cut(rhs, second, i)).astype(jnp.float32)
+        for i in range(0, length, step)
+    )
+
+
+def _is_codes(op):
+    dtypes = [weight.dtype for weight in op.weight]
+    return len(dtypes) == 1 and dtypes[0] == jnp.int8
 
 
 def _data(op):

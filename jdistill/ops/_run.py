@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import jax
 from jax.extend.core import Literal
 
-from jdistill.ops._enter import Site, enter
 from jdistill.ops._jaxpr import Position, bind, bodies, context, trace
 from jdistill.ops._op import Op
+from jdistill.ops._run_nested import Site, run_nested
 from jdistill.ops._select import check_keys, select
 from jdistill.ops._walk import Found, walk
 from jdistill.tree import Where
@@ -160,4 +160,4 @@ def _enter(plan, here, eqn, aux, ins):
         frozenset(f.op.key for f in found if here in f.scans),
         plan.apart,
     )
-    return enter(site, {k: v for k, v in aux.items() if k in keys}, ins)
+    return run_nested(site, {k: v for k, v in aux.items() if k in keys}, ins)

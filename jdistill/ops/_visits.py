@@ -84,9 +84,30 @@ def observe_visit(
     statistics: Sequence[Statistic],
     rows: Callable[..., Any],
 ) -> Callable[..., dict[str, Any]]:
-    """A function of `(index, *args)` that gives the statistics of one layer alone.
+    """The statistics of one layer alone.
 
-    `index` may be traced, so that the layers of a scan share a program.
+    Args:
+        fn: any function of arrays whose first argument holds the parameters.
+        visit: the weight, one of `visits`.
+        statistics: as for `observe`.
+        rows: as for `observe`.
+
+    Returns:
+        `call(index, *args) -> stats` by `op.key`, of the layer with that `index`, which
+        may be traced, so that the layers of a scan share a program.
+
+    Raises:
+        ValueError: as `observe`.
+
+    Example:
+        >>> from jdistill import ops
+        >>> stack = lambda w, x: lax.scan(lambda x, w: (x @ w, None), x, w['a'])[0]
+        >>> args = {'a': 2 * jnp.ones((2, 1, 1))}, jnp.ones((1, 1))
+        >>> visit = visits(stack, *args, paths={'a'})[1]
+        >>> call = observe_visit(stack, visit, statistics=(ops.second_moments,),
+        ...                      rows=lambda *args: None)
+        >>> call(visit.index, *args)['a']['sum_squares']
+        Array([4.], dtype=float32)
     """
 
     def call(index, *args):

@@ -12,9 +12,9 @@ from jax.extend.core import Literal, jaxprs_in_params
 from jdistill import tree
 from jdistill.ops import _flow
 from jdistill.ops._flow import BATCH, Origin
-from jdistill.ops._into import Scope, enter
 from jdistill.ops._jaxpr import Position, Traced, bodies, module_of, opened
 from jdistill.ops._op import PRODUCTS, Op, Opaque
+from jdistill.ops._walk_nested import Scope, walk_nested
 
 _CALLS_OUT = ("pallas_call", "custom_partitioning", "ffi_call", "pure_callback")
 _CALLS_OUT += ("io_callback", "custom_vmap_call", "call_hi_primitive")
@@ -110,7 +110,7 @@ def _walk(jaxpr, consts, origins, scope):
             pos=(*scope.pos, index), module=module_of(scope.module, eqn)
         )
         if bodies(eqn):
-            outs, more, inside = enter(eqn, ins, here, _walk)
+            outs, more, inside = walk_nested(eqn, ins, here, _walk)
             found += more
             reads += inside
         else:

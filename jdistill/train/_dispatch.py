@@ -45,7 +45,7 @@ def window_of(learner, split, state, frozen, order, periods: list[int]) -> int:
         return 1
     batch = batch_of(split, order, 0)
     if jax.default_backend() == "cpu":
-        found = ops.list(learner.step, state, batch, frozen)
+        found = ops.products(learner.step, state, batch, frozen)
         if any(op.kind == "conv_general_dilated" for op in found):
             return 1
     taught = jax.eval_shape(learner.teach, batch, frozen)  # held for a whole window

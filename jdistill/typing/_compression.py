@@ -38,8 +38,7 @@ class Compression(NamedTuple):
 class Observed(NamedTuple):
     """What calibration has observed of the inputs of one layer of a weight.
 
-    * `axes`: axes of the weight that number layers.
-    * `index`: which layer, along each of these axes.
+    * `axes`, `index`: which axes of the weight number layers, and which layer it is.
     * `values`: statistics by name; those like the weight lack `axes`.
     """
 

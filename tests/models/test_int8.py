@@ -239,3 +239,34 @@ def test_scales_of_scanned_layers_execute_as_they_decode(shape):
         state = {**seen.state, "weights": weights}
         executed = logits(models.execute_int8(model), (params, state), batch)
         np.testing.assert_allclose(executed, simulated, atol=2e-6)
+
+
+@pytest.mark.parametrize("name", ["mlp", "lenet5", "pruned"])
+def test_stored_codes_execute_bit_for_bit_and_take_a_quarter_of_the_bytes(name):
+    model, batch = images() if name == "lenet5" else (PLAIN, BATCH)
+    params, state = model.init(KEY, batch)
+    prune = compress.magnitude(sparsity=0.5, where=".*/kernel")
+    c = compress.chain(prune, CODES) if name == "pruned" else CODES
+    at = c.update(params, *c.init(params), step=0)
+    forms, applied = c.encode(*at), c.apply(*at)
+    seen = models.observe_int8(model, Frozen(applied, state), [batch])
+    state = {**seen.state, "weights": compress.step_sizes(forms)}
+    codes = compress.integer_params(applied, forms)
+    execute = models.execute_int8(model)
+    wanted = logits(execute, (applied, state), batch)
+    np.testing.assert_array_equal(logits(execute, (codes, state), batch), wanted)
+    sizes = [
+        sum(x.nbytes for p, x in tree.flatten(t).items() if p.endswith("kernel"))
+        for t in (codes, applied)
+    ]
+    assert 4 * sizes[0] == sizes[1]
+    arguments = jax.jit(execute.apply).lower(codes, state, batch).as_text()
+    assert "round_nearest_even" in arguments  # of activations
+
+    def slope(params):
+        def total(x):
+            return execute.apply(params, state, {**batch, "inputs": x})[0].logits.sum()
+
+        return jax.grad(total)(batch["inputs"])
+
+    np.testing.assert_allclose(slope(codes), slope(applied), rtol=1e-4, atol=1e-5)

@@ -29,7 +29,7 @@ def test_no_axis_is_lost_by_a_reshape_and_a_transpose(before, after):
         return jnp.tensordot(make(params["w"]), x, axes=1)
 
     x = jnp.ones((after[-1], 2))
-    (op,) = ops.list(fn, {"w": jnp.ones(before)}, x)
+    (op,) = ops.products(fn, {"w": jnp.ones(before)}, x)
     wanted = true_axes(before, make)
     if op.avals[0].ndim == len(after):
         pairs = zip(op.weight[0].axes, wanted, strict=True)

@@ -81,7 +81,7 @@ def test_experts_and_batched_weights_keep_their_batch_dimension():
 
 def test_both_operands_of_attention_are_observed_where_asked(examples):
     fn, args, _, _ = examples("linen language")
-    (pair, *_) = [op.key for op in ops.list(fn, *args) if op.side is None]
+    (pair, *_) = [op.key for op in ops.products(fn, *args) if op.side is None]
     call = ops.observe(fn, where=(pair,), statistics=(ops.ranges,))
     _, stats = jax.jit(call)(*args)
     names = {"max_pos", "max_neg", "max_pos_rhs", "max_neg_rhs"}

@@ -121,7 +121,7 @@ def test_the_compiled_program_multiplies_int8():
     jaxpr = jax.make_jaxpr(call)(aux, normal(3, 2), normal(4, 3))
     (line,) = [x for x in str(jaxpr).splitlines() if "dot_general" in x]
     assert "i32[4,2]" in line
-    (op,) = ops.list(call, aux, normal(3, 2), normal(4, 3), weights=(1,))
+    (op,) = ops.products(call, aux, normal(3, 2), normal(4, 3), weights=(1,))
     assert op.avals[0].dtype == jnp.int8
 
 
@@ -230,3 +230,24 @@ def test_scales_that_broadcast_over_layers_execute(shape):
     executed = jax.jit(ops.rewrite(fn, ops.execute_int8))(aux, params, normal(4, 6))
     np.testing.assert_allclose(executed, simulated, atol=2e-6)
     assert np.abs(simulated - fn(params, normal(4, 6))).max() > 1e-4
+
+
+@pytest.mark.parametrize("terms", [133_144, 133_145, 140_000, 300_000])
+def test_more_products_than_int32_holds_are_summed_in_parts(terms):
+    """The largest codes, so that an int32 sum would wrap."""
+    x, w = jnp.ones((1, terms)), jnp.ones((terms, 2))
+    aux = {"": {"activation": jnp.float32(1 / 127), "weight": jnp.float32(1 / 127)}}
+    found = ops.rewrite(lambda w, x: x @ w, ops.execute_int8)(aux, w, x)
+    np.testing.assert_allclose(found, terms, rtol=1e-5)
+
+
+def test_a_convolution_of_more_products_than_int32_holds_is_refused():
+    def conv(w, x):
+        return jax.lax.conv_general_dilated(
+            x, w, (1, 1), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC")
+        )
+
+    w, x = jnp.ones((2, 2, 40_000, 1)), jnp.ones((1, 2, 2, 40_000))
+    aux = {"": {"activation": jnp.float32(1), "weight": jnp.float32(1)}}
+    with pytest.raises(ValueError, match="sums 160000 products of int8 codes"):
+        ops.rewrite(conv, ops.execute_int8)(aux, w, x)

@@ -57,7 +57,7 @@ def test_the_compiled_program_keeps_its_rematerialisation(examples):
 def test_every_product_is_visited(example):
     fn, args, _, _ = example
     _, stats = jax.jit(lambda *a: ops.interpret(fn, seen)({}, *a))(*args)
-    keys = [op.key for op in ops.list(fn, *args) if op.weight]
+    keys = [op.key for op in ops.products(fn, *args) if op.weight]
     assert sorted(stats) == sorted(keys)
 
 
@@ -87,7 +87,7 @@ def test_stacked_statistics_equal_a_loop_over_layers():
 
         return jax.lax.scan(group, x, params["w"])[0]
 
-    (op,) = ops.list(fn, {"w": stack}, x)
+    (op,) = ops.products(fn, {"w": stack}, x)
     assert op.lead == (2, 3) and op.times == 6
     _, stats = jax.jit(ops.interpret(fn, seen))({}, {"w": stack}, x)
     wanted, y = np.zeros((2, 3)), np.asarray(x)
@@ -243,7 +243,7 @@ def test_statistics_inside_shard_map_are_those_of_all_devices(check):
     np.testing.assert_allclose(stats["w"]["max_out"], np.abs(x).max(), rtol=1e-6)
     assert stats["w"]["sum_calls"] == 8
     np.testing.assert_array_equal(stats["layers"]["sum_calls"], [4, 4])
-    assert [op.times for op in ops.list(fn, params, x)] == [8, 4, 8]
+    assert [op.times for op in ops.products(fn, params, x)] == [8, 4, 8]
 
 
 def test_an_unknown_key_is_named_with_the_valid_ones(examples):

@@ -19,7 +19,7 @@ class Scope(NamedTuple):
     trips: int | None
 
 
-def enter(
+def walk_nested(
     eqn: Any, ins: Sequence[Origin], scope: Scope, walk: Callable[..., Any]
 ) -> tuple[Any, Any, Any]:
     """Walks what an equation holds.

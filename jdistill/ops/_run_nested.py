@@ -30,7 +30,7 @@ class Site(NamedTuple):
     apart: bool = True
 
 
-def enter(
+def run_nested(
     site: Site, aux: Mapping[str, Any], operands: Sequence[Any]
 ) -> tuple[Sequence[Any], dict[str, Any]]:
     """Computes an equation with its bodies interpreted.

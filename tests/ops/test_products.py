@@ -13,7 +13,7 @@ def ones(*shape):
 
 
 def only(fn, *args, **kwargs):
-    (op,) = ops.list(fn, *args, **kwargs)
+    (op,) = ops.products(fn, *args, **kwargs)
     return op
 
 
@@ -30,7 +30,7 @@ def test_shapes_are_enough(example):
 
 def test_attention_inside_scan_and_remat_is_described(examples):
     fn, args, _, _ = examples("linen language")
-    found = {op.key: op for op in ops.list(fn, *args)}
+    found = {op.key: op for op in ops.products(fn, *args)}
     query = found["layers/MultiHeadDotProductAttention_0/query/kernel"]
     assert query.lead == (3,) and query.times == 3 and query.side == 1
     assert "scan" in query.inside and "remat2" in query.inside
@@ -45,7 +45,7 @@ def test_attention_inside_scan_and_remat_is_described(examples):
 
 
 def test_a_weight_used_again_gets_a_number():
-    ops_found = ops.list(
+    ops_found = ops.products(
         lambda w, x: jnp.tanh(x @ w["a"]) @ w["a"], {"a": ones(2, 2)}, ones(1, 2)
     )
     assert [op.key for op in ops_found] == ["a", "a#1"]
@@ -53,7 +53,7 @@ def test_a_weight_used_again_gets_a_number():
 
 def test_a_block_called_twice_is_two_operations():
     block = jax.jit(lambda w, x: x @ w)
-    found = ops.list(lambda w, x: block(w, block(w, x)), ones(2, 2), ones(1, 2))
+    found = ops.products(lambda w, x: block(w, block(w, x)), ones(2, 2), ones(1, 2))
     assert len({op.pos for op in found}) == 2
 
 
@@ -86,7 +86,9 @@ def test_the_parameter_s_axes_are_followed_to_the_operand(make, axes):
 
 def test_low_rank_updates_count_as_weights():
     params = {"w": ones(3, 4), "a": ones(3, 1), "b": ones(1, 4)}
-    found = ops.list(lambda p, x: x @ (p["w"] + p["a"] @ p["b"]), params, ones(2, 3))
+    found = ops.products(
+        lambda p, x: x @ (p["w"] + p["a"] @ p["b"]), params, ones(2, 3)
+    )
     assert [op.side for op in found] == [None, 1]
     assert found[1].key == "a+b+w"
     paths = ops.weights(lambda p, x: x @ (p["w"] + p["a"] @ p["b"]), params, ones(2, 3))

@@ -10,7 +10,7 @@ from jdistill.ops._op import Op, Opaque
 from jdistill.ops._walk import covered, refuse_closures, walk
 
 
-def list(
+def products(
     fn: Callable[..., Any], *args: Any, weights: Sequence[int] = (0,)
 ) -> tuple[Op, ...]:
     """Every matrix product and convolution that `fn(*args)` performs.
@@ -33,7 +33,7 @@ def list(
     Example:
         >>> import jax.numpy as jnp
         >>> layer = lambda params, x: jnp.tanh(x @ params['kernel'].T)
-        >>> (op,) = list(layer, {'kernel': jnp.ones((3, 2))}, jnp.ones((5, 2)))
+        >>> (op,) = products(layer, {'kernel': jnp.ones((3, 2))}, jnp.ones((5, 2)))
         >>> op.key, op.kind, op.side, op.weight[0].axes
         ('kernel', 'dot_general', 1, ((1,), (0,)))
     """

@@ -3,8 +3,8 @@ import jax.numpy as jnp
 import pytest
 
 from jdistill import ops
-from jdistill.ops._enter import ENTER
 from jdistill.ops._jaxpr import bodies
+from jdistill.ops._run_nested import ENTER
 
 
 def test_all_that_the_walk_enters_the_run_can_build_again():
