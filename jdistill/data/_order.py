@@ -15,13 +15,13 @@ class IndexBatches(NamedTuple):
 
     * `window(start, stop)`: int32 `[stop - start, batch]`, many steps at once.
     * `dataset`: the same as a Grain `MapDataset`; `dataset[step]` is int32 `[batch]`.
-    * `shard(process_index, process_count)`: this process's share of every batch.
-    * `size`: number of examples, `batch_size`: examples of a step over all processes.
+    * `part(positions)`: the same order of these positions of every batch alone.
+    * `size`: number of examples, `batch_size`: examples of a step.
     """
 
     window: Callable[[int, int], np.ndarray]
     dataset: grain.MapDataset
-    shard: Callable[[int, int], "IndexBatches"]
+    part: Callable[[np.ndarray], "IndexBatches"]
     size: int
     batch_size: int
 
@@ -146,15 +146,13 @@ def order_of(
         array([0, 0], dtype=int32)
     """
 
-    def shard(process_index: int, process_count: int) -> IndexBatches:
-        if batch_size % process_count or not 0 <= process_index < process_count:
+    def part(positions: np.ndarray) -> IndexBatches:
+        rows = np.asarray(positions)
+        if not rows.size or rows.min() < 0 or rows.max() >= batch_size:
             raise ValueError(
-                f"a batch of {batch_size} cannot give process {process_index} "
-                f"an equal share among {process_count}"
+                f"positions must be some of 0 to {batch_size - 1}, got {rows.tolist()}"
             )
-        share = batch_size // process_count
-        part = slice(process_index * share, (process_index + 1) * share)
-        return order_of(lambda a, b: window(a, b)[:, part], size, batch_size)
+        return order_of(lambda a, b: window(a, b)[:, rows], size, len(rows))
 
     dataset = grain.MapDataset.source(_Steps(window))
-    return IndexBatches(window, dataset, shard, size, batch_size)
+    return IndexBatches(window, dataset, part, size, batch_size)

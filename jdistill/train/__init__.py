@@ -7,7 +7,7 @@ from jdistill.train._follow import follow_mean as follow_mean
 from jdistill.train._learner import learner as learner
 from jdistill.train._loop import run as run
 from jdistill.train._mesh import data_mesh as data_mesh
-from jdistill.train._mesh import shardings as shardings
+from jdistill.train._rules import shardings as shardings
 from jdistill.train._sweep import lane as lane
 from jdistill.train._sweep import sweep as sweep
 

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh
 
 from jdistill import data, ops, tree
-from jdistill.train import _mesh
-from jdistill.typing import Batch, Learner, Split
+from jdistill.train import _mesh, _rules
+from jdistill.train._mesh import Layout
+from jdistill.typing import Batch, Learner, Split, State
 
 RESIDENT_BYTES = 2**30  # larger splits are streamed
 WINDOW_BYTES = 2**26  # what the gathered examples of one dispatch may take
@@ -59,16 +59,18 @@ def window_of(learner, split, state, frozen, order, periods: list[int]) -> int:
     return even if 2 * even >= uneven else uneven
 
 
-def dispatcher(learner, split, order, window, mesh, frozen) -> Dispatch:
+def dispatcher(learner, split, order, window, layout, frozen, state) -> Dispatch:
     """Steps on resident data where the split fits, else on a stream."""
 
     def explain(state, step):
         batch = batch_of(split, order, step)
         return learner.explain(state._replace(step=jnp.int32(step)), batch, frozen)
 
+    stays = None if layout is None else _Stays.of(state)
     if split.arrays is not None and tree.num_bytes(split.arrays) <= RESIDENT_BYTES:
-        arrays = _mesh.everywhere(_padded(with_mask(split.arrays)), mesh)
-        program = _resident(learner, window, mesh)
+        mesh = None if layout is None else layout.mesh
+        arrays = _rules.placed(_padded(with_mask(split.arrays)), mesh)
+        program = _resident(learner, window, layout, stays)
 
         def go(state, start, stop):
             first = start - start % window
@@ -77,20 +79,47 @@ def dispatcher(learner, split, order, window, mesh, frozen) -> Dispatch:
 
         return Dispatch(go, explain)
 
-    mine = order.shard(jax.process_index(), jax.process_count())
-    stream = _Stream(split, order if mesh is None else mine)
-    program = _streamed(learner)
+    batches = _batches(split, order, layout)
+    program = _streamed(learner, layout, stays)
 
     def go_streamed(state, start, stop):
         sums = None
         for step in range(start, stop):
-            batch = with_mask(stream.batch(step))
-            batch = batch if mesh is None else _mesh.from_host(batch, mesh)
-            state, metrics, bad = program(state, batch, frozen)
+            state, metrics, bad = program(state, batches(step), frozen)
             sums = metrics if sums is None else jax.tree.map(jnp.add, sums, metrics)
         return state, sums, bad
 
     return Dispatch(go_streamed, explain)
+
+
+def _batches(split, order, layout: Layout | None) -> Callable[[int], Batch]:
+    """The batch of a step; on a mesh each process reads what its devices hold."""
+    if layout is None:
+        stream = _Stream(split, order)
+        return lambda step: with_mask(stream.batch(step))
+    size = order.batch_size
+    rows = _mesh.rows_of(layout, size)
+    part = _Stream(split, order.part(rows))
+    return lambda step: _mesh.from_host(with_mask(part.batch(step)), layout, rows, size)
+
+
+class _Stays(NamedTuple):
+    """The shardings of a state, to be those of the state after a dispatch.
+
+    Left to itself the compiler may return a leaf split that came whole; the next
+    dispatch then compiles anew.
+    """
+
+    form: Any
+    leaves: tuple[Any, ...]
+
+    @classmethod
+    def of(cls, state: State) -> "_Stays":
+        leaves, form = jax.tree.flatten(jax.tree.map(lambda x: x.sharding, state))
+        return cls(form, tuple(leaves))
+
+    def state(self) -> State:
+        return jax.tree.unflatten(self.form, self.leaves)
 
 
 class _Stream:
@@ -116,24 +145,34 @@ def _padded(arrays: Batch, multiple: int = 1024) -> Batch:
     return jax.tree.map(pad, arrays)
 
 
+def _jitted(program, layout: Layout | None, stays: _Stays | None):
+    if layout is None or stays is None:
+        return jax.jit(program, donate_argnums=0)
+    outputs = (stays.state(), layout.whole(), layout.whole())
+    return jax.jit(program, donate_argnums=0, out_shardings=outputs)
+
+
 @functools.lru_cache(maxsize=64)
-def _resident(learner: Learner, window: int, mesh: Mesh | None):
+def _resident(
+    learner: Learner, window: int, layout: Layout | None, stays: _Stays | None
+):
     def split(batch, axis):
-        return batch if mesh is None else _mesh.split_batch(batch, mesh, axis=axis)
+        return batch if layout is None else _mesh.split_batch(batch, layout, axis=axis)
 
     def program(state, arrays, indices, start, stop, frozen):
         rows = indices.reshape(-1)
         flat = jax.tree.map(lambda x: x.at[rows].get(mode="clip"), arrays)
-        flat = learner.teach(split(flat, 0), frozen)
+        flat = split(flat, 0)
+        if window == 1:  # taught by the step itself, part by part
+            state, sums = learner.step(state, flat, frozen)
+            return state, sums, state.bad
+        flat = learner.teach(flat, frozen)
         batches = jax.tree.map(lambda x: x.reshape(window, -1, *x.shape[1:]), flat)
         batches = split(batches, 1)
 
         def one(slot, state):
             return learner.step(state, jax.tree.map(lambda x: x[slot], batches), frozen)
 
-        if window == 1:
-            state, sums = one(0, state)
-            return state, sums, state.bad
         shapes = jax.eval_shape(lambda state: one(0, state)[1], state)
         zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
 
@@ -144,13 +183,13 @@ def _resident(learner: Learner, window: int, mesh: Mesh | None):
         state, sums = jax.lax.fori_loop(start, stop, body, (state, zeros))
         return state, sums, state.bad
 
-    return jax.jit(program, donate_argnums=0)
+    return _jitted(program, layout, stays)
 
 
 @functools.lru_cache(maxsize=64)
-def _streamed(learner: Learner):
+def _streamed(learner: Learner, layout: Layout | None, stays: _Stays | None):
     def program(state, batch, frozen):
         state, sums = learner.step(state, batch, frozen)
         return state, sums, state.bad
 
-    return jax.jit(program, donate_argnums=0)
+    return _jitted(program, layout, stays)

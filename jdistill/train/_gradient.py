@@ -193,7 +193,11 @@ def accumulate(
     size = jax.tree.leaves(batch)[0].shape[0]
     if size % parts:
         raise ValueError(f"micro_batches={parts} does not divide a batch of {size}")
-    stacked = jax.tree.map(lambda x: x.reshape(parts, -1, *x.shape[1:]), batch)
+    # Every `parts`-th example: where the batch is split over devices, each of them has
+    # its share of every part, and nothing moves between them.
+    stacked = jax.tree.map(
+        lambda x: jnp.swapaxes(x.reshape(-1, parts, *x.shape[1:]), 0, 1), batch
+    )
     # Of the parts, because a penalty counts once in each of them.
     each = jax.vmap(lambda micro: _counts(recipe, micro, networks))(stacked)
     counts = psum(recipe, jax.tree.map(lambda x: jnp.sum(x, axis=0), each))
@@ -218,7 +222,7 @@ def accumulate(
     (model_state, (grads, metrics)), kept = jax.lax.scan(
         part, (state.model_state, zeros), (stacked, keys)
     )
-    kept = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), kept)
+    kept = jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1).reshape(-1, *x.shape[2:]), kept)
     return grads, Forward(metrics, model_state, kept)
 
 

@@ -1,7 +1,8 @@
 """The one loop: windows of steps in one program, events at absolute multiples."""
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -10,9 +11,11 @@ import numpy as np
 from jax.sharding import Mesh
 
 from jdistill import data
-from jdistill.train import _mesh
+from jdistill import views as seen
+from jdistill.train import _rules
 from jdistill.train._checkpoint import Checkpoints
 from jdistill.train._dispatch import Dispatch, batch_of, dispatcher, window_of
+from jdistill.train._mesh import Layout, layout_of
 from jdistill.typing import Frozen, Key, Learner, Split, State
 
 Callback = Callable[[State, Mapping[str, Any]], Any]
@@ -33,7 +36,9 @@ def run(
     checkpoints: Checkpoints | None = None,
     save_every: int | None = None,
     mesh: Mesh | None = None,
-    rules: _mesh.Rules = (),
+    batch_axes: str | Sequence[str] | None = None,
+    rules: _rules.Rules = (),
+    frozen_rules: _rules.Rules = (),
     steps_per_dispatch: int | None = None,
 ) -> State:
     """Trains for `num_steps`, or goes on from the newest checkpoint to there.
@@ -52,24 +57,28 @@ def run(
             checkpoint.
         batch_size: examples a step, over all devices and processes.
         seed: of the order of the examples.
-        frozen: the variables of the networks that teach, by name; one `Frozen` is the
-            teacher's.
+        frozen: the teacher's variables, or those of several networks by name; host
+            arrays are put on the devices once.
         start: variables to start from instead of fresh ones.
         every: callbacks by period. `{100: f}` calls `f(state, metrics)` after steps
             100, 200... and the last; a number it returns is a score, and the state
             with the highest is kept as the best.
         checkpoints: where to save and resume.
         save_every: the period of saving; the last step is always saved.
-        mesh: devices to train on; the batch is split over its first axis.
+        mesh: devices to train on; axes of `jax.make_mesh` are taken as Auto.
+        batch_axes: the axes of the mesh over which each batch is split, in order. By
+            default those called 'replica', 'data' or 'fsdp', and where there is none
+            of them the first. Along other axes the same examples are computed.
         rules: shardings of the state by path; by default it is on every device whole.
+        frozen_rules: shardings of `frozen` by path, such as `teacher/params/kernel`.
         steps_per_dispatch: the window; by default chosen.
 
     Returns:
         The state after `num_steps`.
 
     Raises:
-        ValueError: a period below 1; a batch that the mesh does not divide; a
-            checkpoint past `num_steps`.
+        ValueError: a period below 1; a batch that the mesh does not divide; rules
+            that do not fit; a checkpoint past `num_steps`.
         FloatingPointError: a loss or gradient that is not finite, with its step, the
             first bad parameter, and where the last good state is.
 
@@ -87,11 +96,12 @@ def run(
     """
     every = dict(every or {})
     periods = [*every, *([] if save_every is None else [save_every])]
-    _check_numbers(periods, steps_per_dispatch, batch_size, mesh)
-    frozen, start = _mesh.onto((frozen, start), mesh)
+    layout = None if mesh is None else layout_of(mesh, batch_axes)
+    _check_numbers(periods, steps_per_dispatch, batch_size, layout)
+    frozen, start = _placed(frozen, start, layout, frozen_rules)
     order_of = split.order or functools.partial(data.index_batches, split.size)
     order = order_of(batch_size=batch_size, seed=seed)
-    state = _first_state(learner, split, order, key, frozen, start, mesh, rules)
+    state = _first_state(learner, split, order, key, frozen, start, layout, rules)
     if checkpoints is not None and (found := checkpoints.restore(state)):
         at, state = found
         if at > num_steps:
@@ -99,21 +109,30 @@ def run(
     window = steps_per_dispatch or window_of(
         learner, split, state, frozen, order, periods
     )
-    dispatch = dispatcher(learner, split, order, window, mesh, frozen)
+    dispatch = dispatcher(learner, split, order, window, layout, frozen, state)
     events = _Events(every, checkpoints, save_every or 0, num_steps)
     return _loop(dispatch, state, events, window)
 
 
-def _check_numbers(periods, steps_per_dispatch, batch_size, mesh) -> None:
+def _check_numbers(periods, steps_per_dispatch, batch_size, layout) -> None:
     if any(period < 1 for period in periods):
         raise ValueError(f"periods must be at least 1, got {sorted(periods)}")
     if steps_per_dispatch is not None and steps_per_dispatch < 1:
         raise ValueError(f"{steps_per_dispatch=} must be at least 1")
-    if mesh is not None and batch_size % mesh.devices.shape[0]:
+    if layout is not None and batch_size % layout.parts:
         raise ValueError(
-            f"batch_size={batch_size} is not divisible by the {mesh.devices.shape[0]} "
-            f"devices of mesh axis {mesh.axis_names[0]!r}"
+            f"batch_size={batch_size} is not divisible by the {layout.parts} parts "
+            f"that axes {layout.batch_axes} of the mesh split it into"
         )
+
+
+def _placed(frozen, start, layout: Layout | None, rules: _rules.Rules):
+    """Variables on the devices, once and not at every dispatch."""
+    mesh = None if layout is None else layout.mesh
+    if rules and mesh is None:
+        raise ValueError("frozen_rules= say where arrays live on a mesh: pass mesh=")
+    by_name = _rules.placed(seen.by_name(frozen), mesh, rules)
+    return (None if frozen is None else by_name), _rules.placed(start, mesh)
 
 
 class _Events(NamedTuple):
@@ -123,14 +142,15 @@ class _Events(NamedTuple):
     num_steps: int
 
 
-def _first_state(learner, split, order, key, frozen, start, mesh, rules) -> State:
+def _first_state(learner, split, order, key, frozen, start, layout, rules) -> State:
     batch = batch_of(split, order, 0)
     # A copy, because the first step takes over the buffers it starts from.
     start = jax.tree.map(jnp.copy, start)
-    if mesh is None:
+    if layout is None:
         return _compiled_init(learner)(key, batch, frozen, start=start)
     shapes = jax.eval_shape(learner.init, key, batch, frozen, start=start)
-    init = jax.jit(learner.init, out_shardings=_mesh.shardings(shapes, mesh, rules))
+    wanted = _rules.state_shardings(shapes, layout.mesh, rules)
+    init = jax.jit(learner.init, out_shardings=wanted)
     return init(key, batch, frozen, start=start)
 
 
@@ -159,7 +179,7 @@ def _loop(dispatch: Dispatch, state: State, events: _Events, window: int) -> Sta
         before, step = bad, stop
         for waiting in sums.values():
             waiting.append(metrics)
-        _events(step, state, sums, bad, dispatch, events)
+        state = _events(step, state, sums, bad, dispatch, events)
     if before is not None:
         _check(before, state, dispatch, events)
     if events.checkpoints is not None:
@@ -168,20 +188,46 @@ def _loop(dispatch: Dispatch, state: State, events: _Events, window: int) -> Sta
     return state
 
 
-def _events(step, state, sums, bad, dispatch, events: _Events) -> None:
+def _events(step, state, sums, bad, dispatch, events: _Events) -> State:
     last = step == events.num_steps
     due = [n for n in events.every if step % n == 0 or last]
     saving = events.save_every and step % events.save_every == 0
     if not due and not saving:
-        return
+        return state
     _check(bad, state, dispatch, events)
-    scores = [events.every[n](state, _means(sums[n])) for n in due]
+    scores = []
     for n in due:
+        score, state = _called(events.every[n], state, _means(sums[n]))
+        scores.append(score)
         sums[n].clear()
     scores = [score for score in scores if score is not None]
     if events.checkpoints is not None and (saving or scores):
         score = scores[0] if scores else None
         events.checkpoints.save(step, state, score)
+    return state
+
+
+def _called(callback: Callback, state: State, means) -> tuple[Any, State]:
+    """What a callback says, and a state whose buffers nobody else holds.
+
+    The next dispatch takes the buffers of the state over, so what the callback has kept
+    of it would be lost. Only then is the state copied: its arrays have more references
+    than before. A copy is made device by device, because only some of the processes may
+    have kept anything.
+    """
+    leaves = jax.tree.leaves(state)
+    before = [sys.getrefcount(x) for x in leaves]
+    score = callback(jax.tree.map(lambda x: x, state), means)  # containers of its own
+    if before == [sys.getrefcount(x) for x in leaves]:
+        return score, state
+    return score, jax.tree.map(_copied, state)
+
+
+def _copied(x: jax.Array) -> jax.Array:
+    if x.is_fully_addressable:
+        return jnp.copy(x)
+    parts = [jnp.copy(shard.data) for shard in x.addressable_shards]
+    return jax.make_array_from_single_device_arrays(x.shape, x.sharding, parts)
 
 
 def _means(sums: list[Any]) -> dict[str, Any]:

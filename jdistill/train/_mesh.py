@@ -1,18 +1,37 @@
-"""Where arrays live: rules from parameter paths to partitions, over a mesh."""
+"""Meshes, and over which of their axes a batch is split."""
 
-import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from jdistill import tree
-from jdistill.typing import Batch, Tree
+from jdistill.typing import Batch
 
-Rules = Sequence[tuple[str, PartitionSpec]]
-"""`(regular expression, PartitionSpec)`; the first that matches a whole path wins."""
+BATCH_AXES = ("replica", "data", "fsdp")
+"""Names of mesh axes over which a batch is split if the caller names none."""
+
+
+class Layout(NamedTuple):
+    """Devices, and the axes of them over which the examples of a batch are split."""
+
+    mesh: Mesh
+    batch_axes: tuple[str, ...]
+
+    @property
+    def parts(self) -> int:
+        """How many parts a batch has."""
+        return int(np.prod([self.mesh.shape[axis] for axis in self.batch_axes]))
+
+    def batch(self, axis: int = 0) -> NamedSharding:
+        """The sharding of arrays whose examples stand along `axis`."""
+        spec = PartitionSpec(*[None] * axis, self.batch_axes)
+        return NamedSharding(self.mesh, spec)
+
+    def whole(self) -> NamedSharding:
+        """The sharding of what is on every device."""
+        return NamedSharding(self.mesh, PartitionSpec())
 
 
 def data_mesh(devices: Sequence[Any] | None = None) -> Mesh:
@@ -32,97 +51,82 @@ def data_mesh(devices: Sequence[Any] | None = None) -> Mesh:
     return Mesh(np.asarray(devices), ("data",))
 
 
-def shardings(like: Tree, mesh: Mesh, rules: Rules = ()) -> Tree:
-    """The sharding of each leaf: that of the first rule that matches its path.
+def layout_of(mesh: Mesh, batch_axes: str | Sequence[str] | None = None) -> Layout:
+    """The layout of a run.
 
-    Leaves that no rule matches are on every device whole.
-
-    Args:
-        like: a tree of arrays or shapes.
-        mesh: the devices.
-        rules: see `Rules`; the language of paths is that of `where=`.
-
-    Returns:
-        A tree of `NamedSharding`, of the form of `like`.
-
-    Raises:
-        ValueError: a rule matches nothing, or its partition has more axes than the
-            array it matches.
+    Axes are made Auto: those of `jax.make_mesh` are Explicit, and then each gather in a
+    model would have to say where its result lives.
 
     Example:
-        >>> one = data_mesh(jax.devices()[:1])
-        >>> rules = [('w', PartitionSpec('data'))]
-        >>> shardings({'w': np.zeros((2, 2))}, one, rules)['w'].spec
-        P('data',)
-    """
-    for pattern, _ in rules:
-        tree.select(like, pattern)
-
-    def sharding(path, leaf):
-        spec = next((s for r, s in rules if re.fullmatch(r, path)), PartitionSpec())
-        if len(spec) > np.ndim(leaf):
-            raise ValueError(f"{spec} has more axes than {path!r} {np.shape(leaf)}")
-        return NamedSharding(mesh, spec)
-
-    return tree.map_paths(sharding, like)
-
-
-def everywhere(values: Tree, mesh: Mesh | None) -> Tree:
-    """Puts host arrays on the default device, or whole on every device of a mesh.
-
-    Example:
-        >>> everywhere({'x': np.ones(2)}, data_mesh(jax.devices()[:1]))['x'].shape
-        (2,)
-    """
-    place = None if mesh is None else NamedSharding(mesh, PartitionSpec())
-    return jax.device_put(values, place)
-
-
-def onto(values: Tree, mesh: Mesh | None) -> Tree:
-    """Puts what is not on the devices of a mesh yet whole on each of them.
-
-    Arrays that are there keep their sharding.
-
-    Example:
-        >>> one = data_mesh(jax.devices()[:1])
-        >>> onto({'x': np.ones(2)}, one)['x'].sharding.mesh.axis_names
+        >>> mesh = jax.make_mesh((1, 1), ('data', 'model'), devices=jax.devices()[:1])
+        >>> layout_of(mesh).batch_axes
         ('data',)
     """
-    if mesh is None:
-        return values
-    devices = set(mesh.devices.flat)
-    return jax.tree.map(
-        lambda x: (
-            x
-            if isinstance(x, jax.Array) and x.sharding.device_set == devices
-            else everywhere(x, mesh)
-        ),
-        values,
-    )
+    if batch_axes is None:
+        known = tuple(name for name in mesh.axis_names if name in BATCH_AXES)
+        batch_axes = known or mesh.axis_names[:1]
+    chosen = (batch_axes,) if isinstance(batch_axes, str) else tuple(batch_axes)
+    unknown = [name for name in chosen if name not in mesh.axis_names]
+    if unknown or len(set(chosen)) != len(chosen):
+        raise ValueError(
+            f"batch_axes={chosen} are not different axes of the mesh, which has "
+            f"{[*mesh.axis_names]}"
+        )
+    types = (AxisType.Auto,) * len(mesh.axis_names)
+    return Layout(Mesh(mesh.devices, mesh.axis_names, axis_types=types), chosen)
 
 
-def split_batch(batch: Batch, mesh: Mesh, *, axis: int = 0) -> Batch:
-    """Constrains each array of a batch to be split along `axis` over the mesh's first.
+def split_batch(batch: Batch, layout: Layout, *, axis: int = 0) -> Batch:
+    """Constrains each array of a batch to be split along `axis`.
 
     Example:
-        >>> one = data_mesh(jax.devices()[:1])
+        >>> one = layout_of(data_mesh(jax.devices()[:1]))
         >>> split_batch({'x': jax.numpy.ones(2)}, one)['x'].shape
         (2,)
     """
-    spec = PartitionSpec(*[None] * axis, mesh.axis_names[0])
-    place = NamedSharding(mesh, spec)
-    return jax.tree.map(lambda x: jax.lax.with_sharding_constraint(x, place), batch)
+    return jax.lax.with_sharding_constraint(batch, layout.batch(axis))
 
 
-def from_host(batch: Batch, mesh: Mesh) -> Batch:
-    """Puts this process's part of a batch on its devices as part of the global batch.
+def rows_of(layout: Layout, size: int) -> np.ndarray:
+    """Which examples of a batch the devices of this process hold, in order.
+
+    Processes whose devices differ only along other axes hold the same examples.
 
     Example:
-        >>> one = data_mesh(jax.devices()[:1])
-        >>> from_host({'x': np.ones(2, np.float32)}, one)['x'].shape
+        >>> rows_of(layout_of(data_mesh(jax.devices()[:1])), 3)
+        array([0, 1, 2])
+    """
+    parts = layout.batch().addressable_devices_indices_map((size,)).values()
+    return np.unique(np.concatenate([np.arange(size)[index] for index in parts]))
+
+
+def from_host(batch: Batch, layout: Layout, rows: np.ndarray, size: int) -> Batch:
+    """A batch of `size` examples, split over the mesh, from those of this process.
+
+    Args:
+        batch: host arrays of the examples `rows`.
+        layout: where they go.
+        rows: as `rows_of` gives them.
+        size: examples of the whole batch.
+
+    Returns:
+        Arrays of the whole batch.
+
+    Example:
+        >>> one = layout_of(data_mesh(jax.devices()[:1]))
+        >>> from_host({'x': np.ones(2)}, one, rows_of(one, 2), 2)['x'].shape
         (2,)
     """
-    place = NamedSharding(mesh, PartitionSpec(mesh.axis_names[0]))
-    return jax.tree.map(
-        lambda x: jax.make_array_from_process_local_data(place, np.asarray(x)), batch
-    )
+
+    def put(x):
+        x = np.asarray(x)
+
+        def part(index):
+            start, stop, _ = index[0].indices(size)
+            first = np.searchsorted(rows, start)
+            return x[first : first + stop - start]
+
+        shape = (size, *x.shape[1:])
+        return jax.make_array_from_callback(shape, layout.batch(), part)
+
+    return jax.tree.map(put, batch)

@@ -58,18 +58,20 @@ def test_the_order_is_the_same_for_ever():
 GOLDEN = [[7, 0, 4, 2, 1, 3, 5, 6], [5, 1, 4, 7, 3, 0, 2, 6]]
 
 
-def test_shards_are_slices_of_the_whole_batch():
+def test_parts_are_positions_of_the_whole_batch():
     order = data.index_batches(10, batch_size=6, seed=0)
-    shards = [order.shard(i, 3).window(2, 9) for i in range(3)]
-    np.testing.assert_array_equal(np.concatenate(shards, axis=1), order.window(2, 9))
-    np.testing.assert_array_equal(order.shard(2, 3).dataset[4], order.dataset[4][4:])
+    rows = np.array([2, 5])
+    part = order.part(rows)
+    np.testing.assert_array_equal(part.window(2, 9), order.window(2, 9)[:, rows])
+    np.testing.assert_array_equal(part.dataset[4], order.dataset[4][rows])
+    assert part.batch_size == 2
 
 
-@pytest.mark.parametrize("index, count", [(0, 4), (3, 3), (-1, 3)])
-def test_a_share_that_is_not_equal_is_refused(index, count):
+@pytest.mark.parametrize("rows", [[], [6], [-1, 2]])
+def test_positions_outside_the_batch_are_refused(rows):
     order = data.index_batches(10, batch_size=6, seed=0)
-    with pytest.raises(ValueError, match=f"a batch of 6 cannot give process {index}"):
-        order.shard(index, count)
+    with pytest.raises(ValueError, match="must be some of 0 to 5"):
+        order.part(np.array(rows, int))
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def test_a_run_compiles_one_program_and_so_do_folds_of_nearly_one_size():
     learner = recipe()
     run(learner, num_steps=11, every={4: lambda s, m: None})
     run(learner, split(43), num_steps=9, every={4: lambda s, m: None})
-    program = _dispatch._resident(learner, 4, None)
+    program = _dispatch._resident(learner, 4, None, None)
     assert program._cache_size() == 1
 
 
@@ -101,7 +101,57 @@ def test_a_stream_compiles_one_program():
 
     learner = recipe()
     run(learner, split()._replace(arrays=None), num_steps=5)
-    assert _dispatch._streamed(learner)._cache_size() == 1
+    assert _dispatch._streamed(learner, None, None)._cache_size() == 1
+
+
+@pytest.mark.parametrize("kept", ["state", "finished"])
+def test_what_a_callback_gets_can_be_kept(kept):
+    held, copies = [], []
+    keep = {"state": lambda s: s, "finished": PLAIN.finish}[kept]
+
+    def callback(state, means):
+        held.append(keep(state))
+        copies.append(jax.device_get(keep(state)._replace(**NO_KEY[kept])))
+
+    final = run(PLAIN, every={3: callback})
+    for one, copy in zip(held, copies, strict=True):
+        assert same(one._replace(**NO_KEY[kept]), copy)
+    assert same(final, run(PLAIN, every={3: lambda s, m: None}))
+
+
+NO_KEY = {"state": {"key": ()}, "finished": {}}
+
+
+def test_a_state_is_copied_only_where_a_callback_keeps_it(monkeypatch):
+    from jdistill.train import _loop
+
+    copied, held = [], []
+    monkeypatch.setattr(_loop, "_copied", lambda x: copied.append(x) or jnp.copy(x))
+    run(PLAIN, every={3: lambda s, m: float(s.step)})
+    assert not copied
+    run(PLAIN, every={5: lambda s, m: held.append(s.params["Dense_0"])})
+    assert copied
+
+
+@pytest.mark.parametrize("mesh", [None, train.data_mesh(jax.devices()[:2])])
+def test_frozen_arrays_of_the_host_go_to_the_devices_once(mesh, monkeypatch):
+    from jdistill.train import _dispatch, _loop
+
+    teacher = jax.tree.map(np.asarray, frozen(net(widths=(7,))))
+    given = []
+    real = _dispatch.dispatcher
+
+    def spy(*args):
+        given.append(args[5])
+        return real(*args)
+
+    monkeypatch.setattr(_loop, "dispatcher", spy)
+    found = train.run(
+        RECIPE, split(), key=jax.random.key(1), num_steps=6, batch_size=8, mesh=mesh,
+        frozen=teacher, steps_per_dispatch=1,
+    )  # fmt: skip
+    assert close(jax.device_get(found), jax.device_get(run(num_steps=6)))
+    assert all(isinstance(x, jax.Array) for x in jax.tree.leaves(given))
 
 
 # Checkpoints.
@@ -263,7 +313,10 @@ def test_no_callback_sees_a_state_after_a_bad_step():
         ({"save_every": 0}, "periods must be at least 1"),
         ({"every": {3: print}, "save_every": -2}, r"got \[-2, 3\]"),
         ({"steps_per_dispatch": 0}, "steps_per_dispatch=0 must be at least 1"),
-        ({"mesh": train.data_mesh(jax.devices()[:3])}, "8 is not divisible by the 3"),
+        (
+            {"mesh": train.data_mesh(jax.devices()[:3])},
+            "8 is not divisible by the 3 p",
+        ),
     ],
 )
 def test_numbers_that_cannot_be_are_refused(more, said):
