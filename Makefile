@@ -44,6 +44,8 @@ bench: .venv/ready-dev  ## benchmarks; PyTorch is needed for the comparisons
 	$(BIN)/python -m benchmarks.overhead
 	$(BIN)/python -m benchmarks.losses
 	$(BIN)/python -m benchmarks.files
+	JAX_PLATFORMS=cpu $(BIN)/python -m benchmarks.scale
+	JAX_PLATFORMS=cpu $(BIN)/python -m benchmarks.scale --pair=1
 
 .venv/ready: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

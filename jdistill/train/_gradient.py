@@ -215,7 +215,8 @@ def accumulate(
     first = jax.tree.map(lambda x: x[0], stacked)
     shapes = jax.eval_shape(lambda: one(state.model_state, first, key))
     zeros = jax.tree.map(
-        lambda x: jnp.zeros(x.shape, x.dtype), (shapes[0], shapes[1].metrics)
+        lambda x: jnp.zeros(x.shape, jnp.promote_types(x.dtype, jnp.float32)),
+        (shapes[0], shapes[1].metrics),
     )
     zeros = varying(recipe, zeros)
     keys = jax.random.split(key, parts)

@@ -2,6 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import pytest
 from jax.sharding import Mesh
 
 from benchmarks import _decoder, scale
@@ -23,6 +24,13 @@ def random(form, dtype, seed):
         for key, x in zip(keys, leaves, strict=True)
     ]
     return jax.tree.unflatten(treedef, made)
+
+
+@pytest.fixture(autouse=True)
+def as_users():
+    """The decoder broadcasts as plain JAX does."""
+    with jax.numpy_rank_promotion("allow"):
+        yield
 
 
 def test_both_sides_take_one_step():

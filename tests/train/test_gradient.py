@@ -71,6 +71,24 @@ def test_micro_batches_of_tokens_are_weighed_by_their_tokens():
     assert close(one, two)
 
 
+def test_many_parts_of_a_bfloat16_network_lose_nothing():
+    # In bfloat16 a sum of 512 equal parts stops growing half way.
+    model = models.from_function(
+        lambda p, x: x @ p["w"], lambda key, x: {"w": jnp.zeros((1, 1), jnp.bfloat16)}
+    )
+    mean = Term(
+        lambda views, b, **_: logits_of(views).astype(jnp.float32)[:, 0],
+        lambda b: jnp.ones(len(b["inputs"])), 1.0,
+    )  # fmt: skip
+    recipe = train.learner(
+        model, objective.combine(mean=mean), optax.sgd(1.0), micro_batches=512
+    )
+    found = {"inputs": jnp.ones((512, 1), jnp.bfloat16), "id": jnp.arange(512)}
+    state, _ = jax.jit(recipe.step)(recipe.init(jax.random.key(0), found), found)
+    assert state.params["w"].dtype == jnp.bfloat16
+    assert float(state.params["w"][0, 0]) == -1.0
+
+
 def test_a_batch_that_the_parts_do_not_divide_is_refused():
     recipe = adam(micro_batches=3)
     state = begin(recipe)
