@@ -1,7 +1,6 @@
 import functools
 import socket
 import sys
-import time
 
 import jax
 import jax.numpy as jnp
@@ -128,7 +127,6 @@ def test_a_hostile_description_is_refused_and_reads_only_its_file(
     path.write_bytes(edits.closed(parts))
     watched = watch()
     watched["seen"] = seen = []
-    start = time.monotonic()
     try:
         with pytest.raises(ValueError, match=r"student\.safetensors") as caught:
             load(path)
@@ -137,7 +135,6 @@ def test_a_hostile_description_is_refused_and_reads_only_its_file(
     assert "\n" not in str(caught.value)
     if name.startswith(("data.", "models.")) and name != "data.bpe":
         assert "a file may name" in str(caught.value)
-    assert time.monotonic() - start < 30
     installed = (sys.prefix, sys.base_prefix)  # the type checker imports late
     opened = {args for _, args in seen if not args.startswith(installed)}
     assert opened <= {str(path)}, seen
