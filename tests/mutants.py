@@ -364,7 +364,7 @@ MUTANTS = (
         "jdistill/artifact/_header.py",
         "    if rest or not _tile(spans, size):",
         "    if rest:",
-        "tests/artifact/test_hostile.py -k header",
+        "tests/artifact/test_hostile.py -k share",
     ),
     Mutant(
         "a new file that nobody else may read",

@@ -1,7 +1,7 @@
+import contextlib
 import functools
 import socket
 import sys
-import time
 
 import jax
 import jax.numpy as jnp
@@ -114,7 +114,9 @@ HOSTILE = {
 def original(tmp_path_factory):
     path = tmp_path_factory.mktemp("good") / "student.safetensors"
     packed(path, {"model": SPEC, "classes": ["x", "y", "z"], "prepare": WORDS})
-    load(path)  # what is imported late is imported
+    load(path)  # what is imported late is imported, also for what a checker says
+    with contextlib.suppress(TypeError, ValueError):
+        jd.models.mlp(classes=3, dropout="x")
     return path.read_bytes()
 
 
@@ -128,14 +130,14 @@ def test_a_hostile_description_is_refused_and_reads_only_its_file(
     path.write_bytes(edits.closed(parts))
     watched = watch()
     watched["seen"] = seen = []
-    start = time.monotonic()
     try:
         with pytest.raises(ValueError, match=r"student\.safetensors") as caught:
             load(path)
     finally:
         watched["seen"] = None
     assert "\n" not in str(caught.value)
-    assert time.monotonic() - start < 30
+    if name.startswith(("data.", "models.")) and name != "data.bpe":
+        assert "a file may name" in str(caught.value)
     installed = (sys.prefix, sys.base_prefix)  # the type checker imports late
     opened = {args for _, args in seen if not args.startswith(installed)}
     assert opened <= {str(path)}, seen

@@ -82,6 +82,7 @@ def _lift(head: Any, arrays: Iterator[np.ndarray], allow: Allow, depth: int) -> 
     if kind == "f":
         return _factors(head, arrays, allow, depth)
     shape = shape_of(head.get("s"))
+    allow(_lengths(shape))
     make = {"d": _dense, "q": _quantized, "c": _codebook}[kind]
     return make(head, shape, arrays, allow)
 
@@ -175,7 +176,7 @@ def _factors(
     size = math.prod(product.shape)
     if not is_float(product.dtype):
         raise ValueError("its factors are no real numbers")
-    allow(size * product.dtype.itemsize * (depth + 1))
+    allow(size * product.dtype.itemsize * (depth + 1) + _lengths(product.shape))
     if "s" not in head:
         return factors
     allow(size)
@@ -183,6 +184,11 @@ def _factors(
         raise ValueError("its mask does not fit its factors")
     keep = unpack_bits(_bytes(_next(arrays)), 1, size).astype(bool)
     return Sparse(keep.reshape(product.shape), factors)
+
+
+def _lengths(shape: tuple[int, ...]) -> int:
+    """What an empty array takes: its other axes are not free where it is computed."""
+    return 8 * math.prod(max(n, 1) for n in shape) if 0 in shape else 0
 
 
 def _places(head: Head, size: int, arrays: Iterator[np.ndarray]) -> _Places:

@@ -57,6 +57,9 @@ BOMBS = {
         {"k": "d", "s": [10**12], "t": "int8", "z": 1, "p": [16, 4]},
         [np.full(8, 255, np.uint8), NONE],
     ),
+    "a long array of nothing": (
+        {"k": "d", "s": [2**40, 0], "z": 0, "p": [1, 0]}, [NONE, NULL],
+    ),
     "indices of zeros": (
         {"k": "c", "s": [10**9], "b": 16, "z": 0, "p": [1, 0]},
         [NONE, NONE, np.ones(1, np.float32)],
@@ -156,6 +159,15 @@ def test_factors_of_factors_are_not_followed_for_ever(path):
     for _ in range(40):
         deep = {"k": "f", "l": deep, "r": {"k": "d", "s": [1, 1], "z": 1}}
     refused(path, made_of(deep, [one] * 41), "nested too deep")
+
+
+def test_entries_that_share_a_tensor_are_refused(path):
+    """With right checksums: the same bytes would be read again and again."""
+    parts = opened(made_of({"k": "d", "s": [4], "z": 4}, [FLOATS]))
+    entry, spec = parts.index["entries"][0], parts.tensors["0.0"]
+    parts.index["entries"].append(["state", *entry[1:]])
+    shared = closed(parts._replace(tensors={"0.0": spec, "1.0": spec}))
+    refused(path, shared, "holds more than its index says")
 
 
 def headers(data):
