@@ -22,6 +22,9 @@ from jdistill.compress._optax import Optimiser as Optimiser
 from jdistill.compress._optax import applied as applied
 from jdistill.compress._optax import as_optax as as_optax
 from jdistill.compress._optax import optimise as optimise
+from jdistill.compress._partition import filled as filled
+from jdistill.compress._partition import joined as joined
+from jdistill.compress._partition import moving as moving
 from jdistill.compress._quantize import fake_quant as fake_quant
 from jdistill.compress._wanda import wanda as wanda
 
@@ -39,13 +42,16 @@ __all__ = [
     "chain",
     "decode",
     "fake_quant",
+    "filled",
     "freeze",
     "global_magnitude",
     "identity",
     "integer_params",
+    "joined",
     "magnitude",
     "masked",
     "masking",
+    "moving",
     "optimise",
     "pull_back",
     "step_sizes",

@@ -146,6 +146,8 @@ def _write(raw: Any, seen: Any, set_to: Any) -> Any:
 
 
 def _both(one: Any, two: Any) -> Any:
+    if one is False or two is False:
+        return False
     if one is True or two is True:
         return two if one is True else one
     return one & two

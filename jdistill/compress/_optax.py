@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import optax
 
 from jdistill.compress._gradient import masked, pull_back
+from jdistill.compress._partition import filled, joined, moving
 from jdistill.compress._uses import Products
 from jdistill.typing import Compression, Tree
 
@@ -15,12 +16,13 @@ from jdistill.typing import Compression, Tree
 class Optimiser(NamedTuple):
     """One step of training compressed parameters, as `optimise` makes it.
 
-    * `init(params, learned) -> opt_state`
+    * `init(params, learned, state) -> opt_state`
     * `update(grads, params, learned, state, opt_state, *, step, direct=None,
       stats=None, key=None, **extra) -> (params, learned, state, opt_state)`: `grads`
-      are taken at the applied parameters; `direct` is a pair of gradients at `params`
-      and `learned` to add, of penalties; `step` is the number of this step, from 1;
-      `extra` goes to the optimiser.
+      are taken at the applied parameters, None for what never moves; `direct` is a
+      pair of gradients at `params` and `learned` to add, of penalties, the first None
+      where there are none; `step` is the number of this step, from 1; `extra` goes to
+      the optimiser.
     """
 
     init: Callable[..., Tree]
@@ -44,7 +46,8 @@ def optimise(compression: Compression, tx: Any) -> Optimiser:
 
     and then `update` of the compression at the new parameters. The optimiser sees
     `{'params': w, 'learned': \lambda}`, and `w` alone where nothing is learned, so
-    that labels and masks written for the parameters fit.
+    that labels and masks written for the parameters fit. In the places of parameters
+    that never move (`freeze`) it sees None: they have no gradient and no moments.
 
     Args:
         compression: what makes the applied parameters.
@@ -59,7 +62,7 @@ def optimise(compression: Compression, tx: Any) -> Optimiser:
         >>> optimiser, params = optimise(c, optax.sgd(1.0)), {'w': jnp.array([3., 1.])}
         >>> learned, state = c.init(params)
         >>> params, *_ = optimiser.update({'w': jnp.ones(2)}, params, learned, state,
-        ...     optimiser.init(params, learned), step=1)
+        ...     optimiser.init(params, learned, state), step=1)
         >>> params
         {'w': Array([2., 0.], dtype=float32)}
     """
@@ -69,7 +72,10 @@ def optimise(compression: Compression, tx: Any) -> Optimiser:
         new, _ = step_of(grads, params, learned, state, opt_state, step=step, **rest)
         return new
 
-    return Optimiser(lambda p, learned: tx.init(_join(p, learned)), update)
+    def init(params, learned, state):
+        return tx.init(_seen(compression, params, learned, state))
+
+    return Optimiser(init, update)
 
 
 def as_optax(
@@ -114,7 +120,7 @@ def as_optax(
 
     def init(params):
         learned, state = compression.init(params, key=key, products=products)
-        inner = tx.init(_join(params, learned))
+        inner = tx.init(_seen(compression, params, learned, state))
         return Compressed(inner, learned, state, jnp.zeros((), jnp.int32))
 
     def update(updates, state, params=None, *, stats=None, **extra):
@@ -127,6 +133,7 @@ def as_optax(
             key=None if key is None else jax.random.fold_in(key, step), **extra,
         )  # fmt: skip
         after, learned, compressed, inner = new
+        steps = filled(steps, params)
         moved = optax.apply_updates(params, steps)
         steps = jax.tree.map(_land, params, steps, moved, after)
         return steps, Compressed(inner, learned, compressed, step)
@@ -166,16 +173,22 @@ def _step(compression: Compression, tx: Any) -> Callable[..., Any]:
         grads, params, learned, state, opt_state, *, step,
         direct=None, stats=None, key=None, **extra,
     ):  # fmt: skip
-        pulled = pull_back(compression, params, learned, state, grads)
+        trainable = compression.trainable(params, learned, state)
+        part = moving(params, trainable)
+        grads = filled(_at(part, grads), params)
+        pulled, own = pull_back(compression, params, learned, state, grads)
+        pulled = _at(part, pulled)
         if direct is not None:
-            pulled = jax.tree.map(jnp.add, pulled, direct)
+            raw, further = direct
+            pulled = pulled if raw is None else jax.tree.map(jnp.add, pulled, raw)
+            own = jax.tree.map(jnp.add, own, further)
         steps, opt_state = tx.update(
-            _join(*pulled), opt_state, _join(params, learned), **extra
+            _join(pulled, own), opt_state, _join(part, learned), **extra
         )
         steps, steps_learned = _split(steps, learned)
-        steps = masked(steps, compression.trainable(params, learned, state))
+        steps = masked(steps, _at(part, trainable))
         new = compression.update(
-            optax.apply_updates(params, steps),
+            joined(optax.apply_updates(part, steps), params),
             optax.apply_updates(learned, steps_learned),
             state,
             step=step, grads=grads, stats=stats, key=key,
@@ -183,6 +196,20 @@ def _step(compression: Compression, tx: Any) -> Callable[..., Any]:
         return (*new, opt_state), steps
 
     return step_of
+
+
+def _at(part: Tree, tree: Tree) -> Tree:
+    """The tree's leaves where the part has some, None elsewhere."""
+    return jax.tree.map(
+        lambda mine, x: None if mine is None else x,
+        part, tree, is_leaf=lambda x: x is None,
+    )  # fmt: skip
+
+
+def _seen(compression: Compression, params: Tree, learned: Tree, state: Tree) -> Tree:
+    """What an optimiser sees."""
+    trainable = compression.trainable(params, learned, state)
+    return _join(moving(params, trainable), learned)
 
 
 def _join(params: Tree, learned: Tree) -> Tree:

@@ -127,6 +127,8 @@ class Forward(NamedTuple):
 
 
 class Gradient(NamedTuple):
+    """Gradients, None for what never moves; `raw` is None where no term reads it."""
+
     applied: Any
     trained: Any
     raw: Any
@@ -147,11 +149,18 @@ def _gradient(
     batch = seen.join(batch, networks, objective.needs)
     views = seen.views_of(networks, batch.get("outputs", {}), objective.needs)
 
-    def loss(applied, trained, params):
+    trainable = recipe.compression.trainable(
+        state.params, state.learned, state.compression
+    )
+    penalised = objective.needs is None or (STUDENT, "raw") in objective.needs
+
+    def loss(part, trained, raw):
+        seen_by_model = compress.joined(part, applied)
+        params = compress.joined(raw, state.params) if penalised else state.params
         outputs, model_state = recipe.model.apply(
-            applied, state.model_state, batch, train=True, key=model_key
+            seen_by_model, state.model_state, batch, train=True, key=model_key
         )
-        student = student_view(recipe, outputs, applied, params)
+        student = student_view(recipe, outputs, seen_by_model, params)
         value, metrics = objective.compute(
             {**views, STUDENT: student},
             batch,
@@ -165,7 +174,9 @@ def _gradient(
         return value, Forward(metrics, model_state, kept)
 
     grads, forward = jax.grad(loss, argnums=(0, 1, 2), has_aux=True)(
-        applied, trained_of(state.aux), state.params
+        compress.moving(applied, trainable),
+        trained_of(state.aux),
+        compress.moving(state.params, trainable) if penalised else None,
     )
     return Gradient(*grads), forward
 

@@ -209,7 +209,7 @@ def _init(
         params=params,
         learned=learned,
         model_state=model_state,
-        opt_state=recipe.optimiser.init(params, (learned, trained_of(aux))),
+        opt_state=recipe.optimiser.init(params, (learned, trained_of(aux)), state),
         compression=state,
         aux=aux,
         followers=followers,
@@ -228,8 +228,12 @@ def _step(recipe: Recipe, state: State, batch: Batch, frozen: Mapping[str, Froze
     moved = _move(recipe, state, batch, networks, grads, forward)
     # Also what moved, so that no step leaves a state behind that the next one rejects.
     moves = (moved.params, moved.learned, moved.model_state, trained_of(moved.aux))
+    before = (state.params, state.learned, state.model_state, trained_of(state.aux))
+    moves = jax.tree.map(lambda new, old: None if new is old else new, moves, before)
     good = (state.bad < 0) & all_finite((metrics["loss"][0], grads, moves))
-    kept = jax.tree.map(lambda new, old: jnp.where(good, new, old), moved, state)
+    kept = jax.tree.map(
+        lambda new, old: old if new is old else jnp.where(good, new, old), moved, state
+    )
     bad = jnp.where((state.bad < 0) & ~good, state.step, state.bad)
     # The counter goes on, so that it is the same in every lane of a sweep; so is the
     # key, which no step changes.

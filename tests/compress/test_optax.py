@@ -81,7 +81,7 @@ def test_both_routes_take_the_same_steps_bit_for_bit():
     mine, opt_state = params, own.init(params)
     learned, state = C.init(params)
     optimiser = compress.optimise(C, tx)
-    inner = optimiser.init(params, learned)
+    inner = optimiser.init(params, learned, state)
     for number in range(1, 5):
         grads = jax.grad(loss)(C.apply(params, learned, state))
         params, learned, state, inner = optimiser.update(
@@ -100,7 +100,7 @@ def test_direct_gradients_are_added_after_the_pull_back():
     optimiser = compress.optimise(c, optax.sgd(1.0))
     zeros = jax.tree.map(jnp.zeros_like, params)
     new, *_ = optimiser.update(
-        zeros, params, learned, state, optimiser.init(params, learned),
+        zeros, params, learned, state, optimiser.init(params, learned, state),
         step=1, direct=(params, learned),
     )  # fmt: skip
     assert all(np.all(leaf == 0) for leaf in jax.tree.leaves(new))
