@@ -187,8 +187,8 @@ MUTANTS = (
     Mutant(
         "a quantiser that rounds down",
         "jdistill/ops/_quantize.py",
-        "codes = jnp.round(x.astype(jnp.float32) * (1 / scale))",
-        "codes = jnp.floor(x.astype(jnp.float32) * (1 / scale))",
+        "codes = jnp.round(x.astype(jnp.float32) * _over(1 / _float(scale), x))",
+        "codes = jnp.floor(x.astype(jnp.float32) * _over(1 / _float(scale), x))",
         "tests/ops/test_quantize.py -k float64",
     ),
     Mutant(
