@@ -1,5 +1,6 @@
 """Other ways to compute a product: simulated and executed int8."""
 
+import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -158,7 +159,7 @@ def execute_int8(
             if stored:
                 codes = values[1 - data]
                 values[1 - data] = (codes * weight).astype(codes.dtype)
-            return simulate_int8(op, *values, product, aux)
+            return simulate_int8(op, values[0], values[1], product, aux)
 
         return execute(*primals), jax.jvp(simulate, primals, tangents)[1]
 
@@ -192,10 +193,11 @@ def _sums(op, product, lhs, rhs):
     def cut(x, axis, start):
         return lax.slice_in_dim(x, start, min(start + step, length), axis=axis)
 
-    return sum(
+    parts = [
         part(cut(lhs, first, i), cut(rhs, second, i)).astype(jnp.float32)
         for i in range(0, length, step)
-    )
+    ]
+    return functools.reduce(jnp.add, parts)
 
 
 def _is_codes(op):
