@@ -11,6 +11,7 @@ from jdistill.compress._encoded import Sparse as Sparse
 from jdistill.compress._encoded import decode as decode
 from jdistill.compress._encoded import integer_params as integer_params
 from jdistill.compress._encoded import step_sizes as step_sizes
+from jdistill.compress._factors import factors as factors
 from jdistill.compress._freeze import freeze as freeze
 from jdistill.compress._gradient import masked as masked
 from jdistill.compress._gradient import pull_back as pull_back
@@ -41,6 +42,7 @@ __all__ = [
     "as_optax",
     "chain",
     "decode",
+    "factors",
     "fake_quant",
     "filled",
     "freeze",

@@ -12,6 +12,8 @@ from jdistill.models._layers import begin_with_stacked as begin_with_stacked
 from jdistill.models._lenet import lenet5 as lenet5
 from jdistill.models._lenet import lenet_300_100 as lenet_300_100
 from jdistill.models._linen import from_linen as from_linen
+from jdistill.models._lora import lora as lora
+from jdistill.models._lora import lora_start as lora_start
 from jdistill.models._mlp import mlp as mlp
 from jdistill.models._ngrams import idf_gates as idf_gates
 from jdistill.models._ngrams import ngram_classifier as ngram_classifier
@@ -33,6 +35,8 @@ __all__ = [
     "idf_gates",
     "lenet5",
     "lenet_300_100",
+    "lora",
+    "lora_start",
     "mlp",
     "ngram_classifier",
     "observe_int8",

@@ -10,9 +10,11 @@ from jdistill.ops._observe import input_squares as input_squares
 from jdistill.ops._observe import observe as observe
 from jdistill.ops._observe import ranges as ranges
 from jdistill.ops._observe import second_moments as second_moments
+from jdistill.ops._op import Dims as Dims
 from jdistill.ops._op import Op as Op
 from jdistill.ops._op import Opaque as Opaque
 from jdistill.ops._op import Weight as Weight
+from jdistill.ops._op import dims_of as dims_of
 from jdistill.ops._padding import rows as rows
 from jdistill.ops._products import opaque as opaque
 from jdistill.ops._products import products as products
@@ -39,6 +41,7 @@ from jdistill.ops._visits import visits as visits
 __all__ = [
     "Cost",
     "Count",
+    "Dims",
     "Op",
     "Opaque",
     "Use",
@@ -49,6 +52,7 @@ __all__ = [
     "block_shape",
     "count",
     "dequantize",
+    "dims_of",
     "execute_int8",
     "fake_quantize",
     "gram",

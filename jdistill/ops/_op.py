@@ -76,7 +76,12 @@ class Opaque(NamedTuple):
 
 
 class Dims(NamedTuple):
-    """The dimensions of one operand: shared with the other, summed over, kept."""
+    """The dimensions of one operand: shared with the other, summed over, kept.
+
+    Example:
+        >>> Dims((), (0,), (1,)).free
+        (1,)
+    """
 
     batch: tuple[int, ...]
     contract: tuple[int, ...]
@@ -88,6 +93,20 @@ def dims_of(op: Op, side: int) -> Dims:
 
     Of a convolution the batch and the channels, without the window: an input's
     `contract` is its channel, a kernel's its input channels and window.
+
+    Args:
+        op: the product.
+        side: which operand, 0 or 1.
+
+    Returns:
+        Its dimensions by their part in the product.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from jdistill import ops
+        >>> op, = ops.products(lambda w, x: x @ w, jnp.ones((3, 2)), jnp.ones((5, 3)))
+        >>> dims_of(op, 1)
+        Dims(batch=(), contract=(0,), free=(1,))
     """
     rank = len(op.avals[side].shape)
     if op.kind == "conv_general_dilated":
