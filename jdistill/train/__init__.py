@@ -3,6 +3,7 @@
 from jdistill.train._checkpoint import Checkpoints as Checkpoints
 from jdistill.train._checkpoint import checkpoints as checkpoints
 from jdistill.train._learner import learner as learner
+from jdistill.train._lock import lock as lock
 from jdistill.train._loop import run as run
 from jdistill.train._mesh import data_mesh as data_mesh
 from jdistill.train._mesh import shardings as shardings
@@ -15,6 +16,7 @@ __all__ = [
     "data_mesh",
     "lane",
     "learner",
+    "lock",
     "run",
     "shardings",
     "sweep",

@@ -13,6 +13,7 @@ from jdistill import data
 from jdistill.train import _mesh
 from jdistill.train._checkpoint import Checkpoints
 from jdistill.train._dispatch import Dispatch, batch_of, dispatcher, window_of
+from jdistill.train._recipe import recipe
 from jdistill.typing import Frozen, Key, Learner, Split, State
 
 Callback = Callable[[State, Mapping[str, Any]], Any]
@@ -68,7 +69,7 @@ def run(
 
     Raises:
         ValueError: a period below 1; a batch that the mesh does not divide; a
-            checkpoint past `num_steps`.
+            checkpoint past `num_steps` or of another run.
         FloatingPointError: a loss or gradient that is not finite, with its step, the
             first bad parameter, and where the last good state is.
 
@@ -90,6 +91,20 @@ def run(
     frozen, start = _mesh.onto((frozen, start), mesh)
     order = data.index_batches(split.size, batch_size=batch_size, seed=seed)
     state = _first_state(learner, split, order, key, frozen, start, mesh, rules)
+    if checkpoints is not None:
+        checkpoints = checkpoints.of(
+            recipe(
+                learner,
+                split,
+                batch_of(split, order, 0),
+                state,
+                key=key,
+                frozen=frozen,
+                batch_size=batch_size,
+                seed=seed,
+                named=bool(checkpoints.recipe),
+            )
+        )
     if checkpoints is not None and (found := checkpoints.restore(state)):
         at, state = found
         if at > num_steps:
