@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import ml_collections
 
+from experiments.names import is_smoke
 from experiments.pairs import (
     KL,
     STUDENT,
@@ -25,7 +26,7 @@ FEW = ("factor_transfer",)
 
 def get_config(arg: str = "") -> ml_collections.ConfigDict:
     """`''` is the published run, `smoke` a run of seconds."""
-    smoke = arg == "smoke"
+    smoke = is_smoke(arg)
     steps = 6 if smoke else 400
     return residual_digits(methods(steps, teacher_taps(smoke)), smoke=smoke, few=FEW)
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import ml_collections
 
+from experiments.names import is_smoke
 from experiments.pairs import STUDENT, beside, residual_digits, teacher_taps, through
 
 FEW = ("crd",)
@@ -18,7 +19,7 @@ FEW = ("crd",)
 
 def get_config(arg: str = "") -> ml_collections.ConfigDict:
     """`''` is the published run, `smoke` a run of seconds."""
-    smoke = arg == "smoke"
+    smoke = is_smoke(arg)
     return residual_digits(methods(teacher_taps(smoke)), smoke=smoke, few=FEW)
 
 

@@ -12,12 +12,13 @@ Expected: the table of docs/results.md.
 import ml_collections
 
 from configs.transformers import FEW, methods, taps
+from experiments.names import is_smoke
 from experiments.pairs import HARD, beside, residual_digits, through
 
 
 def get_config(arg: str = "") -> ml_collections.ConfigDict:
     """`''` is the published run, `smoke` a run of seconds."""
-    smoke = arg == "smoke"
+    smoke = is_smoke(arg)
     shallow, deep = (1, 1) if smoke else (2, 4)
     ours, theirs = taps(shallow - 1), taps(deep - 1)
 
