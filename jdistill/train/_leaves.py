@@ -57,7 +57,7 @@ def checksum(leaf: Any) -> int | dict[str, int]:
     """
     if isinstance(leaf, jax.Array):
         return {"folded": int(folded(leaf))}
-    return zlib.crc32(np.ascontiguousarray(leaf).reshape(-1).view(np.uint8))
+    return zlib.crc32(memoryview(np.ascontiguousarray(leaf).reshape(-1).view(np.uint8)))
 
 
 def agrees(leaf: Any, noted: Any) -> bool:

@@ -76,8 +76,11 @@ def facts(value: Any, path: str = "recipe") -> dict[str, str]:
     if isinstance(value, Mapping) and value:
         parts = [facts(item, f"{path}.{key}") for key, item in value.items()]
         return {at: text for part in parts for at, text in part.items()}
-    value = value.tolist() if hasattr(value, "tolist") else value
-    return {path: json.dumps(value, sort_keys=True, default=str)}
+    return {path: json.dumps(value, sort_keys=True, default=_plain)}
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
 def difference(there: Mapping[str, str], here: Mapping[str, str]) -> str:
