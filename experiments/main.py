@@ -136,5 +136,21 @@ def _said(error: Exception) -> str:
     return f"{error.strerror}{place}{again}"
 
 
+def command() -> int:
+    """Runs this process's command line, and shows its line and no more.
+
+    A save that failed leaves callbacks behind, which find their event loop closed and
+    would each print a traceback.
+    """
+    shown = sys.excepthook
+
+    def hook(kind, error, trace):
+        if str(error) != "Event loop is closed":
+            shown(kind, error, trace)
+
+    sys.excepthook = hook
+    return main(sys.argv)
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv))
+    sys.exit(command())
