@@ -6,7 +6,7 @@ CACHE = JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.cache/jax JAX_PERSISTENT_CACHE_MIN_
 BOTH = -n 2 --dist worksteal
 PIP = -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-slow test-newest check lint types layers mutants damage bench constraints clean
+.PHONY: reliability demo test test-slow test-newest check lint types layers mutants damage bench constraints clean
 
 demo: .venv/ready  ## a teacher compressed into a small file, with a table and a report
 	$(CACHE) $(BIN)/python -m experiments.main --config=configs/stdlib_docs.py --workdir=demo
@@ -16,6 +16,9 @@ test: .venv/ready-dev  ## all tests but the slow ones
 
 test-slow: .venv/ready-dev  ## the minutes-long ones
 	$(BIN)/python -m pytest -q -m slow
+
+reliability: .venv/ready-dev  ## damage, kills and bad command lines, an hour; then the table
+	$(BIN)/python -m tests.reliability.publish --run
 
 test-newest: .venv-newest/ready  ## the same tests on the newest jax, Python 3.13
 	.venv-newest/bin/python -m pytest -q $(BOTH)

@@ -10,6 +10,7 @@ Expected: the table of docs/results.md.
 
 import ml_collections
 
+from configs.shared.arguments import is_smoke
 from configs.shared.few_digits import few_digits, taught
 
 SIZES = {"middle": (96, 64), "small": (48,)}
@@ -18,7 +19,7 @@ SIZES = {"middle": (96, 64), "small": (48,)}
 def get_config(arg: str = "") -> ml_collections.ConfigDict:
     """`''` is the published run, `smoke` a run of seconds."""
     networks = {n: dict(name="mlp", widths=w) for n, w in SIZES.items()}
-    return few_digits(methods(), networks=networks, smoke=arg == "smoke")
+    return few_digits(methods(), networks=networks, smoke=is_smoke(arg))
 
 
 def methods() -> dict[str, list[dict]]:

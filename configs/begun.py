@@ -10,6 +10,7 @@ Expected: the table of docs/results.md.
 
 import ml_collections
 
+from configs.shared.arguments import is_smoke
 from configs.shared.few_digits import CE, few_digits, taught
 
 NETWORKS = {
@@ -22,7 +23,7 @@ LAYERS = {"Dense_0": "Dense_0", "Dense_1": "Dense_2", "Dense_2": "Dense_4"}
 def get_config(arg: str = "") -> ml_collections.ConfigDict:
     """`''` is the published run, `smoke` a run of seconds."""
     before = dict(deep=dict(model="deep", terms=dict(ce=CE)))
-    smoke = arg == "smoke"
+    smoke = is_smoke(arg)
     return few_digits(methods(), before=before, networks=NETWORKS, smoke=smoke)
 
 

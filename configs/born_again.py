@@ -9,12 +9,13 @@ Expected: the table of docs/results.md.
 
 import ml_collections
 
+from configs.shared.arguments import is_smoke
 from configs.shared.few_digits import CE, few_digits, taught
 
 
 def get_config(arg: str = "") -> ml_collections.ConfigDict:
     """`''` is the published run, `smoke` a run of seconds."""
-    return few_digits(methods(), smoke=arg == "smoke")
+    return few_digits(methods(), smoke=is_smoke(arg))
 
 
 def methods() -> dict[str, list[dict]]:

@@ -10,12 +10,13 @@ Expected: the table of docs/results.md.
 
 import ml_collections
 
+from configs.shared.arguments import is_smoke
 from configs.shared.few_digits import few_digits, taught
 
 
 def get_config(arg: str = "") -> ml_collections.ConfigDict:
     """`''` is the published run, `smoke` a run of seconds."""
-    smoke = arg == "smoke"
+    smoke = is_smoke(arg)
     return few_digits(methods(16 if smoke else 4000), smoke=smoke)
 
 

@@ -8,10 +8,12 @@ Command: python -m experiments.main --config=configs/digits.py --workdir=runs/di
 
 import ml_collections
 
+from configs.shared.arguments import is_smoke
+
 
 def get_config(arg: str = "") -> ml_collections.ConfigDict:
     """`''` is the published run, `smoke` a run of seconds."""
-    smoke = arg == "smoke"
+    smoke = is_smoke(arg)
     c = ml_collections.ConfigDict()
     c.experiment = "pipeline"
     c.seed = 0

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import ml_collections
 
+from configs.shared.arguments import is_smoke
 from configs.shared.pairs import (
     KL,
     MASK,
@@ -26,7 +27,7 @@ FEW = ("factor_transfer",)
 
 def get_config(arg: str = "") -> ml_collections.ConfigDict:
     """`''` is the published run, `smoke` a run of seconds."""
-    smoke = arg == "smoke"
+    smoke = is_smoke(arg)
     steps = 6 if smoke else 400
     return residual_digits(methods(steps, teacher_taps(smoke)), smoke=smoke, few=FEW)
 

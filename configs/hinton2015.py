@@ -10,10 +10,12 @@ Expected: docs/results.md, beside the paper's figures.
 
 import ml_collections
 
+from configs.shared.arguments import is_smoke
+
 
 def get_config(arg: str = "") -> ml_collections.ConfigDict:
     """`''` is the published run, `smoke` a run of seconds."""
-    smoke = arg == "smoke"
+    smoke = is_smoke(arg)
     c = ml_collections.ConfigDict()
     c.experiment = "hinton2015"
     c.seeds = (0,) if smoke else (0, 1, 2)

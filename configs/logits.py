@@ -9,6 +9,7 @@ Expected: the table of docs/losses.md, of which this is a part.
 
 import ml_collections
 
+from configs.shared.arguments import is_smoke
 from configs.shared.pairs import LABELS, MASK, beside, residual_digits
 
 FEW = ("dist",)
@@ -16,7 +17,7 @@ FEW = ("dist",)
 
 def get_config(arg: str = "") -> ml_collections.ConfigDict:
     """`''` is the published run, `smoke` a run of seconds."""
-    return residual_digits(methods(), smoke=arg == "smoke", few=FEW)
+    return residual_digits(methods(), smoke=is_smoke(arg), few=FEW)
 
 
 def methods() -> dict[str, list[dict]]:

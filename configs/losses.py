@@ -10,6 +10,7 @@ Expected: docs/results.md. Most gains are within the noise.
 import ml_collections
 
 from configs import features, logits, relations
+from configs.shared.arguments import is_smoke
 from configs.shared.pairs import beside
 
 
@@ -18,7 +19,7 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     c = logits.get_config(arg)
     for family in (features, relations):
         c.methods.update(family.get_config(arg).methods)
-    if arg != "smoke":
+    if not is_smoke(arg):
         c.methods.update(penalties())
     return c
 

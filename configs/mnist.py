@@ -10,10 +10,12 @@ Any other set of images with labels: --config.data.dataset=fashion_mnist
 
 import ml_collections
 
+from configs.shared.arguments import is_smoke
+
 
 def get_config(arg: str = "") -> ml_collections.ConfigDict:
     """`''` is the published run, `smoke` a run of seconds."""
-    smoke = arg == "smoke"
+    smoke = is_smoke(arg)
     c = ml_collections.ConfigDict()
     c.experiment = "pipeline"
     c.seed = 0

@@ -12,12 +12,13 @@ Expected: the table of docs/results.md.
 
 import ml_collections
 
+from configs.shared.arguments import is_smoke
 from configs.shared.pairs import through
 
 
 def get_config(arg: str = "") -> ml_collections.ConfigDict:
     """`''` is the published run, `smoke` a run of seconds."""
-    smoke = arg == "smoke"
+    smoke = is_smoke(arg)
     c = ml_collections.ConfigDict()
     c.experiment = "recommend"
     c.seeds = (0,) if smoke else (0, 1, 2, 3, 4)
@@ -33,7 +34,7 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     found = methods(k=3 if smoke else 40)
     named = {n: m for n, m in found.items() if not smoke or n in few}
     c.methods = named if smoke else {"alone": {}, **named}
-    c.against = ("alone", "kl")
+    c.against = tuple(n for n in ("alone", "kl") if n in c.methods)
     return c
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import ml_collections
 
+from configs.shared.arguments import is_smoke
 from configs.shared.pairs import (
     MASK,
     STUDENT,
@@ -25,7 +26,7 @@ FEW = ("crd",)
 
 def get_config(arg: str = "") -> ml_collections.ConfigDict:
     """`''` is the published run, `smoke` a run of seconds."""
-    smoke = arg == "smoke"
+    smoke = is_smoke(arg)
     return residual_digits(methods(teacher_taps(smoke)), smoke=smoke, few=FEW)
 
 

@@ -11,6 +11,7 @@ Expected: the table of docs/results.md.
 
 import ml_collections
 
+from configs.shared.arguments import is_smoke
 from configs.shared.few_digits import CE, few_digits, taught
 
 THREE = ("teacher", "second", "third")
@@ -18,7 +19,7 @@ THREE = ("teacher", "second", "third")
 
 def get_config(arg: str = "") -> ml_collections.ConfigDict:
     """`''` is the published run, `smoke` a run of seconds."""
-    return few_digits(methods(), before=before(), smoke=arg == "smoke")
+    return few_digits(methods(), before=before(), smoke=is_smoke(arg))
 
 
 def before() -> dict[str, dict]:

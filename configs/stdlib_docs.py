@@ -11,6 +11,8 @@ int8 student of the same bytes that learned from labels alone.
 
 import ml_collections
 
+from configs.shared.arguments import is_smoke
+
 COMPARISONS = (
     ("packed", "teacher"),
     ("packed", "equal_bytes"),
@@ -22,7 +24,7 @@ COMPARISONS = (
 
 def get_config(arg: str = "") -> ml_collections.ConfigDict:
     """`''` is the published run, `smoke` a run of seconds."""
-    smoke = arg == "smoke"
+    smoke = is_smoke(arg)
     c = ml_collections.ConfigDict()
     c.experiment = "pipeline"
     c.seed = 0

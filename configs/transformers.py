@@ -10,6 +10,7 @@ Expected: the table of docs/results.md.
 
 import ml_collections
 
+from configs.shared.arguments import is_smoke
 from configs.shared.pairs import ALONE, HARD, KL, TOKENS, beside, through
 
 FEW = ("minilm",)
@@ -17,7 +18,7 @@ FEW = ("minilm",)
 
 def get_config(arg: str = "") -> ml_collections.ConfigDict:
     """`''` is the published run, `smoke` a run of seconds."""
-    smoke = arg == "smoke"
+    smoke = is_smoke(arg)
     c = ml_collections.ConfigDict()
     c.experiment = "losses"
     c.seeds = (0,) if smoke else (0, 1, 2, 3, 4)
@@ -43,7 +44,7 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     found = methods(ours, theirs)
     named = {n: m for n, m in found.items() if n in FEW}
     c.methods = named if smoke else {"alone": ALONE, "kl": KL, **found}
-    c.against = ("alone", "kl")
+    c.against = tuple(n for n in ("alone", "kl") if n in c.methods)
     return c
 
 

@@ -11,13 +11,14 @@ Expected: the table of docs/results.md.
 
 import ml_collections
 
+from configs.shared.arguments import is_smoke
 from configs.shared.pairs import HARD, beside, residual_digits, through
 from configs.transformers import FEW, methods, taps
 
 
 def get_config(arg: str = "") -> ml_collections.ConfigDict:
     """`''` is the published run, `smoke` a run of seconds."""
-    smoke = arg == "smoke"
+    smoke = is_smoke(arg)
     shallow, deep = (1, 1) if smoke else (2, 4)
     ours, theirs = taps(shallow - 1), taps(deep - 1)
 

@@ -17,13 +17,14 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from experiments import plan
 from experiments.losses import gains
 from experiments.objectives import terms_of
 from experiments.optimisers import optimiser
 from experiments.runs import trained
 from jdistill import data, models, objective, train, tree
 from jdistill.evaluate import predict
-from jdistill.typing import Batch, Frozen, Model, Split, Term
+from jdistill.typing import Batch, Frozen, Learner, Model, Split, Term
 
 BLANK = 0
 Row = dict[str, Any]
@@ -46,26 +47,65 @@ class Reader(nn.Module):
 
 def run(config: Any, workdir: pathlib.Path) -> Iterator[Row]:
     """Yields a row for each method and seed, then what each method gains."""
-    config = config.to_dict() if hasattr(config, "to_dict") else dict(config)
-    teacher, student = (
-        models.from_linen(Reader(**config[side])) for side in ("teacher", "student")
-    )
+    config, teacher, student = planned(config)
     found: dict[str, list[float]] = {name: [] for name in config["methods"]}
     for seed in config["seeds"]:
         folder = pathlib.Path(workdir) / f"seed{seed}"
         digits = data.digits(fold=seed % 5)
         learn = strings(digits.train, config["examples"], seed)
         test = strings(digits.test, config["test_examples"], seed)
-        frozen = _trained(config, folder / "teacher", teacher, {}, learn, seed)
+        frozen = _trained(config, folder, "teacher", teacher, {}, learn, seed)
         yield _row("teacher", seed, teacher, frozen, test)
         for name, terms in config["methods"].items():
             kept = _trained(
-                config, folder / name, student, terms, learn, seed, (teacher, frozen)
+                config, folder, name, student, terms, learn, seed, (teacher, frozen)
             )
             row = _row(name, seed, student, kept, test)
             found[name].append(row["accuracy"])
             yield row
     yield from gains(found, config["against"])
+
+
+NEEDS = (
+    *("seeds", "batch_size", "num_steps", "examples", "test_examples"),
+    *("tx", "teacher", "student", "methods", "against"),
+)
+BYTES = 4 * 64 * 8
+"""Of the columns of one string."""
+
+
+def planned(config: Any) -> tuple[dict[str, Any], Model, Model]:
+    """The checked configuration, teacher and student.
+
+    Raises:
+        Mistake: something in the configuration cannot be carried out.
+    """
+    config = plan.plain(config, NEEDS)
+    plan.sizes(config, "config")
+    plan.distinct(config["seeds"], "config.seeds")
+    plan.numbers(config, ("num_steps", "examples", "test_examples"))
+    plan.number(config["batch_size"], "config.batch_size", most=config["examples"])
+    for name in ("examples", "test_examples"):
+        plan.fits(BYTES * config[name], f"config.{name}")
+    plan.methods(config["methods"], config["against"])
+    nets = []
+    for side in ("teacher", "student"):
+        plan.known(config[side], ("width", "depth"), f"config.{side}")
+        plan.needs(config[side], ("width", "depth"), f"config.{side}")
+        plan.numbers(config[side], ("width", "depth"), f"config.{side}")
+        nets.append(models.from_linen(Reader(**config[side])))
+    some = strings(data.digits().train, 2, 0)
+    shapes = plan.batch(some, config["batch_size"], "config.batch_size")
+    with plan.at("config.tx"):
+        alone = _learner(config, nets[0], {}, None)
+    state = plan.trains("config.teacher", alone, shapes)
+    frozen = plan.finished(alone, state)
+    for name, terms in config["methods"].items():
+        place = f"config.methods[{name!r}]"
+        with plan.at(place):
+            learner = _learner(config, nets[1], terms, nets[0])
+        plan.trains(place, learner, shapes, frozen)
+    return config, *nets
 
 
 def strings(split: Split, number: int, seed: int) -> Split:
@@ -121,13 +161,19 @@ def aligned() -> Term:
     )
 
 
-def _trained(config, folder, model, terms, learn, seed, teacher=None) -> Frozen:
+def _trained(config, folder, name, model, terms, learn, seed, teacher=None) -> Frozen:
+    net, frozen = (None, None) if teacher is None else teacher
+    learner = _learner(config, model, terms, net)
+    size = {"num_steps": config["num_steps"], "batch_size": config["batch_size"]}
+    return trained(
+        folder, name, config, learner, learn, seed=seed, frozen=frozen, **size
+    )
+
+
+def _learner(config, model, terms, teacher) -> Learner:
     tx = optimiser(config["tx"], num_steps=config["num_steps"])
     goal = objective.combine(ctc=aligned(), **terms_of(terms))
-    net, frozen = (None, None) if teacher is None else teacher
-    learner = train.learner(model, goal, tx, teacher=net)
-    size = {"num_steps": config["num_steps"], "batch_size": config["batch_size"]}
-    return trained(folder, learner, learn, seed=seed, frozen=frozen, **size)
+    return train.learner(model, goal, tx, teacher=teacher)
 
 
 def _row(name: str, seed: int, model: Model, frozen: Frozen, test: Split) -> Row:

@@ -48,7 +48,10 @@ def _read(arguments: Sequence[str]) -> Command:
     flags.DEFINE_string("workdir", None, "where the run writes", flag_values=values)
     try:
         rest = values(list(arguments), known_only=False)[1:]
-    except (flags.Error, TypeError, AttributeError, LookupError) as error:
+    except OSError:
+        raise
+    # A file of configuration is a program, which may raise anything, or end.
+    except (Exception, SystemExit) as error:
         raise ValueError(_one_line(error)) from None
     if rest:
         raise ValueError(
@@ -61,14 +64,21 @@ def _read(arguments: Sequence[str]) -> Command:
         raise ValueError(f"--{missing} is missing; see --help")
     if not pathlib.Path(source.split(":")[0]).is_file():
         raise ValueError(f"--config: there is no file {source.split(':')[0]!r}")
+    if not isinstance(values.config, ml_collections.ConfigDict):
+        kind = type(values.config).__name__
+        raise ValueError(f"--config: get_config gave a {kind}, not a ConfigDict")
     return Command(values.config, pathlib.Path(values.workdir), source)
 
 
-def _one_line(error: Exception) -> str:
+def _one_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
     if any(line.startswith("Traceback") for line in lines):  # raised in the file itself
         return f"--config: {lines[-1]}"
-    return " ".join(line.strip() for line in lines)
+    said = " ".join(line.strip() for line in lines)
+    known = isinstance(error, flags.Error | ValueError)
+    if known and said:
+        return said
+    return f"--config: {type(error).__name__} {said}".strip()
 
 
 def _check_key(config: Any, dotted: str, source: str) -> None:

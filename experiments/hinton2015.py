@@ -16,9 +16,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
+from experiments import rehearsal
+from experiments.jitter import jittered
 from experiments.optimisers import optimiser
 from experiments.runs import trained
 from jdistill import data, losses, models, objective, train
@@ -56,12 +57,11 @@ class Job(NamedTuple):
 
 def run(config: Any, workdir: pathlib.Path) -> Iterator[Row]:
     """Yields one row for each run, seed and temperature."""
-    config = config.to_dict() if hasattr(config, "to_dict") else dict(config)
-    parts = data.tfds(config["data"]["dataset"])
-    whole = _joined(parts, config["data"].get("examples"))
+    makers = {"teacher": _noisy, "student": _small, "temperatures": _warmed}
+    config, whole, test = rehearsal.hinton2015(config, _joined, makers)
     for seed in config["seeds"]:
         folder = pathlib.Path(workdir) / f"seed{seed}"
-        job = Job(config, seed, folder, whole.size, parts.test)
+        job = Job(config, seed, folder, whole.size, test)
         teacher = _teacher(job, whole, "teacher", config["teacher"]["epochs"])
         yield _row(job, "teacher", _logits(job, teacher), config["teacher"]["epochs"])
         taught = _taught(whole, teacher)
@@ -91,36 +91,6 @@ def _joined(parts: DataSet, examples: int | None) -> Split:
     return data.in_memory(arrays, classes=parts.train.classes, name="mnist")
 
 
-def jittered(model: Model, *, pixels: int, dropout: float) -> Model:
-    """In training, images moved by up to so many pixels, and pixels left out.
-
-    Example:
-        >>> still = models.from_function(lambda params, x: x.sum((1, 2, 3)))
-        >>> moved = jittered(still, pixels=1, dropout=0.0)
-        >>> batch = {'inputs': jnp.zeros((1, 5, 5, 1)).at[0, 2, 2].set(1.0)}
-        >>> moved.apply({}, {}, batch, train=True, key=jax.random.key(0))[0].logits
-        Array([1.], dtype=float32)
-    """
-
-    def apply(params, state, batch, *, train=False, key=None):
-        if not train:
-            return model.apply(params, state, batch, train=False, key=key)
-        shift_key, drop_key, key = jax.random.split(key, 3)
-        images = batch["inputs"]
-        room = [(0, 0), (pixels, pixels), (pixels, pixels), (0, 0)]
-        shifts = jax.random.randint(shift_key, (len(images), 2), 0, 2 * pixels + 1)
-        moved = jax.vmap(
-            lambda image, at: jax.lax.dynamic_slice(image, (*at, 0), images.shape[1:])
-        )(jnp.pad(images, room), shifts)
-        kept = jax.random.bernoulli(drop_key, 1 - dropout, moved.shape)
-        moved = jnp.where(kept, moved / (1 - dropout), 0)
-        return model.apply(
-            params, state, {**batch, "inputs": moved}, train=True, key=key
-        )
-
-    return model._replace(apply=apply)
-
-
 class Trained(NamedTuple):
     """A network and its variables."""
 
@@ -129,20 +99,52 @@ class Trained(NamedTuple):
 
 
 def _train(job: Job, name: str, learner: Learner, split: Split, epochs: int) -> Frozen:
+    steps = _steps(job.config, epochs, split.size)
     size = job.config["batch_size"]
-    steps = max(1, epochs * split.size // size)
     where = {"seed": job.seed, "num_steps": steps, "batch_size": size}
-    return trained(job.folder / name, learner, split, **where)
+    return trained(job.folder, name, job.config, learner, split, **where)
 
 
 def _teacher(job: Job, whole: Split, name: str, epochs: int) -> Trained:
-    spec = job.config["teacher"]
+    steps = _steps(job.config, epochs, whole.size)
+    model, learner = _noisy(job.config, steps)
+    return Trained(model, _train(job, name, learner, whole, epochs))
+
+
+def _steps(config: Mapping[str, Any], epochs: int, size: int) -> int:
+    return max(1, epochs * size // config["batch_size"])
+
+
+def _noisy(config, steps: int) -> tuple[Model, Learner]:
+    """The teacher, and how it learns."""
+    spec = config["teacher"]
     model = models.mlp(classes=10, widths=spec["widths"], dropout=spec["dropout"])
     noisy = jittered(model, pixels=spec["pixels"], dropout=spec["input_dropout"])
-    steps = epochs * whole.size // job.config["batch_size"]
     tx = optimiser(spec["tx"], num_steps=steps)
-    learner = train.learner(noisy, HARD, tx)
-    return Trained(model, _train(job, name, learner, whole, epochs))
+    return model, train.learner(noisy, HARD, tx)
+
+
+def _small(config, steps: int, goal: Objective | None = None):
+    """A student, and how it learns."""
+    spec = config["student"]
+    model = models.mlp(classes=10, widths=spec["widths"])
+    tx = optimiser(spec["tx"], num_steps=steps)
+    return model, train.learner(model, _soft(config) if goal is None else goal, tx)
+
+
+def _warmed(config, steps: int, units: int | None = None):
+    """A student of so many units a layer, which learns at every temperature."""
+    spec = config["temperatures"]
+    units = spec["units"][0] if units is None else units
+    model = models.mlp(classes=10, widths=(units, units))
+    alpha = config["objective"]["alpha"]
+
+    def make(temperature):
+        goal = objective.hinton(temperature=temperature, alpha=alpha)
+        return train.learner(model, goal, optimiser(spec["tx"], num_steps=steps))
+
+    values = np.array(spec["values"], np.float32)
+    return model, train.sweep(make, {"temperature": values})
 
 
 def _longer_taught(job: Job, whole: Split, longer: int) -> Iterator[Row]:
@@ -218,30 +220,20 @@ def _where(split: Split, chosen: np.ndarray) -> Split:
 def _student(
     job: Job, name: str, split: Split, goal: Objective, epochs: int
 ) -> Trained:
-    spec = job.config["student"]
-    model = models.mlp(classes=10, widths=spec["widths"])
     # As many steps, however small the transfer set is.
     epochs = round(epochs * job.examples / split.size)
-    steps = epochs * split.size // job.config["batch_size"]
-    learner = train.learner(model, goal, optimiser(spec["tx"], num_steps=steps))
+    steps = _steps(job.config, epochs, split.size)
+    model, learner = _small(job.config, steps, goal)
     return Trained(model, _train(job, name, learner, split, epochs))
 
 
 def _temperatures(job: Job, taught: Split, units: int) -> Iterator[Row]:
     """One program trains a student at every temperature."""
     spec = job.config["temperatures"]
-    model = models.mlp(classes=10, widths=(units, units))
-    steps = spec["epochs"] * taught.size // job.config["batch_size"]
-    alpha = job.config["objective"]["alpha"]
-
-    def make(temperature):
-        goal = objective.hinton(temperature=temperature, alpha=alpha)
-        return train.learner(model, goal, optimiser(spec["tx"], num_steps=steps))
-
-    values = np.array(spec["values"], np.float32)
-    recipe = train.sweep(make, {"temperature": values})
+    steps = _steps(job.config, spec["epochs"], taught.size)
+    model, recipe = _warmed(job.config, steps, units)
     lanes = _train(job, f"units{units}", recipe, taught, spec["epochs"])
-    for index, value in enumerate(values.tolist()):
+    for index, value in enumerate(np.array(spec["values"], np.float32).tolist()):
         one = jax.tree.map(lambda x, i=index: x[i], lanes)
         row = _row(
             job, "temperature", _logits(job, Trained(model, one)), spec["epochs"]

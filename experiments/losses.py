@@ -14,7 +14,7 @@ import jax
 import numpy as np
 import scipy.stats
 
-from experiments import figures, recipes
+from experiments import figures, plan, recipes, rehearsal
 from experiments.objectives import combined
 from experiments.optimisers import optimiser
 from experiments.recipes import Stage
@@ -22,19 +22,19 @@ from experiments.training import Job, train_stage
 from jdistill import compress, data, models, train
 from jdistill.build import build
 from jdistill.evaluate import outputs_of
-from jdistill.typing import Frozen, Model, Split
+from jdistill.typing import DataSet, Frozen, Model, Split
 
 Row = dict[str, Any]
 
 
 def run(config: Any, workdir: pathlib.Path) -> Iterator[Row]:
     """Yields a row for each method and seed, then what each method gains."""
-    config = config.to_dict() if hasattr(config, "to_dict") else dict(config)
+    config = rehearsal.losses(config, _stage, _networks)
     jobs = [
         Job({**config, "seed": 0}, recipes.dataset(config, n), n, pathlib.Path(workdir))
         for n in config["seeds"]
     ]
-    nets = _networks(config, jobs[0])
+    nets = _networks(config, jobs[0].dataset)
     teachers: list[Frozen] = []
     for n, job in enumerate(jobs):
         stage = _stage(config, "teacher", config["teacher"], nets, {})
@@ -86,12 +86,13 @@ def gains(
             }
 
 
-def _networks(config: Mapping[str, Any], job: Job) -> dict[str, Model]:
-    spec = {side: config[side]["model"] for side in ("teacher", "student")}
-    return {
-        side: build(models, recipes.complete(one, job.dataset))
-        for side, one in spec.items()
-    }
+def _networks(config: Mapping[str, Any], parts: DataSet) -> dict[str, Model]:
+    nets = {}
+    for side in ("teacher", "student"):
+        with plan.at(f"config.{side}.model"):
+            spec = recipes.complete(config[side]["model"], parts)
+            nets[side] = build(models, spec)
+    return nets
 
 
 def _taught(split: Split, teacher: Model, frozen: Frozen) -> Split:

@@ -7,7 +7,9 @@ The same command goes on where it was stopped. DIR receives `config.json`, `rows
 and `report.html`.
 """
 
+import errno
 import importlib
+import logging
 import pathlib
 import re
 import sys
@@ -23,10 +25,12 @@ from experiments.flags import parse
 from experiments.origin import origin
 from experiments.rows import open_rows, read_rows
 from experiments.workdir import claim, write_whole
-from jdistill import report
+from jdistill import report, train
 
 IDENTITY = ("stage", "fold", "seed", "of", "against", "metric")
 """What tells rows apart; an experiment's own `IDENTITY` adds to it."""
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -36,20 +40,22 @@ def main(arguments: Sequence[str]) -> int:
         sys.stdout.write(__doc__ or "")
         return 0
     rest = [argument for argument in arguments if argument != "--traceback"]
+    # What a save meets is raised here as well, and then said in one line.
+    logging.getLogger("absl").setLevel(logging.CRITICAL)
     try:
         command = parse(rest)
         experiment = load(command.config)
         title = pathlib.Path(command.source).name.replace(".py", "")
         start(command.config, command.workdir, experiment, title=title)
+        show(command.workdir, screen)
     except KeyboardInterrupt:
         sys.stderr.write("stopped; the same command goes on from here\n")
         return 130
     except Exception as error:
         if len(rest) < len(arguments) or not _is_users(error):
             raise
-        sys.stderr.write(f"error: {error}\n")
+        sys.stderr.write(f"error: {_said(error)}\n")
         return 2
-    show(command.workdir, screen)
     return 0
 
 
@@ -80,6 +86,14 @@ def start(
     title: str,
 ) -> None:
     """Runs an experiment, writes each of its rows once, and then the report."""
+    release = train.lock(workdir)
+    try:
+        _run(config, workdir, experiment, title)
+    finally:
+        release()
+
+
+def _run(config: Any, workdir: pathlib.Path, experiment: Any, title: str) -> None:
     claim(workdir, config.to_dict())
     identity = dict.fromkeys((*IDENTITY, *getattr(experiment, "IDENTITY", ())))
     append: Callable = open_rows(workdir / "rows.jsonl", tuple(identity))
@@ -96,18 +110,47 @@ def show(workdir: pathlib.Path, screen: rich.console.Console) -> None:
     """Prints the final table and where the report is."""
     rows = read_rows(workdir / "rows.jsonl")
     screen.print(report.table(rows, width=screen.width))
-    screen.print(f"report: {workdir / 'report.html'}", highlight=False, soft_wrap=True)
+    where = f"report: {workdir / 'report.html'}"
+    screen.print(where, highlight=False, markup=False, soft_wrap=True)
 
 
 def _is_users(error: Exception) -> bool:
-    """Whether this package found a fault in what the user gave it."""
+    """Whether this package, or the file system, found a fault in what it was given."""
+    if isinstance(error, OSError):
+        return True
     ours = {pathlib.Path(report.__file__).parents[1]}
     ours |= {pathlib.Path(folder) for folder in experiments.__path__}
     last = pathlib.Path(traceback.extract_tb(error.__traceback__)[-1].filename)
-    kinds = (ValueError, TypeError, FileNotFoundError, FloatingPointError)
+    kinds = (ValueError, TypeError, FloatingPointError)
     raised_here = any(folder in last.parents for folder in ours)
     return isinstance(error, kinds) and raised_here and "\n" not in str(error)
 
 
+def _said(error: Exception) -> str:
+    """What an error says in one line; of the file system's, what to do as well."""
+    number = getattr(error, "errno", None)
+    if number is None:
+        return " ".join(str(error).split())
+    place = f": {error.filename}" if error.filename else ""
+    again = "; the same command goes on when there is room" if number in FULL else ""
+    return f"{error.strerror}{place}{again}"
+
+
+def command() -> int:
+    """Runs this process's command line, and shows its line and no more.
+
+    A save that failed leaves callbacks behind, which find their event loop closed and
+    would each print a traceback.
+    """
+    shown = sys.excepthook
+
+    def hook(kind, error, trace):
+        if str(error) != "Event loop is closed":
+            shown(kind, error, trace)
+
+    sys.excepthook = hook
+    return main(sys.argv)
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv))
+    sys.exit(command())

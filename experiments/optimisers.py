@@ -1,5 +1,6 @@
 """Optimisers of configurations: optax's, with a schedule and clipped gradients."""
 
+import math
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -30,11 +31,13 @@ def optimiser(
         num_steps: where the schedule ends.
 
     Raises:
-        ValueError: an unknown optimiser, argument or schedule.
+        ValueError: an unknown optimiser, argument or schedule, or a number that no
+            optimiser takes.
 
     Example:
         >>> _ = optimiser({'name': 'adam', 'learning_rate': 1e-3}, num_steps=10)
     """
+    check(spec, num_steps=num_steps)
     rest = dict(spec)
     rate, clip_norm = rest.pop("learning_rate", None), rest.pop("clip_norm", None)
     limit = rest.pop("max_norm", None)
@@ -54,6 +57,36 @@ def optimiser(
     before = [] if clip_norm is None else [optax.clip_by_global_norm(clip_norm)]
     after = [] if limit is None else [max_norm(limit)]
     return optax.chain(*before, tx, *after) if before or after else tx
+
+
+ABOVE_0 = ("learning_rate", "clip_norm", "max_norm")
+BELOW_1 = ("b1", "b2", "b3", "momentum", "decay", "decay_rate", "beta1", "beta2")
+NOT_BELOW_0 = ("weight_decay", "eps", "eps_root", "warmup")
+
+
+def check(spec: Mapping[str, Any], *, num_steps: int) -> None:
+    """Refuses numbers that would train nothing, or away from the goal.
+
+    Raises:
+        ValueError: a number is out of range; the message names it.
+
+    Example:
+        >>> check({'name': 'adam', 'learning_rate': 1e-3, 'b1': 0.9}, num_steps=10)
+    """
+    if isinstance(num_steps, bool) or not isinstance(num_steps, int) or num_steps < 1:
+        raise ValueError(f"num_steps must be a whole number above 0, got {num_steps!r}")
+    ranges = {
+        **{key: ("above 0", lambda x: x > 0) for key in ABOVE_0},
+        **{key: ("from 0 to below 1", lambda x: 0 <= x < 1) for key in BELOW_1},
+        **{key: ("0 or above", lambda x: x >= 0) for key in NOT_BELOW_0},
+    }
+    for key in [key for key in spec if key in ranges and spec[key] is not None]:
+        value, (said, within) = spec[key], ranges[key]
+        real = isinstance(value, int | float) and not isinstance(value, bool)
+        if not real or not math.isfinite(value) or not within(value):
+            raise ValueError(f"{key} must be {said}, got {value!r}")
+    if spec.get("warmup", 0) >= num_steps:
+        raise ValueError(f"warmup is {spec['warmup']} of {num_steps} steps")
 
 
 def max_norm(limit: float) -> optax.GradientTransformation:

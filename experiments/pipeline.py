@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments import figures, recipes
+from experiments import figures, recipes, rehearsal
 from experiments.training import Job, Trained, train_stage
 from jdistill import artifact, compress, metrics, models, tree
 from jdistill.typing import Frozen
@@ -29,14 +29,11 @@ Result = tuple[Row, np.ndarray]
 
 def run(config: Any, workdir: pathlib.Path) -> Iterator[Row]:
     """Yields one row for each stage and fold, then the comparisons over all folds."""
-    config = config.to_dict() if hasattr(config, "to_dict") else dict(config)
+    config, mesh, first, stages = rehearsal.pipeline(config)
     correct: dict[str, list[np.ndarray]] = {}
-    stages: dict[str, recipes.Stage] = {}
-    mesh = recipes.mesh(config)
-    for fold in config["folds"]:
-        dataset = recipes.dataset(config, fold)
+    for number, fold in enumerate(config["folds"]):
+        dataset = recipes.dataset(config, fold) if number else first
         job = Job(config, dataset, fold, pathlib.Path(workdir), mesh)
-        stages = stages or recipes.stages(config, job.dataset)
         for row, right in _fold(job, stages):
             correct.setdefault(row["stage"], []).append(right)
             yield {"seed": config["seed"], "fold": fold, **row}

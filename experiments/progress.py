@@ -40,11 +40,11 @@ def progress(
 @contextlib.contextmanager
 def _bar(total: int, description: str, console: rich.console.Console):
     columns = (
-        rich.progress.TextColumn("{task.description:<12}"),
+        rich.progress.TextColumn("{task.description:<12}", markup=False),
         rich.progress.BarColumn(bar_width=24),
         rich.progress.MofNCompleteColumn(),
         rich.progress.TimeRemainingColumn(compact=True, elapsed_when_finished=True),
-        rich.progress.TextColumn("{task.fields[figures]}", style="dim"),
+        rich.progress.TextColumn("{task.fields[figures]}", style="dim", markup=False),
     )
     with rich.progress.Progress(*columns, console=console) as bar:
         task = bar.add_task(description, total=total, figures="")
@@ -67,7 +67,7 @@ def _lines(total: int, description: str, console: rich.console.Console):
             return
         last = time.monotonic()
         line = f"{description} {int(step)}/{total} {_figures(metrics)}"
-        console.print(line.rstrip(), highlight=False, soft_wrap=True)
+        console.print(line.rstrip(), highlight=False, markup=False, soft_wrap=True)
 
     yield advance
 

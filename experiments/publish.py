@@ -116,7 +116,8 @@ def _mean(values: list[float], digits: int = 2) -> str:
 
 def _table(heads: list[str], cells: list[list]) -> str:
     lines = [heads, [":--", *["--:"] * (len(heads) - 1)], *cells]
-    return "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines)
+    texts = [[str(cell).replace("|", r"\|") for cell in line] for line in lines]
+    return "".join(f"| {' | '.join(line)} |\n" for line in texts)
 
 
 def differences(rows: list[dict]) -> str:

@@ -11,6 +11,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
+from experiments import plan
 from experiments.optimisers import optimiser
 from jdistill import (
     artifact,
@@ -53,12 +54,30 @@ class Stage(NamedTuple):
 
 
 def dataset(config: Spec, fold: int) -> DataSet:
-    """The data of one fold."""
+    """The data of one fold.
+
+    Raises:
+        ValueError: the data have no such fold.
+    """
     spec = dict(config["data"])
     extra = {"fold": fold}
     if prepare := spec.pop("prepare", None):
         extra["prepare"] = build(data, prepare)
-    return build(data, spec, DataSet, **_taken(data, spec, extra))
+    taken = _taken(data, spec, extra)
+    if fold and "fold" not in taken:
+        raise ValueError(f"{spec['name']} has no folds but 0")
+    return build(data, spec, DataSet, **taken)
+
+
+def examples(config: Spec, fold: int) -> dict[str, int]:
+    """How many examples each part of a fold has, without preparing texts."""
+    spec = config["data"]
+    if spec["name"] == "stdlib_docs":
+        folds = {"num_folds": spec["num_folds"]} if "num_folds" in spec else {}
+        texts = data.stdlib_texts(fold=fold, **folds)
+        return {name: len(part.texts) for name, part in texts._asdict().items()}
+    parts = dataset(config, fold)
+    return {name: getattr(parts, name).size for name in ("train", "valid", "test")}
 
 
 def mesh(config: Spec) -> Mesh | None:
@@ -72,23 +91,27 @@ def mesh(config: Spec) -> Mesh | None:
 def stages(config: Spec, parts: DataSet) -> dict[str, Stage]:
     """The stages up to the quantised student, in the order they are trained."""
     hard = objective.combine(ce=objective.on_labels(losses.cross_entropy))
-    soft = build(objective, config["objective"], Objective)
-    spec = {n: complete(config[n]["model"], parts) for n in ("teacher", "student")}
-    teacher, student = (
-        build(models, spec[name], Model) for name in ("teacher", "student")
-    )
+    with plan.at("config.objective"):
+        soft = build(objective, config["objective"], Objective)
+    nets = {name: _network(config, name, parts) for name in ("teacher", "student")}
+    spec = {name: spec for name, (spec, _) in nets.items()}
+    teacher, student = (model for _, model in nets.values())
     rounded = models.simulate_int8(student)
-    prune = _pruner(config["pruned"]["compression"])
-    keep = _keeper(config["pruned"]["compression"])
-    both = compress.chain(keep, build(compress, config["quantised"]["compression"]))
+    with plan.at("config.pruned.compression"):
+        prune = _pruner(config["pruned"]["compression"])
+        keep = _keeper(config["pruned"]["compression"])
+    with plan.at("config.quantised.compression"):
+        both = compress.chain(keep, build(compress, config["quantised"]["compression"]))
     _check(parts, {"teacher": teacher, "student": student}, (prune, both))
 
     def stage(name, model, goal, *, spec, compression=None, **how):
         run = config[name]
+        with plan.at(f"config.{name}"):
+            tx = optimiser(run["tx"], num_steps=run["num_steps"])
         learner = train.learner(
             model,
             goal,
-            optimiser(run["tx"], num_steps=run["num_steps"]),
+            tx,
             teacher=teacher if how.get("taught") else None,
             compression=compression,
         )
@@ -96,8 +119,8 @@ def stages(config: Spec, parts: DataSet) -> dict[str, Stage]:
 
     found = [stage("teacher", teacher, hard, spec=spec["teacher"])]
     if "teacher_half" in config:
-        half = complete(config["teacher_half"]["model"], parts)
-        found.append(stage("teacher_half", build(models, half, Model), hard, spec=half))
+        half, smaller = _network(config, "teacher_half", parts)
+        found.append(stage("teacher_half", smaller, hard, spec=half))
     own = {"spec": spec["student"]}
     taught = {**own, "taught": True, "realised": "masked"}
     found += [
@@ -122,21 +145,27 @@ def equal_bytes(config: Spec, parts: DataSet, budget: int) -> Stage:
 
     `config.equal_bytes.scale` names the sizes that shrink together.
     """
-    run = config["equal_bytes"]
-    whole = complete(config["student"]["model"], parts)
     quantise = build(compress, config["quantised"]["compression"])
 
-    def shrunk(share: int) -> dict[str, Any]:
-        sizes = {k: _shrink(whole[k], share / SHARES) for k in run["scale"]}
-        return {**whole, **sizes}
-
     def size(share: int) -> int:
-        spec = shrunk(share)
+        spec = shrunk(config, parts, share)
         return _file_size(spec, quantise, parts, description(config, parts, spec))
 
     fits = bisect.bisect_right(range(1, SHARES + 1), budget, key=size)
-    spec = shrunk(max(1, fits))
-    model = build(models, spec, Model)
+    return alone(config, shrunk(config, parts, max(1, fits)))
+
+
+def shrunk(config: Spec, parts: DataSet, share: int) -> dict[str, Any]:
+    """The student's configuration with sizes of so many of 256 parts."""
+    whole = complete(config["student"]["model"], parts)
+    scale = config["equal_bytes"]["scale"]
+    return {**whole, **{key: _shrink(whole[key], share / SHARES) for key in scale}}
+
+
+def alone(config: Spec, spec: Spec) -> Stage:
+    """An int8 student of this configuration that learns from labels alone."""
+    run, model = config["equal_bytes"], build(models, spec, Model)
+    quantise = build(compress, config["quantised"]["compression"])
     hard = objective.combine(ce=objective.on_labels(losses.cross_entropy))
     tx = optimiser(run["tx"], num_steps=run["num_steps"])
     learner = train.learner(model, hard, tx, compression=quantise)
@@ -163,7 +192,10 @@ def _check(
         params, state = model.init(key, batch)
         return params, model.apply(params, state, batch, train=False)[0].logits
 
-    shapes = {name: jax.eval_shape(lambda m=m: start(m)) for name, m in nets.items()}
+    shapes = {}
+    for name, model in nets.items():
+        with plan.at(f"config.{name}.model"):
+            shapes[name] = jax.eval_shape(lambda model=model: start(model))
     classes = {name: logits.shape[-1] for name, (_, logits) in shapes.items()}
     for name, found in classes.items():
         if found != len(parts.train.classes):
@@ -178,8 +210,15 @@ def _check(
         found = products(nets["student"], params, state, batch)
         return compression.init(params, key=key, products=found)
 
-    for compression in compressions:
-        jax.eval_shape(lambda c=compression: compressed(c))
+    for name, compression in zip(("pruned", "quantised"), compressions, strict=True):
+        with plan.at(f"config.{name}.compression"):
+            jax.eval_shape(lambda c=compression: compressed(c))
+
+
+def _network(config: Spec, name: str, parts: DataSet) -> tuple[Spec, Model]:
+    with plan.at(f"config.{name}.model"):
+        spec = complete(config[name]["model"], parts)
+        return spec, build(models, spec)
 
 
 def _shrink(size: Any, share: float) -> Any:

@@ -20,13 +20,14 @@ import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 
+from experiments import plan
 from experiments.losses import gains
 from experiments.objectives import terms_of
 from experiments.optimisers import optimiser
 from experiments.runs import trained
 from jdistill import data, losses, models, objective, train, tree
 from jdistill.evaluate import predict
-from jdistill.typing import Batch, Frozen, Model, Objective, Split
+from jdistill.typing import Batch, Frozen, Learner, Model, Objective, Split
 
 ARCHIVE = "tfds_manual/movielens/ml-latest-small.zip"
 LIST = 10
@@ -57,21 +58,21 @@ class Taken(NamedTuple):
 
 def run(config: Any, workdir: pathlib.Path) -> Iterator[Row]:
     """Yields a row for each method and seed, then what each method gains."""
-    config = config.to_dict() if hasattr(config, "to_dict") else dict(config)
-    users, items = ratings(config["data"]["archive"], config["data"]["min_users"])
+    config, users, items = planned(config)
     found: dict[str, list[float]] = {name: [] for name in config["methods"]}
     for seed in config["seeds"]:
         folder = pathlib.Path(workdir) / f"seed{seed}"
         taken = parted(users, items, seed)
         teacher = _model(config["teacher"], taken)
         goal = _goal({})
-        frozen = _trained(config, folder / "teacher", teacher, goal, taken, seed)
+        frozen = _trained(config, folder, "teacher", teacher, goal, taken, seed)
         yield _row("teacher", seed, teacher, frozen, taken)
         for name, terms in config["methods"].items():
             student = _model(config["student"], taken)
             kept = _trained(
                 config,
-                folder / name,
+                folder,
+                name,
                 student,
                 _goal(terms),
                 taken,
@@ -82,6 +83,49 @@ def run(config: Any, workdir: pathlib.Path) -> Iterator[Row]:
             found[name].append(row["accuracy"])
             yield row
     yield from gains(found, config["against"])
+
+
+NEEDS = (
+    *("seeds", "batch_size", "num_steps", "data"),
+    *("teacher", "student", "methods", "against"),
+)
+
+
+def planned(config: Any) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
+    """The checked configuration, and who rated what.
+
+    Raises:
+        Mistake: something in the configuration cannot be carried out.
+    """
+    config = plan.plain(config, NEEDS)
+    plan.sizes(config, "config")
+    plan.distinct(config["seeds"], "config.seeds")
+    plan.numbers(config, ("num_steps", "batch_size"))
+    plan.needs(config["data"], ("archive", "min_users"), "config.data")
+    plan.known(config["data"], ("archive", "min_users"), "config.data")
+    plan.numbers(config["data"], ("min_users",), "config.data")
+    plan.methods(config["methods"], config["against"])
+    for side in ("teacher", "student"):
+        plan.needs(config[side], ("dim", "tx"), f"config.{side}")
+        plan.known(config[side], ("dim", "tx"), f"config.{side}")
+        plan.numbers(config[side], ("dim",), f"config.{side}")
+    with plan.at("config.data"):
+        users, items = ratings(config["data"]["archive"], config["data"]["min_users"])
+        taken = parted(users, items, config["seeds"][0])
+    most = taken.train.shape[0]
+    size = config["batch_size"]
+    shapes = plan.batch(_users(taken.train), size, "config.batch_size", most=most)
+    teacher, frozen = _model(config["teacher"], taken), None
+    for name, terms in {"teacher": {}, **config["methods"]}.items():
+        place = "config.teacher" if frozen is None else f"config.methods[{name!r}]"
+        side = "teacher" if frozen is None else "student"
+        with plan.at(place):
+            model = _model(config[side], taken)
+            net = None if frozen is None else teacher
+            learner = _learner(config, side, model, _goal(terms), net)
+        state = plan.trains(place, learner, shapes, frozen)
+        frozen = plan.finished(learner, state) if frozen is None else frozen
+    return config, users, items
 
 
 def ratings(archive: str, min_users: int) -> tuple[np.ndarray, np.ndarray]:
@@ -180,14 +224,20 @@ def _users(part: np.ndarray) -> Split:
     return Split(users, take, arrays, tuple(map(str, range(items))))
 
 
-def _trained(config, folder, model, goal, taken, seed, teacher=None) -> Frozen:
-    side = config["teacher" if teacher is None else "student"]
-    tx = optimiser(side["tx"], num_steps=config["num_steps"])
+def _trained(config, folder, name, model, goal, taken, seed, teacher=None) -> Frozen:
+    side = "teacher" if teacher is None else "student"
     net, frozen = (None, None) if teacher is None else teacher
-    learner = train.learner(model, goal, tx, teacher=net)
+    learner = _learner(config, side, model, goal, net)
     size = {"num_steps": config["num_steps"], "batch_size": config["batch_size"]}
     split = _users(taken.train)
-    return trained(folder, learner, split, seed=seed, frozen=frozen, **size)
+    return trained(
+        folder, name, config, learner, split, seed=seed, frozen=frozen, **size
+    )
+
+
+def _learner(config, side, model, goal, teacher) -> Learner:
+    tx = optimiser(config[side]["tx"], num_steps=config["num_steps"])
+    return train.learner(model, goal, tx, teacher=teacher)
 
 
 def _row(name: str, seed: int, model: Model, frozen: Frozen, taken: Taken) -> Row:

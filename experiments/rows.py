@@ -24,7 +24,7 @@ def open_rows(
         with nothing written, where a row of this identity is there already.
 
     Raises:
-        ValueError: a line before the last is not JSON.
+        ValueError: a line before the last is no row, or the file is a link.
 
     Example:
         >>> import tempfile
@@ -34,6 +34,8 @@ def open_rows(
         [True, False, True]
     """
     path = pathlib.Path(path)
+    if path.is_symlink():
+        raise ValueError(f"{path} is a link; rows are not written through links")
     there = {_key(row, identity) for row in _repair(path)}
 
     def append(row: Row) -> bool:
@@ -75,14 +77,19 @@ def _parse(path: pathlib.Path) -> tuple[list[dict[str, Any]], int]:
     data = path.read_bytes() if path.exists() else b""
     whole = data.rfind(b"\n") + 1  # what follows the last line end was cut off
     rows = []
-    for number, line in enumerate(data[:whole].splitlines(), 1):
-        try:
-            rows.append(json.loads(line))
-        except ValueError:
-            raise ValueError(
-                f"{path}, line {number}, is not JSON: mend or delete that line"
-            ) from None
+    for number, line in enumerate(data[:whole].split(b"\n")[:-1], 1):
+        rows.append(_row(line, f"{path}, line {number}"))
     return rows, whole
+
+
+def _row(line: bytes, place: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        raise ValueError(f"{place}, is not JSON: mend or delete that line") from None
+    if not isinstance(row, dict):
+        raise ValueError(f"{place}, is {row!r} and no row: mend or delete that line")
+    return row
 
 
 def _key(row: Row, identity: Sequence[str]) -> str:

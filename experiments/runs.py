@@ -3,9 +3,11 @@
 import contextlib
 import pathlib
 from collections.abc import Mapping
+from typing import Any
 
 import jax
 
+from experiments.names import safe
 from experiments.progress import progress
 from jdistill import train
 from jdistill.typing import Frozen, Learner, Split
@@ -13,6 +15,8 @@ from jdistill.typing import Frozen, Learner, Split
 
 def trained(
     folder: pathlib.Path,
+    name: str,
+    config: Mapping[str, Any],
     learner: Learner,
     split: Split,
     *,
@@ -25,7 +29,9 @@ def trained(
     """Trains, or goes on from the newest checkpoint, or finds the run finished.
 
     Args:
-        folder: where this run's checkpoints are; its name is shown.
+        folder: where the runs of a seed are.
+        name: of this run; it is shown, and so is its folder called.
+        config: of all runs; a state that another one saved is refused.
         learner: the recipe.
         split: the training examples.
         seed: of the parameters and of the order of the examples.
@@ -38,10 +44,11 @@ def trained(
         The variables as the model sees them.
     """
     every = max(1, min(1000, num_steps))
-    saved = train.checkpoints(folder)
+    recipe = {"config": config, "run": name, "seed": seed}
+    saved = train.checkpoints(folder / safe(name), recipe=recipe)
     with (
         contextlib.closing(saved),
-        progress(num_steps, f"{folder.name} {seed}") as advance,
+        progress(num_steps, f"{name} {seed}") as advance,
     ):
         state = train.run(
             learner,

@@ -8,13 +8,13 @@ run. Every figure is on the test part of a fold that nothing was trained on.
 """
 
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from experiments import figures, recipes
+from experiments import figures, plan, recipes
 from experiments.losses import gains
 from experiments.objectives import combined
 from experiments.optimisers import optimiser
@@ -22,113 +22,191 @@ from experiments.runs import trained
 from experiments.training import Job
 from jdistill import data, models, train
 from jdistill.build import build
-from jdistill.typing import Frozen, Model, Split
+from jdistill.typing import DataSet, Follower, Frozen, Learner, Model, Split
 
 Row = dict[str, Any]
-FOLLOWERS = ("follow_mean",)
+Spec = Mapping[str, Any]
+NEEDS = (
+    *("seeds", "batch_size", "eval_batch", "num_steps", "tx", "data", "labelled"),
+    *("networks", "before", "methods", "against"),
+)
 
 
 class Done(NamedTuple):
-    """A network that is trained."""
+    """A network that is trained, or that a plan takes for trained."""
 
     model: Model
     frozen: Frozen
 
 
+class Stage(NamedTuple):
+    """A stage, ready to run."""
+
+    spec: Spec
+    model: Model
+    learner: Learner
+    split: Split
+    frozen: Mapping[str, Frozen]
+    seed: int
+
+
+Train = Callable[[str, Stage, Mapping[str, Done]], Frozen]
+"""`(name, stage, done) -> variables`: a run, or the shapes of what it would give."""
+
+
 def run(config: Any, workdir: pathlib.Path) -> Iterator[Row]:
     """Yields a row for each network trained first, method and seed, then the gains."""
-    config = config.to_dict() if hasattr(config, "to_dict") else dict(config)
+    config = planned(config)
     found: dict[str, list[float]] = {}
     for seed in config["seeds"]:
         parts = recipes.dataset(config, seed)
         job = Job({**config, "seed": seed}, parts, seed, pathlib.Path(workdir))
-        done: dict[str, Done] = {}
-        first = {"teacher": config["before"]["teacher"], **config["before"]}
-        for number, (name, spec) in enumerate(first.items()):
-            done[name] = _stage(job, name, {"seed": number, **spec}, done)
-            yield _row(job, name, done[name], done["teacher"])
-        for method, stages in config["methods"].items():
-            last = _method(job, method, stages, done)
-            row = _row(job, method, last, done["teacher"])
-            found.setdefault(method, []).append(row["accuracy"])
+
+        def really(
+            name: str, stage: Stage, done: Mapping[str, Done], job=job
+        ) -> Frozen:
+            return _trained(job, name, stage, done)
+
+        teacher = None
+        for name, last in _walk(config, parts, seed, really):
+            teacher = last if name == "teacher" else teacher
+            row = _row(job, name, last, teacher or last)
+            if name in config["methods"]:
+                found.setdefault(name, []).append(row["accuracy"])
             yield row
     yield from gains(found, config["against"])
 
 
-def _method(job: Job, method: str, stages: Any, done: Mapping[str, Done]) -> Done:
-    known, last = dict(done), None
-    for number, spec in enumerate(stages):
-        name = spec.get("name", str(number))
-        last = _stage(job, f"{method}-{name}", spec, known)
-        known[name] = last
-    if last is None:
-        raise ValueError(f"config.methods: {method!r} has no stage")
-    return last
+def planned(config: Any) -> dict[str, Any]:
+    """The checked configuration.
+
+    Raises:
+        Mistake: something in the configuration cannot be carried out.
+    """
+    config = plan.plain(config, NEEDS)
+    plan.sizes(config, "config")
+    plan.distinct(config["seeds"], "config.seeds")
+    plan.numbers(config, ("num_steps", "labelled", "eval_batch"))
+    plan.methods(config["methods"], config["against"])
+    plan.needs(config["before"], ("teacher",), "config.before")
+    with plan.at("config.data"):
+        parts = recipes.dataset(config, config["seeds"][0])
+    plan.number(config["labelled"], "config.labelled", most=parts.train.size - 1)
+
+    def shapes(name: str, stage: Stage, done: Mapping[str, Done]) -> Frozen:
+        place = f"config {name!r}"
+        size = stage.spec.get("batch_size", config["batch_size"])
+        batch = plan.batch(stage.split, size, f"{place}.batch_size", most=2**20)
+        with plan.at(place):
+            start = jax.eval_shape(lambda: _begin(stage, done))
+        return plan.finished(
+            stage.learner,
+            plan.trains(place, stage.learner, batch, stage.frozen, start),
+        )
+
+    for _ in _walk(config, parts, config["seeds"][0], shapes):
+        pass
+    return config
 
 
-def _stage(job: Job, name: str, spec: Mapping[str, Any], done: Mapping[str, Done]):
-    config = job.config
-    model = _network(job, spec.get("model", "student"))
+def _walk(config: Spec, parts: DataSet, seed: int, of: Train) -> Iterator[Any]:
+    """The networks that are trained first, then the last one of each method."""
+    done: dict[str, Done] = {}
+    first = {"teacher": config["before"]["teacher"], **config["before"]}
+    for number, (name, spec) in enumerate(first.items()):
+        done[name] = _done(
+            config, parts, name, {"seed": number, **spec}, done, seed, of
+        )
+        yield name, done[name]
+    for method, stages in config["methods"].items():
+        known, last = dict(done), None
+        for number, spec in enumerate(stages):
+            name = spec.get("name", str(number))
+            last = _done(config, parts, f"{method}-{name}", spec, known, seed, of)
+            known[name] = last
+        if last is None:
+            raise plan.Mistake(f"config.methods: {method!r} has no stage")
+        yield method, last
+
+
+def _done(config, parts, name: str, spec: Spec, done, seed: int, of: Train) -> Done:
+    with plan.at(f"config {name!r}"):
+        stage = _stage(config, parts, spec, done, seed)
+    return _taken(config, parts, spec, Done(stage.model, of(name, stage, done)))
+
+
+def _stage(config: Spec, parts: DataSet, spec: Spec, done, seed: int) -> Stage:
+    model = _network(config, parts, spec.get("model", "student"))
     others = {n: _other(s, done) for n, s in spec.get("others", {}).items()}
-    steps = spec.get("num_steps", config["num_steps"])
     learner = train.learner(
         model,
         combined(spec["terms"]),
-        optimiser(spec.get("tx", config["tx"]), num_steps=steps),
+        optimiser(spec.get("tx", config["tx"]), num_steps=_steps(config, spec)),
         others={n: x.model if isinstance(x, Done) else x for n, x in others.items()},
         augment=_augment(spec.get("augment")),
     )
-    split = _split(config, job.dataset.train, spec.get("data", {}))
-    seed = 100 * job.fold + spec.get("seed", 0)
-    frozen = trained(
-        job.workdir / f"fold{job.fold}" / name,
-        learner,
-        split,
-        seed=seed,
-        num_steps=steps,
-        batch_size=spec.get("batch_size", config["batch_size"]),
-        frozen={n: x.frozen for n, x in others.items() if isinstance(x, Done)},
-        start=_begin(model, split, spec.get("begin"), done, seed),
+    frozen = {n: x.frozen for n, x in others.items() if isinstance(x, Done)}
+    split = _split(config, parts.train, spec.get("data", {}))
+    own = 100 * seed + spec.get("seed", 0)
+    return Stage(spec, model, learner, split, frozen, own)
+
+
+def _steps(config: Spec, spec: Spec) -> int:
+    return spec.get("num_steps", config["num_steps"])
+
+
+def _trained(job: Job, name: str, stage: Stage, done: Mapping[str, Done]) -> Frozen:
+    return trained(
+        job.workdir / f"fold{job.fold}",
+        name,
+        {"stage": stage.spec, "networks": job.config["networks"]},
+        stage.learner,
+        stage.split,
+        seed=stage.seed,
+        num_steps=_steps(job.config, stage.spec),
+        batch_size=stage.spec.get("batch_size", job.config["batch_size"]),
+        frozen=stage.frozen,
+        start=_begin(stage, done),
     )
-    return _taken(job, spec, Done(model, frozen))
 
 
-def _network(job: Job, spec: Any) -> Model:
+def _network(config: Spec, parts: DataSet, spec: Any) -> Model:
     """One of the networks by its name, or a model that is made of some."""
-    networks = job.config["networks"]
+    networks = config["networks"]
     if isinstance(spec, str):
         if spec not in networks:
             raise ValueError(f"no network {spec!r}; valid: {', '.join(networks)}")
-        return build(models, recipes.complete(networks[spec], job.dataset))
+        return build(models, recipes.complete(networks[spec], parts), Model)
     rest = dict(spec)
-    of, name = rest.pop("of"), rest.pop("name")
+    of = rest.pop("of")
     if isinstance(of, str):
-        return getattr(models, name)(_network(job, of), **rest)
-    return getattr(models, name)(**{n: _network(job, x) for n, x in of.items()}, **rest)
+        made = {"student": _network(config, parts, of)}
+    else:
+        made = {name: _network(config, parts, one) for name, one in of.items()}
+    return getattr(models, rest.pop("name"))(**made, **rest)
 
 
-def _taken(job: Job, spec: Mapping[str, Any], whole: Done) -> Done:
+def _taken(config: Spec, parts: DataSet, spec: Spec, whole: Done) -> Done:
     """The part of a joint model that the method is about."""
     part = spec.get("take")
     if part is None:
         return whole
     of = spec["model"]["of"]
-    model = _network(job, of if isinstance(of, str) else of[part])
+    model = _network(config, parts, of if isinstance(of, str) else of[part])
     params, state = (tree[part] for tree in whole.frozen)
     return Done(model, Frozen(params, state))
 
 
 def _other(spec: Any, done: Mapping[str, Done]) -> Any:
     if not isinstance(spec, str):
-        return build(train, spec)
+        return build(train, spec, Follower)
     if spec not in done:
-        raise ValueError(
-            f"others: nothing is called {spec!r}; valid: {', '.join(done)}"
-        )
+        there = ", ".join(done)
+        raise ValueError(f"others: nothing is called {spec!r}; valid: {there}")
     return done[spec]
 
 
-def _augment(spec: Mapping[str, Any] | None) -> Any:
+def _augment(spec: Spec | None) -> Any:
     if spec is None:
         return None
     return data.augmentations(**{n: build(data, one) for n, one in spec.items()})
@@ -151,10 +229,12 @@ def _split(config: Mapping[str, Any], whole: Split, spec: Mapping[str, Any]) -> 
     return of(few)
 
 
-def _begin(model, split, spec, done: Mapping[str, Done], seed: int) -> Frozen | None:
+def _begin(stage: Stage, done: Mapping[str, Done]) -> Frozen | None:
+    spec = stage.spec.get("begin")
     if spec is None:
         return None
-    fresh = Frozen(*model.init(jax.random.key(seed), split.take(np.arange(2))))
+    batch = stage.split.take(np.arange(2))
+    fresh = Frozen(*stage.model.init(jax.random.key(stage.seed), batch))
     return models.begin_with(fresh, _other(spec["from"], done).frozen, spec["layers"])
 
 

@@ -11,6 +11,7 @@ import jax
 from jax.sharding import Mesh
 
 from experiments.board import scalars
+from experiments.names import safe
 from experiments.progress import progress
 from experiments.recipes import Stage
 from experiments.rows import open_rows
@@ -47,11 +48,12 @@ class Trained(NamedTuple):
 def train_stage(job: Job, stage: Stage, done: Mapping[str, Frozen]) -> Trained:
     """Trains a stage, or goes on with it, or finds it finished."""
     config, seed = job.config, job.config["seed"]
-    folder = job.workdir / f"fold{job.fold}" / stage.name
+    folder = job.workdir / f"fold{job.fold}" / safe(stage.name)
     # One key for all stages: students that differ in how they learn start alike.
     key = jax.random.fold_in(jax.random.key(seed), job.fold)
-    saved = train.checkpoints(folder / "checkpoints")
-    begin, resumed = time.perf_counter(), any((folder / "checkpoints/last").iterdir())
+    recipe = {"config": config, "stage": stage.name, "fold": job.fold}
+    saved = train.checkpoints(folder / "checkpoints", recipe=recipe)
+    begin, resumed = time.perf_counter(), any((folder / "checkpoints/steps").iterdir())
     with (
         contextlib.closing(saved),
         progress(stage.num_steps, f"{stage.name} {job.fold}") as advance,

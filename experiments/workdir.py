@@ -1,5 +1,6 @@
 """The folder of a run: it belongs to one configuration."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -17,14 +18,17 @@ def claim(folder: pathlib.Path, config: Mapping[str, Any]) -> None:
         config: the configuration, plain values only.
 
     Raises:
-        ValueError: another configuration made the folder, or it holds rows of none.
-            Nothing is changed then.
+        ValueError: another configuration made the folder, or it holds what belongs to
+            none. Nothing is changed then.
     """
     mine = json.loads(json.dumps(config, default=str))
     file = folder / "config.json"
+    there = {path.name for path in folder.iterdir()} if folder.exists() else set()
+    if file.is_symlink():
+        raise ValueError(f"{file} is a link; take another --workdir")
     if file.exists():
-        difference = first_difference(json.loads(file.read_text()), mine)
-        unused = [path.name for path in folder.iterdir()] == [file.name]
+        difference = first_difference(_read(file), mine)
+        unused = there <= {file.name, "lock"}
         if difference and not unused:
             raise ValueError(
                 f"{folder} was made by another config: {difference}; "
@@ -32,12 +36,20 @@ def claim(folder: pathlib.Path, config: Mapping[str, Any]) -> None:
             )
         if not difference:
             return
-    if (folder / "rows.jsonl").exists():
+    elif made := sorted(there & {"rows.jsonl", "curves.jsonl"}):
         raise ValueError(
-            f"{folder} has rows but no config.json; take another --workdir"
+            f"{folder} has {made[0]} but no config.json; take another --workdir"
         )
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(file, json.dumps(mine, indent=2, sort_keys=True) + "\n")
+
+
+def _read(file: pathlib.Path) -> Any:
+    with contextlib.suppress(ValueError, RecursionError):  # of JSON, of text
+        found = json.loads(file.read_bytes())
+        if isinstance(found, dict):
+            return found
+    raise ValueError(f"{file} is not the config of a run; take another --workdir")
 
 
 def first_difference(theirs: Any, mine: Any, path: str = "config") -> str | None:
@@ -57,13 +69,18 @@ def first_difference(theirs: Any, mine: Any, path: str = "config") -> str | None
             if found:
                 return found
         return None
-    return None if theirs == mine else f"{path} is {theirs!r} there and {mine!r} here"
+    same = json.dumps(theirs) == json.dumps(mine)  # as text, so that NaN is itself
+    return None if same else f"{path} is {theirs!r} there and {mine!r} here"
 
 
 def write_whole(path: pathlib.Path, text: str) -> None:
-    """Writes a file so that a kill leaves the old one or the new one."""
+    """Writes a file so that a kill leaves the old one or the new one.
+
+    What the name was is replaced; where it was a link, its target is left alone.
+    """
     partial = path.with_name(path.name + ".partial")
-    with partial.open("w") as file:
+    partial.unlink(missing_ok=True)
+    with partial.open("x", encoding="utf-8", errors="backslashreplace") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

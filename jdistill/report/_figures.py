@@ -43,7 +43,7 @@ def learning(curves: Sequence[Row]) -> str:
 
 
 def _bytes(stages: Sequence[Stage]) -> str:
-    if not any("bytes" in stage.means for stage in stages):
+    if not _plots.sized(stages):
         return ""
     caption = "Up and to the left is better. Bars are standard errors."
     svg = _plots.accuracy_against_bytes(stages)

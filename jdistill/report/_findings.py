@@ -14,6 +14,8 @@ MEANINGS = {
     "executed": "the file's integers really multiplied as integers",
 }
 
+FIGURES = ("difference", "low", "high")
+
 OVER_EXAMPLES = (
     "over the test examples of all folds. The interval is that of a paired bootstrap: "
     "both models answer the same resampled examples."
@@ -33,6 +35,8 @@ def headline(stages: Sequence[Stage], rows: Sequence[Row]) -> str:
     """
     teacher, packed = find(stages, "teacher"), find(stages, "packed")
     if teacher is None or packed is None:
+        return ""
+    if not all("accuracy" in s.means for s in (teacher, packed)):
         return ""
     sizes = [value(s, "bytes") for s in (teacher, packed)]
     means = [s.means["accuracy"].value for s in (teacher, packed)]
@@ -116,9 +120,9 @@ def all_stages(stages: Sequence[Stage]) -> str:
 
 
 def _is_difference(row: Row) -> bool:
-    return (
-        row.get("stage") == "comparison" and row.get("metric", "accuracy") == "accuracy"
-    )
+    if row.get("stage") != "comparison" or row.get("metric", "accuracy") != "accuracy":
+        return False
+    return all(row.get(k) is not None for k in ("of", "against", *FIGURES))
 
 
 def _reading(row: Row) -> tuple[str, str]:

@@ -10,6 +10,9 @@ from jdistill.report._record import energy_method, origin, packed_file
 from jdistill.report._style import CSS
 from jdistill.report._summary import Row, summarize
 
+POINT = {"stage", "step", "split", "name", "value"}
+"""What a point of a learning curve has; others are left out."""
+
 
 def html(
     rows: Iterable[Row],
@@ -38,7 +41,8 @@ def html(
         >>> html([row], title='digits')[:15]
         '<!doctype html>'
     """
-    rows, curves = list(rows), list(curves)
+    rows = list(rows)
+    curves = [point for point in curves if point.keys() >= POINT]
     stages = summarize(rows)
     models = [row for stage in stages for row in stage.rows]
     parts = [

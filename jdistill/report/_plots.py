@@ -10,14 +10,25 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from jdistill.report import _format as form
 from jdistill.report._labels import label
 from jdistill.report._summary import Row, Stage
-from jdistill.report._svg import colour, draw
+from jdistill.report._svg import colour, draw, plain
 
 MOST_CLASSES = 20
 
 
+def sized(stages: Sequence[Stage]) -> list[Stage]:
+    """Those that have a place in a plot of accuracy against bytes.
+
+    Example:
+        >>> sized(())
+        []
+    """
+    known = [s for s in stages if {"accuracy", "bytes"} <= s.means.keys()]
+    return [s for s in known if s.means["bytes"].value > 0]
+
+
 def accuracy_against_bytes(stages: Sequence[Stage]) -> str:
     """Every stage as a point: bytes (log scale) across, accuracy up."""
-    shown = [s for s in stages if "bytes" in s.means and s.means["bytes"].value > 0]
+    shown = sized(stages)
 
     def paint(axes: Axes):
         sizes = [s.means["bytes"].value for s in shown]
@@ -35,7 +46,7 @@ def accuracy_against_bytes(stages: Sequence[Stage]) -> str:
                 markersize=7,
                 elinewidth=1,
             )
-        names = [f"{s.name} ({s.realised})" for s in shown]
+        names = [f"{plain(s.name)} ({s.realised})" for s in shown]
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: form.size(x)))
         axes.xaxis.set_minor_formatter(FuncFormatter(lambda *_: ""))
         axes.set_xlabel("bytes (log scale)")
@@ -80,7 +91,7 @@ def recall_per_class(teacher: Stage, packed: Stage) -> str:
             s=42,
             zorder=3,
         )
-        axes.set_yticks(heights, [str(names[i]) for i in order])
+        axes.set_yticks(heights, [plain(names[i]) for i in order])
         axes.tick_params(axis="y", labelcolor=colour("ink"), length=0)
         axes.set_xlabel("recall, %")
         axes.figure.legend(loc="outside upper left", ncols=2)
@@ -108,7 +119,7 @@ def cost_of_steps(steps: Sequence[tuple[str, float, float | None, str]]) -> str:
         axes.set_xlim(-reach, reach)
         for height, (name, difference, _, note) in zip(heights, steps, strict=True):
             place = {"va": "bottom", "fontsize": 9}
-            text = f"{name}: {form.points(difference)}"
+            text = f"{plain(name)}: {form.points(difference)}"
             axes.text(-reach, height + 0.24, text, **place)
             axes.text(reach, height + 0.24, note, ha="right", **place).set_color(
                 colour("muted")
@@ -131,7 +142,7 @@ def learning_curves(stage: str, curves: Iterable[Row], names: Sequence[str]) -> 
             for split, line in (("train", "--"), ("valid", "-")):
                 chosen = [c for c in points if (c["name"], c["split"]) == (name, split)]
                 _curve(axes, chosen, colour(stage), line, split)
-            axes.set_ylabel(name)
+            axes.set_ylabel(plain(name))
             axes.yaxis.set_major_locator(MaxNLocator(5))
         panels[-1].set_xlabel("step")
         panels[-1].xaxis.set_major_locator(MaxNLocator(5, integer=True))

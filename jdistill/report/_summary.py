@@ -55,7 +55,7 @@ def check(row: Row) -> None:
 
     Raises:
         ValueError: a row with an accuracy lacks `stage`, or its `realised` is not one
-            of the four words.
+            of the four words, or its accuracy is no number.
 
     Example:
         >>> check({'stage': 'pruned', 'accuracy': 0.9, 'realised': 'masked'})
@@ -64,6 +64,8 @@ def check(row: Row) -> None:
         return
     if not isinstance(row.get("stage"), str):
         raise ValueError(f"a row of a model needs 'stage'; it has {', '.join(row)}")
+    if not isinstance(row["accuracy"], Real | None):
+        raise ValueError(f"stage {row['stage']!r}: accuracy is {row['accuracy']!r}")
     if row.get("realised") not in WORDS:
         raise ValueError(
             f"stage {row['stage']!r}: realised is {row.get('realised')!r}; "

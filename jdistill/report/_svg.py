@@ -2,6 +2,7 @@
 
 import io
 import re
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -28,6 +29,7 @@ COLOURS = {
 
 STYLE: Any = {
     "svg.fonttype": "none",
+    "text.parse_math": False,
     "font.size": 10,
     "text.color": COLOURS["ink"],
     "axes.labelcolor": COLOURS["muted"],
@@ -54,6 +56,17 @@ def colour(name: str) -> str:
         True
     """
     return COLOURS.get(name, COLOURS["other"])
+
+
+def plain(name: object) -> str:
+    r"""A name as a drawing takes it: no control characters, 40 letters at most.
+
+    Example:
+        >>> plain('a' * 50) == 'a' * 39 + '…', plain('a\0b')
+        (True, 'a�b')
+    """
+    text = "".join(c if c.isprintable() else "\ufffd" for c in str(name))
+    return text if len(text) <= 40 else f"{text[:39]}…"
 
 
 def draw(
@@ -87,7 +100,11 @@ def draw(
         )
         paint(*axes)
         page = io.StringIO()
-        figure.savefig(page, format="svg", transparent=True, metadata={"Date": None})
+        with warnings.catch_warnings():  # of letters that the page's font has
+            warnings.simplefilter("ignore", UserWarning)
+            figure.savefig(
+                page, format="svg", transparent=True, metadata={"Date": None}
+            )
     return _inline(page.getvalue())
 
 
@@ -100,5 +117,5 @@ def _inline(text: str) -> str:
     text = re.sub(r"font-family: [^;\"]*;? ?", "", text)
     text = re.sub(r'^<svg width="[^"]*" height="[^"]*"', "<svg", text)
     for word, tone in COLOURS.items():
-        text = text.replace(tone, f"var(--{word})")
+        text = re.sub(f"(?<=: ){tone}", f"var(--{word})", text)
     return text.strip()

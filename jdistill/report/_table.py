@@ -1,10 +1,12 @@
 """The final table, as Markdown and for a terminal."""
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import rich.box
 import rich.table
+import rich.text
 
 from jdistill.report import _format as form
 from jdistill.report._summary import BASELINES, Real, Row, Stage, find, summarize
@@ -190,9 +192,11 @@ def table(rows: Iterable[Row], *, width: int = 120) -> rich.table.Table:
         shown.add_column(
             column.title, justify="left" if left else "right", no_wrap=True
         )
-    for line, following in zip(lines, [*stages[1:], None], strict=True):
+    followers = [*stages[1:], None][: len(lines)]
+    for line, following in zip(lines, followers, strict=True):
         last = following is not None and following.name == first
-        shown.add_row(*line, end_section=last)
+        # A text, because rich reads markup in a string.
+        shown.add_row(*map(rich.text.Text, line), end_section=last)
     return shown
 
 
@@ -203,4 +207,10 @@ def _width(columns: Sequence[Column], lines: Sequence[Sequence[str]]) -> int:
 
 
 def _pipe(texts: Sequence[str]) -> str:
-    return f"| {' | '.join(texts)} |"
+    return f"| {' | '.join(map(_cell, texts))} |"
+
+
+def _cell(text: str) -> str:
+    """Text that ends no cell and begins no markup."""
+    special = r"[\\|<>`*\[\]$~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])"
+    return re.sub(special, lambda match: "\\" + match[0], " ".join(text.split()))

@@ -5,6 +5,7 @@ from jdistill.train._checkpoint import Checkpoints as Checkpoints
 from jdistill.train._checkpoint import checkpoints as checkpoints
 from jdistill.train._follow import follow_mean as follow_mean
 from jdistill.train._learner import learner as learner
+from jdistill.train._lock import lock as lock
 from jdistill.train._loop import run as run
 from jdistill.train._mesh import data_mesh as data_mesh
 from jdistill.train._rules import shardings as shardings
@@ -19,6 +20,7 @@ __all__ = [
     "follow_mean",
     "lane",
     "learner",
+    "lock",
     "run",
     "shardings",
     "sweep",

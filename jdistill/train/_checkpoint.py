@@ -1,30 +1,47 @@
 """Checkpoints that survive a kill: atomic, asynchronous, checksummed leaf by leaf."""
 
+import contextlib
 import functools
+import os
 import pathlib
+import shutil
 import warnings
-import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 
 from jdistill import tree
+from jdistill.train._files import arrays, raise_passing
+from jdistill.train._leaves import abstract, agrees, checksum, form, host, placed
+from jdistill.train._lock import lock
+from jdistill.train._note import (
+    Damaged,
+    Note,
+    difference,
+    facts,
+    read,
+    score_of,
+    written,
+)
 from jdistill.typing import Tree
+
+VERSION, PROGRAM = "run.jax", "run.step"
 
 
 class Checkpoints(NamedTuple):
     """Saved states of one run, newest last.
 
     * `save(step, state, score=None)`: returns at once; the writing goes on beside the
-      training. With a score, the state is also kept as the best if none scored higher.
+      training. The one with the highest score stays, whatever comes after it.
     * `restore(like) -> (step, state) | None`: the newest that is whole.
     * `best(like) -> (step, state) | None`: the one with the highest score.
     * `wait()`: until what is being written is whole.
     * `close()`: waits, and opens nothing more.
+    * `recipe`: what is noted with each state, texts by path.
+    * `of(more) -> Checkpoints`: the same store for a run with more in its recipe.
     """
 
     save: Callable[..., None]
@@ -32,188 +49,230 @@ class Checkpoints(NamedTuple):
     best: Callable[[Tree], tuple[int, Tree] | None]
     wait: Callable[[], None]
     close: Callable[[], None]
+    recipe: Mapping[str, str]
+    of: Callable[[Mapping[str, Any]], "Checkpoints"]
 
 
-def checkpoints(folder: str | pathlib.Path, *, keep: int = 2) -> Checkpoints:
+class _Store(NamedTuple):
+    folder: pathlib.Path
+    writer: ocp.AsyncCheckpointer
+    release: Callable[[], None]
+    keep: int
+    notes: dict[int, Note]
+    recipe: dict[str, str]
+
+
+def checkpoints(
+    folder: str | os.PathLike,
+    *,
+    keep: int = 2,
+    recipe: Mapping[str, Any] | str | None = None,
+) -> Checkpoints:
     """Opens the checkpoints of one run.
 
-    A checkpoint is written aside and renamed when it is whole, so a run killed at any
-    moment leaves the ones before it. Each leaf has a checksum: one that was altered is
-    named in a warning, the checkpoint is moved to the folder's `damaged`, and the one
-    before it is taken. States of another form are refused, and nothing is moved.
+    A checkpoint is written aside and renamed when it is whole, state and score
+    together, so a run killed at any moment leaves the ones before it. Each leaf has a
+    checksum, and so has the note that holds them: what was altered is named in a
+    warning, the checkpoint is moved to the folder's `damaged`, and the one before it
+    is taken. Only what is damaged for certain is moved: where the file system fails or
+    memory is short, that is the error. States of another form or recipe are refused,
+    and nothing is moved.
 
     Args:
-        folder: where they are or will be; one run each.
+        folder: where they are or will be; one run each, one process at a time.
         keep: how many of the newest to keep. At least 2, so that there is one to go
             back to.
+        recipe: what the run is made of, such as its configuration: it is noted with
+            each state, and a state of another recipe is refused.
 
     Returns:
         The functions that save and restore.
 
     Raises:
-        ValueError: `keep` is below 2; from `restore` and `best`: the checkpoint holds
-            a state of other leaves, shapes or types than `like`.
+        ValueError: `keep` is below 2; another process has the folder; from `restore`
+            and `best`: the checkpoint is of another recipe, or holds a state of other
+            leaves, shapes or types than `like`; none is whole any more.
+        OSError: the file system fails; what is there stays as it is.
 
     Example:
         >>> import tempfile
-        >>> store = checkpoints(tempfile.mkdtemp())
+        >>> store = checkpoints(tempfile.mkdtemp(), recipe={'rate': 0.1})
         >>> store.save(3, {'w': np.ones(2)})
         >>> store.restore({'w': np.zeros(2)})
         (3, {'w': array([1., 1.])})
     """
     if keep < 2:
         raise ValueError(f"keep must be at least 2, got {keep}")
-    last = _manager(pathlib.Path(folder) / "last", keep)
-    best = _manager(pathlib.Path(folder) / "best", 1)
+    folder = pathlib.Path(folder).absolute()
+    first = jax.process_index() == 0
+    release = lock(folder) if first else lambda: None
+    writer = ocp.AsyncCheckpointer(ocp.CompositeCheckpointHandler())
+    store = _Store(
+        folder, writer, release, keep, {}, {} if recipe is None else facts(recipe)
+    )
+    if first:
+        _clear(folder)
+    for step in _steps(folder):
+        try:
+            store.notes[step] = read(_place(store, step) / "note" / "metadata")
+        except Damaged as error:
+            _set_aside(store, step, error)
+    return _opened(store)
+
+
+def _opened(store: _Store) -> Checkpoints:
+    def of(more: Mapping[str, Any]) -> Checkpoints:
+        return _opened(store._replace(recipe={**store.recipe, **facts(more, "run")}))
 
     return Checkpoints(
-        save=functools.partial(_save, last, best),
-        restore=functools.partial(_newest, last),
-        best=functools.partial(_newest, best),
-        wait=functools.partial(_wait, last, best),
-        close=functools.partial(_close, last, best),
+        save=functools.partial(_save, store),
+        restore=functools.partial(_newest, store),
+        best=functools.partial(_best, store),
+        wait=functools.partial(_wait, store),
+        close=functools.partial(_close, store),
+        recipe=store.recipe,
+        of=of,
     )
 
 
-def _save(last, best, step: int, state: Tree, score: Any = None) -> None:
-    leaves = {path: _host(leaf) for path, leaf in tree.flatten(state).items()}
-    if score is not None and score > _score(best):
-        _write(best, step, leaves, score)
-    newest = last.latest_step()
-    if newest is None or step > newest:
-        _write(last, step, leaves, score)
+def _clear(folder: pathlib.Path) -> None:
+    """Deletes what a kill left of a save or of a deletion."""
+    (folder / "steps").mkdir(exist_ok=True)
+    for path in (folder / "steps").iterdir():
+        if not path.name.isdigit():
+            shutil.rmtree(path)
 
 
-def _wait(*managers) -> None:
-    for manager in managers:
-        manager.wait_until_finished()
+def _steps(folder: pathlib.Path) -> list[int]:
+    names = [path.name for path in (folder / "steps").iterdir()]
+    return sorted(int(name) for name in names if name.isdigit())
 
 
-def _close(*managers) -> None:
-    _wait(*managers)
-    for manager in managers:
-        manager.close()
+def _place(store: _Store, step: int) -> pathlib.Path:
+    return store.folder / "steps" / str(step)
 
 
-def _manager(folder: pathlib.Path, keep: int) -> ocp.CheckpointManager:
-    options = ocp.CheckpointManagerOptions(
-        max_to_keep=keep, cleanup_tmp_directories=True
+def _save(store: _Store, step: int, state: Tree, score: Any = None) -> None:
+    leaves = {path: host(leaf) for path, leaf in tree.flatten(state).items()}
+    _wait(store)
+    if store.notes and step <= max(store.notes):
+        return
+    note = Note(
+        score=score_of(score),
+        recipe=store.recipe,
+        forms={path: form(leaf) for path, leaf in leaves.items()},
+        checksums={path: checksum(leaf) for path, leaf in leaves.items()},
     )
-    return ocp.CheckpointManager(folder.absolute(), options=options)
+    # The reader of arrays knows none that are empty: their form is all there is.
+    full = {path: leaf for path, leaf in leaves.items() if leaf.size}
+    items: dict[str, Any] = {"note": ocp.args.JsonSave(written(note))}
+    if full:
+        items["state"] = ocp.args.StandardSave(full)
+    store.notes[step] = note
+    with _writing(store):
+        store.writer.save(_place(store, step), args=ocp.args.Composite(**items))
 
 
-def _write(manager, step: int, leaves: dict[str, Any], score: Any) -> None:
-    note = {
-        "score": None if score is None else float(score),
-        "checksums": {path: _checksum(x) for path, x in leaves.items()},
-        "forms": {path: _form(x) for path, x in leaves.items()},
-    }
-    arguments = ocp.args.Composite(
-        state=ocp.args.StandardSave(leaves), note=ocp.args.JsonSave(note)
-    )
-    manager.save(step, args=arguments, force=True)
+def _wait(store: _Store) -> None:
+    """Until all is whole; then, and not before, older ones may go."""
+    with _writing(store):
+        store.writer.wait_until_finished()
+    kept = {*sorted(store.notes)[-store.keep :], *_ranked(store)[:1]}
+    for step in [step for step in store.notes if step not in kept]:
+        del store.notes[step]
+        if jax.process_index() == 0:
+            # Renamed first, so that a kill leaves nothing that looks like one.
+            gone = _place(store, step).with_name(f"{step}.gone")
+            _place(store, step).rename(gone)
+            shutil.rmtree(gone)
 
 
-def _score(manager) -> float:
-    manager.wait_until_finished()
-    step = manager.latest_step()
-    return -np.inf if step is None else _note(manager, step)["score"]
+def _close(store: _Store) -> None:
+    try:
+        _wait(store)
+    finally:
+        store.writer.close()
+        store.release()
 
 
-def _note(manager, step: int) -> dict[str, Any]:
-    arguments = ocp.args.Composite(note=ocp.args.JsonRestore())
-    return manager.restore(step, args=arguments).note
+def _ranked(store: _Store) -> list[int]:
+    """The steps that have a score, best first, the earlier of equal ones first."""
+    scores = {step: n.score for step, n in store.notes.items() if n.score is not None}
+    return sorted(scores, key=lambda step: (-scores[step], step))
 
 
-def _host(leaf: Any) -> Any:
-    # A copy, because the training loop gives the buffer to the next step at once.
-    if isinstance(leaf, jax.Array):
-        if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-            leaf = jax.random.key_data(leaf)
-        if not leaf.is_fully_addressable:
-            return leaf
-    return np.array(leaf)
+@contextlib.contextmanager
+def _writing(store: _Store) -> Iterator[None]:
+    """Forgets what was not written, and says what the file system said, and where."""
+    try:
+        yield
+    except Exception as error:
+        for step in [step for step in store.notes if not _place(store, step).exists()]:
+            del store.notes[step]
+        raise_passing(error, store.folder)
+        raise
 
 
-def _checksum(leaf: Any) -> int | None:
-    # A leaf spread over several processes is whole on none of them.
-    if isinstance(leaf, jax.Array):
-        return None
-    return zlib.crc32(np.ascontiguousarray(leaf).tobytes())
+def _newest(store: _Store, like: Tree) -> tuple[int, Tree] | None:
+    _wait(store)
+    return _first_whole(store, sorted(store.notes, reverse=True), like)
 
 
-def _form(leaf: Any) -> str:
-    return f"{leaf.dtype}{list(leaf.shape)}"
+def _best(store: _Store, like: Tree) -> tuple[int, Tree] | None:
+    _wait(store)
+    return _first_whole(store, _ranked(store), like)
 
 
-def _newest(manager, like: Tree) -> tuple[int, Tree] | None:
-    manager.wait_until_finished()
-    for step in sorted(manager.all_steps(), reverse=True):
+def _first_whole(store: _Store, order: list[int], like: Tree):
+    for step in order:
+        _check_same(store, step, like)
         try:
-            note = _note(manager, step)
-            other = _difference(note["forms"], like)
-            found = None if other else _read(manager, step, note, like)
-        except Exception as error:  # whatever a damaged file makes of the reader
-            _set_aside(manager, step, error)
-            continue
-        if other:
-            raise ValueError(
-                f"checkpoint {step} in {manager.directory} is of another state: {other}"
-            )
-        return step, found
+            return step, _read(store, step, like)
+        except Damaged as error:
+            _set_aside(store, step, error)
+    damaged = store.folder / "damaged"
+    if not store.notes and damaged.is_dir() and any(damaged.iterdir()):
+        raise ValueError(
+            f"no checkpoint in {store.folder} is whole; those that were there are in "
+            f"{damaged}: delete that folder to start anew"
+        )
     return None
 
 
-def _difference(forms: dict[str, str], like: Tree) -> str:
-    mine = {p: _form(_abstract(leaf)) for p, leaf in tree.flatten(like).items()}
-    for path in [*mine, *forms]:
-        there, here = forms.get(path, "nothing"), mine.get(path, "nothing")
-        if there != here:
-            return f"{path!r} is {there} there and {here} here"
-    return ""
+def _check_same(store: _Store, step: int, like: Tree) -> None:
+    note, place = store.notes[step], f"checkpoint {step} in {store.folder}"
+    mine = dict(store.recipe)
+    if mine.get(VERSION) != note.recipe.get(VERSION):
+        for path in (VERSION, PROGRAM):  # other versions write a program otherwise
+            mine.pop(path, None)
+    noted = {path: text for path, text in note.recipe.items() if path in mine}
+    if other := difference(noted, mine):
+        raise ValueError(f"{place} is of another run: {other}")
+    forms = {p: form(abstract(leaf)) for p, leaf in tree.flatten(like).items()}
+    if other := difference(note.forms, forms):
+        raise ValueError(f"{place} is of another state: {other}")
 
 
-def _set_aside(manager, step: int, error: Exception) -> None:
-    reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
-    folder = pathlib.Path(manager.directory)
-    damaged = folder.with_name("damaged")
+def _set_aside(store: _Store, step: int, error: Exception) -> None:
+    damaged = store.folder / "damaged"
     damaged.mkdir(exist_ok=True)
     number = sum(1 for _ in damaged.iterdir())
-    (folder / str(step)).rename(damaged / f"{folder.name}-{step}-{number}")
-    manager.reload()
+    _place(store, step).rename(damaged / f"{step}-{number}")
+    store.notes.pop(step, None)
     warnings.warn(
-        f"checkpoint {step} in {folder} is damaged ({reason}); going back to the one "
-        f"before it, and it is in {damaged}",
+        f"checkpoint {step} in {store.folder} is damaged ({error}); going back to the "
+        f"one before it, and it is in {damaged}",
         stacklevel=4,
     )
 
 
-def _read(manager, step: int, note: dict[str, Any], like: Tree) -> Tree:
-    paths = tree.flatten(like)
-    target = {path: _abstract(leaf) for path, leaf in paths.items()}
-    arguments = ocp.args.Composite(state=ocp.args.StandardRestore(target))
-    found = manager.restore(step, args=arguments).state
-    for path, checksum in note["checksums"].items():
-        if checksum is not None and _checksum(found[path]) != checksum:
-            raise ValueError(f"{path!r} was altered")
-    placed = {path: _placed(found[path], leaf) for path, leaf in paths.items()}
-    return tree.unflatten(like, placed)
-
-
-def _abstract(leaf: Any) -> Any:
-    if not isinstance(leaf, jax.Array):
-        return np.asarray(leaf)
-    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-        leaf = jax.random.key_data(leaf)
-    if leaf.is_fully_addressable:
-        return np.empty(leaf.shape, leaf.dtype)
-    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding)
-
-
-def _placed(found: Any, leaf: Any) -> Any:
-    if not isinstance(leaf, jax.Array) or isinstance(found, jax.Array):
-        return found
-    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-        keys = jax.random.wrap_key_data(found, impl=jax.random.key_impl(leaf))
-        return jax.device_put(keys, leaf.sharding)
-    return jax.device_put(found, leaf.sharding)
+def _read(store: _Store, step: int, like: Tree) -> Tree:
+    note, paths = store.notes[step], tree.flatten(like)
+    target = {path: abstract(leaf) for path, leaf in paths.items()}
+    full = {path: leaf for path, leaf in target.items() if np.prod(leaf.shape)}
+    found = {**target, **(arrays(_place(store, step), store.writer, full))}
+    for path, noted in note.checksums.items():
+        if not agrees(found[path], noted):
+            raise Damaged(f"{path!r} was altered")
+    whole = {path: placed(found[path], leaf) for path, leaf in paths.items()}
+    return tree.unflatten(like, whole)

@@ -16,6 +16,7 @@ from jdistill.train import _rules
 from jdistill.train._checkpoint import Checkpoints
 from jdistill.train._dispatch import Dispatch, batch_of, dispatcher, window_of
 from jdistill.train._mesh import Layout, layout_of
+from jdistill.train._recipe import recipe
 from jdistill.typing import Frozen, Key, Learner, Split, State
 
 Callback = Callable[[State, Mapping[str, Any]], Any]
@@ -78,7 +79,7 @@ def run(
 
     Raises:
         ValueError: a period below 1; a batch that the mesh does not divide; rules
-            that do not fit; a checkpoint past `num_steps`.
+            that do not fit; a checkpoint past `num_steps` or of another run.
         FloatingPointError: a loss or gradient that is not finite, with its step, the
             first bad parameter, and where the last good state is.
 
@@ -102,6 +103,20 @@ def run(
     order_of = split.order or functools.partial(data.index_batches, split.size)
     order = order_of(batch_size=batch_size, seed=seed)
     state = _first_state(learner, split, order, key, frozen, start, layout, rules)
+    if checkpoints is not None:
+        checkpoints = checkpoints.of(
+            recipe(
+                learner,
+                split,
+                batch_of(split, order, 0),
+                state,
+                key=key,
+                frozen=frozen,
+                batch_size=batch_size,
+                seed=seed,
+                named=bool(checkpoints.recipe),
+            )
+        )
     if checkpoints is not None and (found := checkpoints.restore(state)):
         at, state = found
         if at > num_steps:

@@ -127,7 +127,7 @@ def test_rows_of_no_config_are_refused(toy, tmp_path, capsys):
     (tmp_path / "run").mkdir()
     (tmp_path / "run/rows.jsonl").write_text("{}\n")
     assert toy() == 2
-    assert "has rows but no config.json" in capsys.readouterr().err
+    assert "has rows.jsonl but no config.json" in capsys.readouterr().err
     assert not (tmp_path / "run/config.json").exists()
 
 

@@ -42,7 +42,18 @@ SCRIPT = textwrap.dedent("""
         pipeline.run = rows
     if moment == "save":
         later = lambda: threading.Timer(float("0." + number.split(".")[1]), end).start()
-        _checkpoint._write = counted(_checkpoint._write, later)
+        _checkpoint._save = counted(_checkpoint._save, later)
+    if moment == "deletion":  # an old checkpoint is renamed, and not yet deleted
+        _checkpoint.shutil.rmtree = counted(_checkpoint.shutil.rmtree, end)
+    if moment == "commit":  # a checkpoint is whole, and the old ones are all there
+        wait = _checkpoint._wait
+        def waited(store):
+            store.writer.wait_until_finished()
+            return gone(store)
+        gone = counted(wait, end)
+        _checkpoint._wait = waited
+    if moment == "saved":  # a state is copied, and nothing written
+        _checkpoint.checksum = counted(_checkpoint.checksum, end)
     if moment == "stage":  # before a stage begins
         pipeline.train_stage = counted(pipeline.train_stage, end)
     if moment == "time":
@@ -80,7 +91,7 @@ def rows(workdir):
 
 def arrays(workdir):
     """Every array of every stage's last checkpoint, as its checksum."""
-    notes = sorted(workdir.glob("fold*/*/checkpoints/last/12/note/metadata"))
+    notes = sorted(workdir.glob("fold*/*/checkpoints/steps/12/note/metadata"))
     return {
         note.relative_to(workdir): json.loads(note.read_text())["checksums"]
         for note in notes
@@ -138,7 +149,8 @@ def test_kills_between_a_save_and_its_row_and_amid_a_save_change_nothing(
 def test_kills_at_many_moments_change_nothing(tmp_path, whole, devices):
     rng = np.random.default_rng(devices)
     moments = ["row:1", "save:1.0", "stage:3", "save:3.01", "row:5", "save:4.002",
-               "stage:6", "row:6", "save:2.03", "row:7", "row:9", "row:11"]  # fmt: skip
+               "stage:6", "row:6", "save:2.03", "row:7", "row:9", "row:11",
+               "deletion:1", "commit:3", "saved:40", "deletion:2"]  # fmt: skip
     moments += [f"time:{seconds:.2f}" for seconds in rng.uniform(5, 15, 4)]
     order = rng.permutation(len(moments))
     workdir, kills = killed(tmp_path, [moments[i] for i in order], devices)

@@ -117,8 +117,8 @@ def test_a_stage_that_fails_leaves_its_checkpoints_whole(tmp_path, monkeypatch):
     closed = []
     found = training.train.checkpoints
 
-    def spied(folder):
-        store = found(folder)
+    def spied(folder, **more):
+        store = found(folder, **more)
         return store._replace(close=lambda: closed.append(1) or store.close())
 
     fake = types.SimpleNamespace(

@@ -1,20 +1,25 @@
 """Checkpoints after kills, altered bytes and truncation."""
 
+import errno
 import json
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
 import textwrap
 import time
+import warnings
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import orbax.checkpoint as ocp
 import pytest
 from jax.sharding import PartitionSpec
 
 from jdistill import train
+from jdistill.train._note import Damaged, read, written
 from tests.train.examples import adam, begin, same, steps
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -99,7 +104,7 @@ def test_the_newest_are_kept(store, tmp_path):
         one.save(step, state(step))
     one.wait()
     assert one.restore(state(0))[0] == 5
-    assert {p.name for p in (tmp_path / "run/last").iterdir()} == {"2", "5"}
+    assert {p.name for p in (tmp_path / "run/steps").iterdir()} == {"2", "5"}
 
 
 def test_a_step_that_is_there_is_not_written_again(store):
@@ -155,7 +160,7 @@ def two_saved(store, size=2000):
 
 def test_an_altered_byte_names_its_tensor_and_the_one_before_is_taken(store, tmp_path):
     values, like = two_saved(store)
-    last = tmp_path / "run/last"
+    last = tmp_path / "run/steps"
     files = data_files(last / "2")
     raw = bytearray(files[0].read_bytes())
     raw[len(raw) // 2] ^= 1
@@ -163,16 +168,16 @@ def test_an_altered_byte_names_its_tensor_and_the_one_before_is_taken(store, tmp
     with pytest.warns(UserWarning, match=r"checkpoint 2 in .*'a/w'.*going back"):
         found = store().restore(like)
     assert same(found, (1, values[1]))
-    assert (tmp_path / "run/damaged/last-2-0").is_dir()
+    assert (tmp_path / "run/damaged/2-0").is_dir()
 
 
-def test_an_altered_checksum_is_damage_too(store, tmp_path):
+def test_an_altered_note_is_damage_too(store, tmp_path):
     values, like = two_saved(store)
-    note = tmp_path / "run/last/2/note/metadata"
+    note = tmp_path / "run/steps/2/note/metadata"
     text = json.loads(note.read_text())
     text["checksums"]["n"] += 1
     note.write_text(json.dumps(text))
-    with pytest.warns(UserWarning, match=r"checkpoint 2 .*\('n' was altered\)"):
+    with pytest.warns(UserWarning, match=r"checkpoint 2 .*its note was altered"):
         assert same(store().restore(like), (1, values[1]))
 
 
@@ -184,7 +189,7 @@ def test_what_is_cut_or_gone_is_damage_and_the_one_before_is_taken(
     store, tmp_path, part, how
 ):
     values, like = two_saved(store)
-    folder = tmp_path / "run/last/2"
+    folder = tmp_path / "run/steps/2"
     found = {
         "data": lambda: data_files(folder)[0],
         "note": lambda: folder / "note/metadata",
@@ -200,7 +205,7 @@ def test_what_is_cut_or_gone_is_damage_and_the_one_before_is_taken(
 
 def test_a_damaged_checkpoint_makes_room_for_its_step(store, tmp_path):
     values, like = two_saved(store)
-    data_files(tmp_path / "run/last/2")[0].unlink()
+    data_files(tmp_path / "run/steps/2")[0].unlink()
     one = store()
     with pytest.warns(UserWarning, match="damaged"):
         one.restore(like)
@@ -209,14 +214,18 @@ def test_a_damaged_checkpoint_makes_room_for_its_step(store, tmp_path):
     assert same(store().restore(like), (2, values[2]))
 
 
-def test_where_all_are_damaged_the_run_starts_anew_and_they_are_kept(store, tmp_path):
+def test_where_all_are_damaged_nothing_starts_anew_and_they_are_kept(store, tmp_path):
     _, like = two_saved(store)
     for step in ("1", "2"):
-        data_files(tmp_path / "run/last" / step)[0].unlink()
-    with pytest.warns(UserWarning, match="damaged"):
-        assert store().restore(like) is None
+        data_files(tmp_path / "run/steps" / step)[0].unlink()
+    for _ in range(2):  # nor does the next run
+        one = store()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            with pytest.raises(ValueError, match=r"no checkpoint in .* is whole"):
+                one.restore(like)
     kept = {p.name for p in (tmp_path / "run/damaged").iterdir()}
-    assert kept == {"last-1-1", "last-2-0"}
+    assert kept == {"1-1", "2-0"}
 
 
 def form(size=2000, dtype="f8"):
@@ -237,6 +246,163 @@ def test_a_state_of_another_form_is_refused_and_nothing_is_lost(store, like, sai
     with pytest.raises(ValueError, match=said):
         store().restore(like)
     assert same(store().restore(right), (2, values[2]))
+
+
+# One commit a step: state, score and checksums together.
+
+
+def test_the_best_outlives_every_later_step_and_a_damaged_note(store, tmp_path):
+    one = store()
+    for step, score in enumerate([0.5, 0.9, 0.1, None, 0.2], 1):
+        one.save(step, state(step), score)
+    one.wait()
+    assert {p.name for p in (tmp_path / "run/steps").iterdir()} == {"2", "4", "5"}
+    (tmp_path / "run/steps/2/note/metadata").write_bytes(b"{}")
+    with pytest.warns(UserWarning, match="checkpoint 2 .*its note is not JSON"):
+        again = store()
+    assert same(again.best(state(0)), (5, state(5)))
+    again.save(6, state(6), 0.1)  # as a run that goes on does
+    assert again.restore(state(0))[0] == 6
+
+
+def test_a_kill_amid_a_deletion_leaves_nothing_that_looks_damaged(
+    store, tmp_path, monkeypatch
+):
+    one = store()
+    one.save(1, state(1))
+    one.save(2, state(2))
+    one.wait()
+
+    def cut(path):
+        (path / "note/metadata").unlink()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "rmtree", cut)
+        one.save(3, state(3))
+        with pytest.raises(KeyboardInterrupt):
+            one.wait()
+    assert same(store().restore(state(0)), (3, state(3)))
+    assert {p.name for p in (tmp_path / "run/steps").iterdir()} == {"2", "3"}
+
+
+def test_every_bit_of_a_sample_of_the_note_is_noticed_or_harmless(store, tmp_path):
+    values, like = two_saved(store, size=3)
+    note = tmp_path / "run/steps/2/note/metadata"
+    whole = note.read_bytes()
+    for bit in range(3, 8 * len(whole), 97):
+        raw = bytearray(whole)
+        raw[bit // 8] ^= 1 << bit % 8
+        note.write_bytes(raw)
+        try:
+            found = read(note)
+        except Damaged:
+            continue
+        assert written(found) == json.loads(whole)
+    raw = bytearray(whole)
+    raw[whole.index(b"score")] ^= 1
+    note.write_bytes(raw)
+    with pytest.warns(UserWarning, match="checkpoint 2 .*note was altered"):
+        assert same(store().restore(like), (1, values[1]))
+
+
+# What is no damage.
+
+FAULTS = [
+    OSError(errno.ESTALE, "Stale file handle"),
+    OSError(errno.EIO, "Input/output error"),
+    MemoryError("no room"),
+    ValueError("UNKNOWN: Error reading local file: [os_error_code='5']"),
+    ValueError("RESOURCE_EXHAUSTED: out of memory"),
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=[str(f)[:20] for f in FAULTS])
+def test_what_passes_is_raised_and_no_checkpoint_is_moved(
+    store, tmp_path, monkeypatch, fault
+):
+    values, like = two_saved(store)
+    one = store()
+
+    def fails(*_, **__):
+        raise RuntimeError("reading failed") from fault
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ocp.AsyncCheckpointer, "restore", fails)
+        with pytest.raises((OSError, MemoryError, RuntimeError)):
+            one.restore(like)
+    assert not (tmp_path / "run/damaged").exists()
+    assert same(one.restore(like), (2, values[2]))
+
+
+def test_a_failure_that_passes_at_once_is_read_again(store, tmp_path, monkeypatch):
+    values, like = two_saved(store)
+    one, whole = store(), ocp.AsyncCheckpointer.restore
+    faults = [ValueError("not what it was")]
+
+    def once(*args, **more):
+        if faults:
+            raise faults.pop()
+        return whole(*args, **more)
+
+    monkeypatch.setattr(ocp.AsyncCheckpointer, "restore", once)
+    assert same(one.restore(like), (2, values[2]))
+    assert not (tmp_path / "run/damaged").exists()
+
+
+def test_a_note_that_cannot_be_read_now_is_not_damaged(store, tmp_path, monkeypatch):
+    values, like = two_saved(store)
+
+    def fails(path):
+        raise OSError(errno.EIO, "Input/output error", str(path))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pathlib.Path, "read_bytes", fails)
+        with pytest.raises(OSError, match="Input/output"):
+            train.checkpoints(tmp_path / "run")
+    assert same(store().restore(like), (2, values[2]))
+
+
+def test_a_full_disk_is_named_and_the_store_goes_on_when_there_is_room(
+    store, tmp_path, monkeypatch
+):
+    one = store()
+    one.save(1, state(1))
+    full = "RESOURCE_EXHAUSTED: No space left on device [os_error_code='28']"
+
+    def fails(_):
+        raise ValueError(full)
+
+    one.wait()
+    with monkeypatch.context() as patched:
+        patched.setattr(ocp.AsyncCheckpointer, "wait_until_finished", fails)
+        with pytest.raises(OSError, match="No space left on device") as caught:
+            one.save(2, state(2))
+    assert caught.value.errno == errno.ENOSPC
+    one.save(2, state(2))
+    assert same(one.restore(state(0)), (2, state(2)))
+
+
+# Empty arrays, and those of several processes.
+
+
+def test_empty_arrays_come_back(store):
+    value = {
+        "a": np.zeros((0, 3), np.float32),
+        "w": jnp.ones(2),
+        "k": jnp.zeros((4, 0)),
+    }
+    store().save(1, value)
+    _, found = store().restore(jax.tree.map(jnp.zeros_like, value))
+    assert same(found, value)
+    with pytest.raises(ValueError, match=r"'a' is float32\[0, 3\] there"):
+        store().restore({**value, "a": np.zeros((0, 4), np.float32)})
+
+
+@pytest.mark.parametrize("value", [{"a": np.zeros(0)}, {}])
+def test_a_state_of_nothing_comes_back(store, value):
+    store().save(1, value)
+    assert same(store().restore(value), (1, value))
 
 
 SAVES = """

@@ -177,7 +177,7 @@ def test_saves_are_at_multiples_and_at_the_end(tmp_path):
     store = saved(tmp_path)
     run(checkpoints=store, save_every=3, num_steps=7)
     store.wait()
-    assert {p.name for p in (tmp_path / "last").iterdir()} == {"6", "7"}
+    assert {p.name for p in (tmp_path / "steps").iterdir()} == {"6", "7"}
 
 
 def stop_at(step):

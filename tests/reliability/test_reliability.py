@@ -1,0 +1,28 @@
+"""A short run of what `make reliability` runs whole."""
+
+import pytest
+
+from tests.reliability import checkpoints, commands
+
+
+# a reader that gave up leaves tasks behind, which say so when they are collected
+@pytest.mark.filterwarnings("ignore")
+def test_damaged_checkpoints_stop_no_run():
+    row, wrong = checkpoints.run(53)
+    assert not wrong
+    assert row["tried"] > 30
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_bad_command_lines_are_one_line_each():
+    row, wrong = commands.run(101)
+    assert not wrong
+    assert row["tried"] > 10
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_many_bad_command_lines_are_one_line_each():
+    row, wrong = commands.run(6)
+    assert not wrong
+    assert row["tried"] >= 250
