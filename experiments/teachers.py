@@ -20,8 +20,9 @@ from experiments.objectives import combined
 from experiments.optimisers import optimiser
 from experiments.runs import trained
 from experiments.training import Job
-from jdistill import data, models, train
+from jdistill import data, metrics, models, train
 from jdistill.build import build
+from jdistill.evaluate import evaluate
 from jdistill.typing import DataSet, Follower, Frozen, Learner, Model, Split
 
 Row = dict[str, Any]
@@ -30,6 +31,13 @@ NEEDS = (
     *("seeds", "batch_size", "eval_batch", "num_steps", "tx", "data", "labelled"),
     *("networks", "before", "methods", "against"),
 )
+FIGURES = {
+    "accuracy": metrics.accuracy(),
+    "recall_macro": metrics.recall(),
+    "nll": metrics.nll(),
+    "ece": metrics.ece(),
+    "agreement": metrics.agreement(),
+}
 
 
 class Done(NamedTuple):
@@ -98,7 +106,7 @@ def planned(config: Any) -> dict[str, Any]:
         size = stage.spec.get("batch_size", config["batch_size"])
         batch = plan.batch(stage.split, size, f"{place}.batch_size", most=2**20)
         with plan.at(place):
-            start = jax.eval_shape(lambda: _begin(stage, done))
+            start = jax.eval_shape(lambda known: _begin(stage, known), _frozen(done))
         return plan.finished(
             stage.learner,
             plan.trains(place, stage.learner, batch, stage.frozen, start),
@@ -166,7 +174,7 @@ def _trained(job: Job, name: str, stage: Stage, done: Mapping[str, Done]) -> Fro
         num_steps=_steps(job.config, stage.spec),
         batch_size=stage.spec.get("batch_size", job.config["batch_size"]),
         frozen=stage.frozen,
-        start=_begin(stage, done),
+        start=_begin(stage, _frozen(done)),
     )
 
 
@@ -229,17 +237,28 @@ def _split(config: Mapping[str, Any], whole: Split, spec: Mapping[str, Any]) -> 
     return of(few)
 
 
-def _begin(stage: Stage, done: Mapping[str, Done]) -> Frozen | None:
+def _frozen(done: Mapping[str, Done]) -> dict[str, Frozen]:
+    return {name: one.frozen for name, one in done.items()}
+
+
+def _begin(stage: Stage, known: Mapping[str, Frozen]) -> Frozen | None:
     spec = stage.spec.get("begin")
     if spec is None:
         return None
     batch = stage.split.take(np.arange(2))
     fresh = Frozen(*stage.model.init(jax.random.key(stage.seed), batch))
-    return models.begin_with(fresh, _other(spec["from"], done).frozen, spec["layers"])
+    return models.begin_with(fresh, known[spec["from"]], spec["layers"])
 
 
 def _row(job: Job, stage: str, of: Done, teacher: Done) -> Row:
-    found = figures.of(job, of.model, of.frozen, (teacher.model, teacher.frozen))
+    parts = job.dataset
+    found = evaluate(
+        of.model,
+        of.frozen,
+        data.eval_batches(parts.test, batch_size=job.config["eval_batch"]),
+        metrics=FIGURES,
+        teacher=(teacher.model, teacher.frozen),
+    )
     size = {"bytes": figures.float_bytes(of.frozen)}
-    place = {"seed": job.fold, "fold": job.fold}
-    return {"stage": stage, "realised": "dense", **place, **size, **found.row}
+    place = {"seed": job.fold, "fold": job.fold, "data": dict(parts.info)}
+    return {"stage": stage, "realised": "dense", **place, **size, **found}

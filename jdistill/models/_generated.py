@@ -97,9 +97,8 @@ def generated(
         size = jax.tree.leaves(batch)[0].shape[0]
         images = {**batch, "inputs": jnp.zeros((size, height, wide, channels))}
         one, two = student.init(keys[0], images), maker.init(keys[1], noise(batch, key))
-        return tuple(
-            {"student": a, "generator": b} for a, b in zip(one, two, strict=True)
-        )
+        params = {"student": one[0], "generator": two[0]}
+        return params, {"student": one[1], "generator": two[1]}
 
     def apply(params, state, batch, /, *, train=False, key=None):
         if not train:

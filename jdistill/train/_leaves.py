@@ -57,7 +57,8 @@ def checksum(leaf: Any) -> int | dict[str, int]:
     """
     if isinstance(leaf, jax.Array):
         return {"folded": int(folded(leaf))}
-    return zlib.crc32(memoryview(np.ascontiguousarray(leaf).reshape(-1).view(np.uint8)))
+    flat: Any = np.ascontiguousarray(leaf).reshape(-1).view(np.uint8)
+    return zlib.crc32(flat)
 
 
 def agrees(leaf: Any, noted: Any) -> bool:

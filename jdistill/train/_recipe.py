@@ -3,6 +3,7 @@
 import functools
 import re
 import zlib
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -20,7 +21,7 @@ def recipe(
     state: State,
     *,
     key: Key,
-    frozen: Frozen | None,
+    frozen: Frozen | Mapping[str, Frozen] | None,
     batch_size: int,
     seed: int,
     named: bool,
@@ -33,7 +34,7 @@ def recipe(
         batch: those of step 0.
         state: a state of the run.
         key: what the run began with.
-        frozen: the teacher's variables.
+        frozen: the variables of networks that are not trained.
         batch_size: examples a step.
         seed: of their order.
         named: whether the user named the recipe. Where nobody did, it is the program
@@ -51,7 +52,7 @@ def recipe(
         "batch_size": batch_size,
         "key": host(key).ravel().tolist(),
         "examples": split.size,
-        "data": _bytes({k: x for k, x in batch.items() if k[:8] != "teacher_"}),
+        "data": _bytes({k: x for k, x in batch.items() if k != "outputs"}),
         "teacher": _bytes(frozen),
     }
     if not named:

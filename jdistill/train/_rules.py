@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec, Sharding
 
 from jdistill import tree
 from jdistill.typing import State, Tree
@@ -106,7 +107,7 @@ def placed(values: Tree, mesh: Mesh | None, rules: Rules = ()) -> Tree:
     return tree.map_paths(put, values, wanted)
 
 
-def _stays(x: Any, mesh: Mesh) -> NamedSharding | None:
+def _stays(x: Any, mesh: Mesh) -> Sharding | None:
     """Where an array is already, in terms of this mesh; None where it is elsewhere."""
     place = x.sharding if isinstance(x, jax.Array) else None
     if place is None or place.device_set != set(mesh.devices.flat):
@@ -125,7 +126,7 @@ def _put(x: Any, sharding: Any) -> jax.Array:
     away = isinstance(x, jax.Array) and not x.is_fully_addressable
     if away or sharding.is_fully_addressable:
         return jax.device_put(x, sharding)
-    if isinstance(x, jax.Array) and jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key):
+    if isinstance(x, jax.Array) and jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
         bits = _put(jax.random.key_data(x), sharding)
         return jax.random.wrap_key_data(bits, impl=jax.random.key_impl(x))
     x = np.asarray(x)
