@@ -6,7 +6,7 @@ CACHE = JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.cache/jax JAX_PERSISTENT_CACHE_MIN_
 BOTH = -n 2 --dist worksteal
 PIP = -m pip install --quiet --disable-pip-version-check
 
-.PHONY: reliability demo test test-slow test-newest check lint types layers mutants damage bench constraints clean
+.PHONY: reliability demo test test-slow test-newest check lint types layers mutants bench constraints clean
 
 demo: .venv/ready  ## a teacher compressed into a small file, with a table and a report
 	$(CACHE) $(BIN)/python -m experiments.main --config=configs/stdlib_docs.py --workdir=demo
@@ -37,9 +37,6 @@ types: .venv/ready-dev
 
 mutants: .venv/ready-dev  ## wrong one-line edits, each of which a test must notice
 	$(BIN)/python -m tests.mutants
-
-damage: .venv/ready-dev  ## 20,000 damaged files, each refused in one line or read
-	$(BIN)/python -m tests.reliability.artifacts --cases 20000
 
 bench: .venv/ready-dev  ## benchmarks; PyTorch is needed for the comparisons
 	$(BIN)/python $(PIP) -c constraints.txt -e '.[bench]'

@@ -7,7 +7,6 @@ is a number: `--first N --cases 1` does it again.
 
 import argparse
 import collections
-import importlib.metadata
 import json
 import pathlib
 import subprocess
@@ -154,20 +153,19 @@ def summary(found: list[Case], *, aborts: int = 0, seed: int) -> dict[str, Any]:
     """The row of many cases."""
     faults = collections.Counter(fault for case in found for fault in case.faults)
     return {
-        "name": "damaged artifacts",
-        "cases": len(found) + aborts,
+        "harness": "damaged artifacts",
+        "tried": len(found) + aborts,
         "refused": sum(bool(case.said) for case in found),
         "read": sum(not case.said for case in found),
-        "other_exceptions": faults["other exception"],
-        "unclear_messages": faults["not one line with the file's name"],
-        "altered_in_silence": faults["altered in silence"],
-        "above_64_mb": faults["above 64 MB"],
-        "above_2_s": faults["above 2 s"],
+        "other exceptions": faults["other exception"],
+        "not one line": faults["not one line with the file's name"],
+        "altered in silence": faults["altered in silence"],
+        "above 64 MB": faults["above 64 MB"],
+        "above 2 s": faults["above 2 s"],
         "aborts": aborts,
-        "most_mb": round(max(c.bytes_beyond for c in found) / 2**20, 1),
-        "most_s": round(max(c.seconds for c in found), 2),
+        "most MB": round(max(c.bytes_beyond for c in found) / 2**20, 1),
+        "most seconds": round(max(c.seconds for c in found), 2),
         "seed": seed,
-        "versions": {p: importlib.metadata.version(p) for p in ("jax", "numpy")},
     }
 
 
