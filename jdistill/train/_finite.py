@@ -20,10 +20,20 @@ def all_finite(values: Tree) -> Array:
 
 
 def _finite(x: Array) -> Array:
-    # A product with zeros is 0, or NaN where x is not finite: on a CPU a matrix product
-    # reads weights several times faster than a test of each number does.
     if x.ndim == 0:
         return jnp.isfinite(x)
+    return jax.lax.platform_dependent(x, cpu=_by_product, default=_by_number)
+
+
+def _by_number(x: Array) -> Array:
+    return jnp.isfinite(x).all()
+
+
+def _by_product(x: Array) -> Array:
+    # A product with zeros is 0, or NaN where x is not finite: on a CPU a matrix product
+    # reads weights several times faster than a test of each number does. Elsewhere it
+    # has no place: where weights are split over devices, the zeros carry the split of
+    # one weight to others, and activations of a layer were gathered for that.
     axis = 0 if x.shape[0] >= x.shape[-1] else x.ndim - 1
     # behind a barrier no compiler can see that they are zeros
     zeros = jax.lax.optimization_barrier(jnp.zeros(x.shape[axis], x.dtype))

@@ -3,7 +3,10 @@
 import jax
 import jax.numpy as jnp
 import optax
+import pytest
 
+from jdistill.train import _finite
+from jdistill.train._finite import all_finite
 from tests.train.examples import (
     adam,
     batch,
@@ -42,3 +45,19 @@ def test_a_compiled_step_looks_for_what_is_not_finite_once_and_not_for_each_leaf
     program = jax.jit(recipe.step).lower(state, batch()).compile().as_text()
     leaves = jax.tree.leaves(state.params)
     assert 0 < program.count(" is-finite(") <= 3 * len(leaves) + 1
+
+
+def test_a_split_weight_is_not_multiplied_by_zeros_that_carry_its_split_to_others():
+    values = {"a": jnp.ones((4, 3)), "b": jnp.ones(4)}
+    traced = jax.jit(all_finite).trace(values)
+    text = traced.lower(lowering_platforms=("tpu",)).as_text()
+    assert "is_finite" in text
+    assert "dot_general" not in text
+
+
+@pytest.mark.parametrize("value", [jnp.inf, -jnp.inf, jnp.nan])
+@pytest.mark.parametrize("look", [_finite._by_number, _finite._by_product])
+def test_both_ways_to_look_find_the_only_bad_number(look, value):
+    clean = jnp.full((4, 3, 5), 3e38)
+    assert look(clean)
+    assert not look(clean.at[2, 1, 4].set(value))
