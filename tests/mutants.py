@@ -460,9 +460,23 @@ MUTANTS = (
     Mutant(
         "a step that is not finite and is taken",
         "jdistill/train/_learner.py",
-        "lambda new, old: old if new is old else jnp.where(good, new, old)",
-        "lambda new, old: new",
+        "kept = _chosen(good, moved, state)",
+        "kept = moved",
         "tests/train/test_finite.py -k 'not_finite_changes'",
+    ),
+    Mutant(
+        "parameters that the optimiser spoils and that are kept",
+        "jdistill/train/_finite.py",
+        "y if x is y else jnp.where(jnp.isfinite(x), x, y)",
+        "x",
+        "tests/train/test_finite.py -k 'number_by_number'",
+    ),
+    Mutant(
+        "zeros that carry the split of one weight to others",
+        "jdistill/train/_finite.py",
+        "default=_by_number",
+        "default=_by_product",
+        "tests/train/test_finite.py -k 'split_weight'",
     ),
     Mutant(
         "rows of a batch by the number of the process",

@@ -19,6 +19,25 @@ def all_finite(values: Tree) -> Array:
     return jnp.all(jax.lax.optimization_barrier(each))
 
 
+def finite_of(new: Tree, old: Tree) -> tuple[Tree, Array]:
+    """What is finite of the new numbers, the old ones elsewhere; and if all were.
+
+    Number by number, so that each may take the place of the old one at once; to choose
+    between whole trees would keep both in memory until the last number is known.
+
+    Example:
+        >>> finite_of({'a': jnp.array([1.0, jnp.inf])}, {'a': jnp.zeros(2)})
+        ({'a': Array([1., 0.], dtype=float32)}, Array(False, dtype=bool))
+    """
+    moved = jax.tree.map(lambda x, y: None if x is y else x, new, old)
+    if not jax.tree.leaves(moved):
+        return new, jnp.bool_(True)
+    kept = jax.tree.map(
+        lambda x, y: y if x is y else jnp.where(jnp.isfinite(x), x, y), new, old
+    )
+    return kept, all_finite(moved)
+
+
 def _finite(x: Array) -> Array:
     if x.ndim == 0:
         return jnp.isfinite(x)

@@ -9,7 +9,7 @@ import optax
 from jdistill import compress, ops
 from jdistill import views as seen
 from jdistill.train._explain import explain
-from jdistill.train._finite import all_finite
+from jdistill.train._finite import all_finite, finite_of
 from jdistill.train._gradient import (
     Forward,
     Gradient,
@@ -26,6 +26,7 @@ from jdistill.train._gradient import (
     with_trained,
 )
 from jdistill.typing import (
+    Array,
     Augment,
     Batch,
     Compression,
@@ -36,6 +37,7 @@ from jdistill.typing import (
     Model,
     Objective,
     State,
+    Tree,
 )
 from jdistill.views import STUDENT, TEACHER
 
@@ -141,7 +143,7 @@ def learner(
 
     def explained(state, batch, frozen=None) -> str:
         networks = networks_of(recipe, seen.by_name(frozen), state.followers)
-        return explain(recipe, state, teach(batch, frozen), networks, _move)
+        return explain(recipe, state, teach(batch, frozen), networks, _optimised)
 
     return Learner(init, teach, step, finish, encode, explained)
 
@@ -225,19 +227,47 @@ def _step(recipe: Recipe, state: State, batch: Batch, frozen: Mapping[str, Froze
     networks = networks_of(recipe, frozen, state.followers)
     grads, forward = accumulate(recipe, state, applied, batch, networks, key)
     grads, metrics = psum(recipe, (grads, forward.metrics))
-    moved = _move(recipe, state, batch, networks, grads, forward)
-    # Also what moved, so that no step leaves a state behind that the next one rejects.
-    moves = (moved.params, moved.learned, moved.model_state, trained_of(moved.aux))
-    before = (state.params, state.learned, state.model_state, trained_of(state.aux))
-    moves = jax.tree.map(lambda new, old: None if new is old else new, moves, before)
-    good = (state.bad < 0) & all_finite((metrics["loss"][0], grads, moves))
-    kept = jax.tree.map(
-        lambda new, old: old if new is old else jnp.where(good, new, old), moved, state
+    forward = forward._replace(model_state=pmean(recipe, forward.model_state))
+    # Known before anything moves: old and new need not be in memory side by side.
+    good = (state.bad < 0) & all_finite(
+        (metrics["loss"][0], grads, forward.model_state)
     )
-    bad = jnp.where((state.bad < 0) & ~good, state.step, state.bad)
+    moved, whole = _move(recipe, state, batch, networks, grads, forward)
+    kept = _chosen(good, moved, state)
+    # What is small or of no use beside spoilt parameters waits for their test too.
+    kept = kept._replace(
+        compression=_chosen(whole, kept.compression, state.compression),
+        opt_state=jax.tree.map(
+            lambda new, old: jnp.where(whole, new, old) if jnp.ndim(new) == 0 else new,
+            kept.opt_state,
+            state.opt_state,
+        ),
+    )
+    bad = jnp.where((state.bad < 0) & ~(good & whole), state.step, state.bad)
     # The counter goes on, so that it is the same in every lane of a sweep; so is the
     # key, which no step changes.
     return kept._replace(step=state.step + 1, key=state.key, bad=bad), metrics
+
+
+def _chosen(flag: Array, new: Tree, old: Tree) -> Tree:
+    return jax.tree.map(
+        lambda new, old: old if new is old else jnp.where(flag, new, old), new, old
+    )
+
+
+def _optimised(recipe: Recipe, state: State, grads: Gradient):
+    """The optimiser's step and the compression's, as they come."""
+    still = jax.tree.map(jnp.zeros_like, state.learned)  # moved through `applied`
+    return recipe.optimiser.update(
+        grads.applied,
+        state.params,
+        (state.learned, trained_of(state.aux)),
+        state.compression,
+        state.opt_state,
+        step=state.step + 1,
+        direct=(grads.raw, (still, grads.trained)),
+        key=jax.random.fold_in(state.key, -1 - state.step),
+    )
 
 
 def _move(
@@ -247,29 +277,20 @@ def _move(
     networks: Networks,
     grads: Gradient,
     forward: Forward,
-) -> State:
-    trained = trained_of(state.aux)
-    still = jax.tree.map(jnp.zeros_like, state.learned)  # moved through `applied`
-    params, (learned, trained), compressed, opt_state = recipe.optimiser.update(
-        grads.applied,
-        state.params,
-        (state.learned, trained),
-        state.compression,
-        state.opt_state,
-        step=state.step + 1,
-        direct=(grads.raw, (still, grads.trained)),
-        key=jax.random.fold_in(state.key, -1 - state.step),
-    )
+) -> tuple[State, Array]:
+    """The state after a step, and whether the optimiser spoilt none of it."""
+    params, learned, compressed, opt_state = _optimised(recipe, state, grads)
+    before = (state.params, (state.learned, trained_of(state.aux)))
+    (params, (learned, trained)), whole = finite_of((params, learned), before)
     kept, batch = gather(recipe, (forward.kept, batch))
     # Memories keep what was compared: what the projections were, not what they become.
     views = seen.views_of(networks, kept, recipe.objective.remembers)
     aux = recipe.objective.update(state.aux, views, batch, step=state.step)
-    model_state = pmean(recipe, forward.model_state)
-    student = Frozen(params, model_state)
-    return state._replace(
+    student = Frozen(params, forward.model_state)
+    moved = state._replace(
         params=params,
         learned=learned,
-        model_state=model_state,
+        model_state=forward.model_state,
         opt_state=opt_state,
         compression=compressed,
         aux=with_trained(aux, trained),
@@ -279,6 +300,7 @@ def _move(
             if isinstance(other, Follower)
         },
     )
+    return moved, whole
 
 
 def _with_aux(compression: Compression) -> Compression:
