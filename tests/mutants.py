@@ -438,7 +438,7 @@ MUTANTS = (
     ),
     Mutant(
         "a memory of what the projections become",
-        "jdistill/train/_learner.py",
+        "jdistill/train/_step.py",
         "recipe.objective.update(state.aux, views,",
         "recipe.objective.update(with_trained(state.aux, trained), views,",
         "tests/objective/test_bank.py -k compared",
@@ -455,14 +455,28 @@ MUTANTS = (
         "jdistill/train/_gradient.py",
         "key = jax.random.fold_in(state.key, state.step)",
         "key = state.key",
-        "tests/train/test_learner.py -k dropout",
+        "tests/train/test_step.py -k dropout",
     ),
     Mutant(
         "a step that is not finite and is taken",
-        "jdistill/train/_learner.py",
-        "lambda new, old: old if new is old else jnp.where(good, new, old)",
-        "lambda new, old: new",
+        "jdistill/train/_step.py",
+        "kept = _chosen(good, moved, state)",
+        "kept = moved",
         "tests/train/test_finite.py -k 'not_finite_changes'",
+    ),
+    Mutant(
+        "parameters that the optimiser spoils and that are kept",
+        "jdistill/train/_finite.py",
+        "y if x is y else jnp.where(jnp.isfinite(x), x, y)",
+        "x",
+        "tests/train/test_finite.py -k 'number_by_number'",
+    ),
+    Mutant(
+        "zeros that carry the split of one weight to others",
+        "jdistill/train/_finite.py",
+        "default=_by_number",
+        "default=_by_product",
+        "tests/train/test_finite.py -k 'split_weight'",
     ),
     Mutant(
         "rows of a batch by the number of the process",
@@ -495,8 +509,8 @@ MUTANTS = (
     Mutant(
         "penalties on the applied parameters",
         "jdistill/train/_gradient.py",
-        "student_view(recipe, outputs, applied, params)",
-        "student_view(recipe, outputs, applied, applied)",
+        "student_view(recipe, outputs, seen_by_model, params)",
+        "student_view(recipe, outputs, seen_by_model, applied)",
         "tests/train/test_learner.py -k penalties",
     ),
     Mutant(

@@ -18,9 +18,9 @@ from jdistill.typing import Batch, State, Tree
 
 
 def explain(
-    recipe: Recipe, state: State, batch: Batch, networks: Networks, move: Callable
+    recipe: Recipe, state: State, batch: Batch, networks: Networks, step: Callable
 ) -> str:
-    """What is not finite first: an input, a term, a gradient, or what `move` makes."""
+    """What is not finite first: an input, a term, a gradient, or what `step` makes."""
     recipe = recipe._replace(axis_name=None)
     applied = recipe.compression.apply(state.params, state.learned, state.compression)
     key = step_key(recipe, state)
@@ -29,7 +29,7 @@ def explain(
         _examples(batch)
         or _terms(applied, forward, grads)
         or _first_bad("the gradient of parameter", grads.applied)
-        or _moved(move(recipe, state, batch, networks, grads, forward))
+        or _moved(*step(recipe, state, grads)[:2])
         or "the state is not finite"
     )
 
@@ -57,10 +57,10 @@ def _terms(applied: Tree, forward: Forward, grads: Gradient) -> str:
     return ""
 
 
-def _moved(state: State) -> str:
-    moved = {"params": state.params, "learned": state.learned}
-    bad = _first_bad("the optimiser's step of parameter", moved["params"])
-    return bad or _first_bad("the optimiser's step of", {**moved, "aux": state.aux})
+def _moved(params: Tree, learned: tuple[Tree, Tree]) -> str:
+    moved = {"learned": learned[0], "aux": learned[1]}
+    bad = _first_bad("the optimiser's step of parameter", params)
+    return bad or _first_bad("the optimiser's step of", moved)
 
 
 def _floats(values: Tree) -> dict[str, Any]:

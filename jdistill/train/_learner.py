@@ -9,22 +9,13 @@ import optax
 from jdistill import compress, ops
 from jdistill import views as seen
 from jdistill.train._explain import explain
-from jdistill.train._finite import all_finite
 from jdistill.train._gradient import (
-    Forward,
-    Gradient,
-    Networks,
     Recipe,
-    accumulate,
-    gather,
     networks_of,
-    pmean,
-    psum,
-    step_key,
     student_view,
     trained_of,
-    with_trained,
 )
+from jdistill.train._step import optimised, step_of
 from jdistill.typing import (
     Augment,
     Batch,
@@ -128,7 +119,7 @@ def learner(
         return _init(recipe, key, batch, seen.by_name(frozen), start)
 
     def step(state, batch, frozen=None):
-        return _step(recipe, state, batch, seen.by_name(frozen))
+        return step_of(recipe, state, batch, seen.by_name(frozen))
 
     def finish(state: State) -> Frozen:
         applied = recipe.compression.apply(
@@ -141,7 +132,7 @@ def learner(
 
     def explained(state, batch, frozen=None) -> str:
         networks = networks_of(recipe, seen.by_name(frozen), state.followers)
-        return explain(recipe, state, teach(batch, frozen), networks, _move)
+        return explain(recipe, state, teach(batch, frozen), networks, optimised)
 
     return Learner(init, teach, step, finish, encode, explained)
 
@@ -215,69 +206,6 @@ def _init(
         followers=followers,
         key=key,
         bad=jnp.int32(-1),
-    )
-
-
-def _step(recipe: Recipe, state: State, batch: Batch, frozen: Mapping[str, Frozen]):
-    compression = recipe.compression
-    key = step_key(recipe, state)
-    applied = compression.apply(state.params, state.learned, state.compression)
-    networks = networks_of(recipe, frozen, state.followers)
-    grads, forward = accumulate(recipe, state, applied, batch, networks, key)
-    grads, metrics = psum(recipe, (grads, forward.metrics))
-    moved = _move(recipe, state, batch, networks, grads, forward)
-    # Also what moved, so that no step leaves a state behind that the next one rejects.
-    moves = (moved.params, moved.learned, moved.model_state, trained_of(moved.aux))
-    before = (state.params, state.learned, state.model_state, trained_of(state.aux))
-    moves = jax.tree.map(lambda new, old: None if new is old else new, moves, before)
-    good = (state.bad < 0) & all_finite((metrics["loss"][0], grads, moves))
-    kept = jax.tree.map(
-        lambda new, old: old if new is old else jnp.where(good, new, old), moved, state
-    )
-    bad = jnp.where((state.bad < 0) & ~good, state.step, state.bad)
-    # The counter goes on, so that it is the same in every lane of a sweep; so is the
-    # key, which no step changes.
-    return kept._replace(step=state.step + 1, key=state.key, bad=bad), metrics
-
-
-def _move(
-    recipe: Recipe,
-    state: State,
-    batch: Batch,
-    networks: Networks,
-    grads: Gradient,
-    forward: Forward,
-) -> State:
-    trained = trained_of(state.aux)
-    still = jax.tree.map(jnp.zeros_like, state.learned)  # moved through `applied`
-    params, (learned, trained), compressed, opt_state = recipe.optimiser.update(
-        grads.applied,
-        state.params,
-        (state.learned, trained),
-        state.compression,
-        state.opt_state,
-        step=state.step + 1,
-        direct=(grads.raw, (still, grads.trained)),
-        key=jax.random.fold_in(state.key, -1 - state.step),
-    )
-    kept, batch = gather(recipe, (forward.kept, batch))
-    # Memories keep what was compared: what the projections were, not what they become.
-    views = seen.views_of(networks, kept, recipe.objective.remembers)
-    aux = recipe.objective.update(state.aux, views, batch, step=state.step)
-    model_state = pmean(recipe, forward.model_state)
-    student = Frozen(params, model_state)
-    return state._replace(
-        params=params,
-        learned=learned,
-        model_state=model_state,
-        opt_state=opt_state,
-        compression=compressed,
-        aux=with_trained(aux, trained),
-        followers={
-            name: other.update(state.followers[name], student, step=state.step + 1)
-            for name, other in recipe.others.items()
-            if isinstance(other, Follower)
-        },
     )
 
 

@@ -265,5 +265,5 @@ def _check(bad, state: State, dispatch: Dispatch, events: _Events) -> None:
         good = state._replace(step=jnp.full_like(state.step, step), bad=bad)
         events.checkpoints.save(step, good)
         events.checkpoints.wait()
-        kept = f"; the state before it is saved as checkpoint {step}"
+        kept = f"; the last finite state is saved as checkpoint {step}"
     raise FloatingPointError(f"step {step}: {reason}{kept}")

@@ -6,6 +6,7 @@ import pytest
 from jax.sharding import Mesh
 
 from benchmarks import _decoder, scale
+from jdistill.train import _finite
 from jdistill.typing import Frozen
 
 MESH = Mesh(np.array(jax.devices()[:4]).reshape(2, 2), ("data", "model"))
@@ -61,3 +62,12 @@ def test_collectives_are_counted_by_the_bytes_they_give():
     assert scale.moved(text) == 24 + 8 + 16
     row = scale.row("n", 3.0, 2.0)
     assert row["ratio"] == 1.5
+
+
+def test_a_step_moves_as_much_between_devices_as_one_written_by_hand(monkeypatch):
+    # as anywhere but on a CPU, where few split a network
+    monkeypatch.setattr(_finite, "_by_product", _finite._by_number)
+    batch = scale.batch_of(MESH, 4, 8)
+    ours, theirs = (side(FORMS, MESH, batch) for side in (scale.ours, scale.theirs))
+    moved = [scale.moved(program.as_text()) for program in (ours, theirs)]
+    assert 0 < moved[0] <= 1.02 * moved[1]

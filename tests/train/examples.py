@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jdistill import data, losses, models, objective, train, tree
+from jdistill import compress, data, losses, models, objective, train, tree
 from jdistill.typing import Frozen
 
 HARD = objective.combine(ce=objective.on_labels(losses.cross_entropy))
@@ -91,3 +91,26 @@ def close(one, other, *, rtol=1e-5, atol=1e-6):
             one[path], other[path], rtol=rtol, atol=atol, err_msg=path
         )
     return True
+
+
+def halved(**more):
+    """What the model sees is half of the raw parameters; `update` keeps `grads`."""
+
+    def init(params, *, key=None, products=None):
+        return (), jax.tree.map(jnp.zeros_like, params)
+
+    def update(params, learned, state, *, step, grads=None, stats=None, key=None):
+        return params, learned, state if grads is None else grads
+
+    return compress.identity()._replace(
+        init=init,
+        update=update,
+        apply=lambda params, learned, state: jax.tree.map(lambda x: x / 2, params),
+        **more,
+    )
+
+
+def pruned_and_rounded(**more):
+    return compress.chain(
+        compress.magnitude(sparsity=0.5, every=2), compress.fake_quant(bits=8)
+    )

@@ -3,7 +3,11 @@
 import jax
 import jax.numpy as jnp
 import optax
+import pytest
 
+from jdistill import compress, train
+from jdistill.train import _finite
+from jdistill.train._finite import all_finite
 from tests.train.examples import (
     adam,
     batch,
@@ -42,3 +46,52 @@ def test_a_compiled_step_looks_for_what_is_not_finite_once_and_not_for_each_leaf
     program = jax.jit(recipe.step).lower(state, batch()).compile().as_text()
     leaves = jax.tree.leaves(state.params)
     assert 0 < program.count(" is-finite(") <= 3 * len(leaves) + 1
+
+
+def test_a_split_weight_is_not_multiplied_by_zeros_that_carry_its_split_to_others():
+    values = {"a": jnp.ones((4, 3)), "b": jnp.ones(4)}
+    traced = jax.jit(all_finite).trace(values)
+    text = traced.lower(lowering_platforms=("tpu",)).as_text()
+    assert "is_finite" in text
+    assert "dot_general" not in text
+
+
+@pytest.mark.parametrize("value", [jnp.inf, -jnp.inf, jnp.nan])
+@pytest.mark.parametrize("look", [_finite._by_number, _finite._by_product])
+def test_both_ways_to_look_find_the_only_bad_number(look, value):
+    clean = jnp.full((4, 3, 5), 3e38)
+    assert look(clean)
+    assert not look(clean.at[2, 1, 4].set(value))
+
+
+def test_what_the_optimiser_spoils_stays_as_it_was_number_by_number():
+    """A rate that is infinite for one of the weights at the third step."""
+
+    def update(updates, count, params=None):
+        kernel = updates["Dense_0"]["kernel"]
+        spoilt = kernel.at[1, 2].multiply(jnp.where(count == 2, jnp.inf, 1.0))
+        return {**updates, "Dense_0": {**updates["Dense_0"], "kernel": spoilt}}, (
+            count + 1
+        )
+
+    spoiling = optax.GradientTransformation(lambda params: jnp.int32(0), update)
+    recipe = adam(
+        tx=optax.chain(optax.adam(1e-2), spoiling),
+        others={"mean": train.follow_mean(decay=0.5)},
+        compression=compress.magnitude(sparsity=0.5, every=1, where="Dense_1/.*"),
+    )
+    state, _ = steps(recipe, 2)
+    bad, _ = jax.jit(recipe.step)(state, batch())
+    later, _ = jax.jit(recipe.step)(bad, batch())
+    assert int(bad.bad) == int(later.bad) == 2
+    assert all(
+        jnp.isfinite(x).all() for x in jax.tree.leaves((bad.params, bad.followers))
+    )
+    kernel, before = bad.params["Dense_0"]["kernel"], state.params["Dense_0"]["kernel"]
+    assert kernel[1, 2] == before[1, 2]
+    assert (kernel != before).sum() > kernel.size / 2
+    assert same(bad.compression, state.compression)
+    assert bad.opt_state[1] == state.opt_state[1] == 2
+    assert same(later, bad._replace(step=later.step))
+    said = recipe.explain(bad._replace(step=bad.bad), batch())
+    assert said == "the optimiser's step of parameter 'Dense_0/kernel' is not finite"

@@ -1,13 +1,12 @@
 """One step: which gradient, what moves, what never does."""
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
 
-from jdistill import compress, losses, models, objective, train, tree
+from jdistill import compress, losses, models, objective, tree
 from jdistill.typing import Aux, Frozen, Term
 from jdistill.views import logits_of
 from tests.train.examples import (
@@ -18,7 +17,9 @@ from tests.train.examples import (
     begin,
     close,
     frozen,
+    halved,
     net,
+    pruned_and_rounded,
     same,
     steps,
 )
@@ -151,23 +152,6 @@ def test_classes_of_teacher_and_student_that_differ_are_named():
         recipe.step(state, batch(), variables)
 
 
-def halved(**more):
-    """What the model sees is half of the raw parameters; `update` keeps `grads`."""
-
-    def init(params, *, key=None, products=None):
-        return (), jax.tree.map(jnp.zeros_like, params)
-
-    def update(params, learned, state, *, step, grads=None, stats=None, key=None):
-        return params, learned, state if grads is None else grads
-
-    return compress.identity()._replace(
-        init=init,
-        update=update,
-        apply=lambda params, learned, state: jax.tree.map(lambda x: x / 2, params),
-        **more,
-    )
-
-
 def test_gradients_are_taken_at_the_applied_parameters_and_then_pulled_back():
     recipe = adam(linear(), tx=optax.sgd(1.0), compression=halved())
     state = begin(recipe)
@@ -248,12 +232,6 @@ def test_a_schedule_of_a_compression_counts_the_steps_done():
         assert int(state.compression) == number
 
 
-def pruned_and_rounded(**more):
-    return compress.chain(
-        compress.magnitude(sparsity=0.5, every=2), compress.fake_quant(bits=8)
-    )
-
-
 def test_what_is_finished_is_what_the_file_holds_bit_for_bit():
     recipe = adam(compression=pruned_and_rounded())
     state, _ = steps(recipe, 3)
@@ -312,66 +290,6 @@ def test_what_a_term_remembers_is_updated_after_each_step():
         total += float(logits.sum()) + number
         state, _ = jax.jit(recipe.step)(state, batch())
         np.testing.assert_allclose(state.aux["p"].memory, total, rtol=1e-5)
-
-
-class Normed(nn.Module):
-    @nn.compact
-    def __call__(self, x, train=False):
-        x = nn.Dense(4)(x)
-        x = nn.BatchNorm(use_running_average=not train, momentum=0.9)(x)
-        return nn.Dense(CLASSES)(nn.relu(x))
-
-
-def test_batch_statistics_follow_the_applied_parameters():
-    recipe = adam(models.from_linen(Normed()), compression=halved())
-    state = begin(recipe)
-    after, _ = jax.jit(recipe.step)(state, batch())
-    dense = jax.tree.map(lambda x: x / 2, state.params["Dense_0"])
-    hidden = batch()["inputs"] @ dense["kernel"] + dense["bias"][None]
-    found = after.model_state["batch_stats"]["BatchNorm_0"]["mean"]
-    np.testing.assert_allclose(found, 0.1 * hidden.mean(0), rtol=1e-4, atol=1e-6)
-    assert same(recipe.finish(after).state, after.model_state)
-
-
-def padded(found, extra=3):
-    """Rows of nonsense after the batch, masked."""
-    size = len(found["label"])
-    rubbish = {
-        n: jnp.full((extra, *x.shape[1:]), 2, x.dtype) * 50 for n, x in found.items()
-    }
-    rubbish["label"] = jnp.zeros(extra, found["label"].dtype)
-    both = {n: jnp.concatenate([x, rubbish[n]]) for n, x in found.items()}
-    return {**both, "mask": jnp.arange(size + extra) < size}
-
-
-def test_padding_changes_nothing_of_a_whole_step():
-    teacher = net(widths=(7,))
-    goal = objective.combine(
-        ce=objective.on_labels(losses.cross_entropy),
-        kd=objective.on_logits(losses.kl, temperature=2.0),
-        l1=1e-3 * objective.on_params(losses.l1, where=".*kernel"),
-    )
-    recipe = train.learner(
-        models.from_linen(Normed()), goal, optax.sgd(0.1),
-        teacher=teacher, compression=pruned_and_rounded(),
-    )  # fmt: skip
-    variables = frozen(teacher)
-    state = begin(recipe, variables)
-    step = jax.jit(recipe.step)
-    one, two = step(state, batch(), variables), step(state, padded(batch()), variables)
-    assert close(one, two)
-
-
-def test_dropout_differs_from_step_to_step_and_is_repeated_by_the_same_step():
-    recipe = adam(net(dropout=0.5), tx=optax.sgd(0.0))
-    state = begin(recipe)
-    step = jax.jit(recipe.step)
-    first, again = step(state, batch())[1], step(state, batch())[1]
-    after, _ = step(state, batch())
-    second = step(after, batch())[1]
-    assert same(after.params, state.params)
-    assert same(first, again)
-    assert float(first["loss"][0]) != float(second["loss"][0])
 
 
 def test_a_state_that_was_trained_is_a_start():

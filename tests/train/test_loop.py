@@ -268,8 +268,8 @@ def test_nan_in_the_data_names_the_step_and_the_example_and_saves_the_last_good_
     part = part._replace(arrays=None) if streamed else part
     store, calls = saved(tmp_path), []
     said = (
-        rf"step {first}: 'inputs' is not finite in examples \[{example}\]; the state "
-        f"before it is saved as checkpoint {first}$"
+        rf"step {first}: 'inputs' is not finite in examples \[{example}\]; the last "
+        f"finite state is saved as checkpoint {first}$"
     )
     with pytest.raises(FloatingPointError, match=said):
         run(part=part, checkpoints=store, num_steps=9,

@@ -1,0 +1,111 @@
+"""One step: gradient, test, move; what is not finite is kept out."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jdistill import views as seen
+from jdistill.train._finite import all_finite, finite_of
+from jdistill.train._gradient import (
+    Forward,
+    Gradient,
+    Networks,
+    Recipe,
+    accumulate,
+    gather,
+    networks_of,
+    pmean,
+    psum,
+    step_key,
+    trained_of,
+    with_trained,
+)
+from jdistill.typing import Array, Batch, Follower, Frozen, State, Tree
+
+
+def step_of(
+    recipe: Recipe, state: State, batch: Batch, frozen: Mapping[str, Frozen]
+) -> tuple[State, Any]:
+    """The state after one step, and the metrics as sums and counts."""
+    compression = recipe.compression
+    key = step_key(recipe, state)
+    applied = compression.apply(state.params, state.learned, state.compression)
+    networks = networks_of(recipe, frozen, state.followers)
+    grads, forward = accumulate(recipe, state, applied, batch, networks, key)
+    grads, metrics = psum(recipe, (grads, forward.metrics))
+    forward = forward._replace(model_state=pmean(recipe, forward.model_state))
+    # Known before anything moves: old and new need not be in memory side by side.
+    good = (state.bad < 0) & all_finite(
+        (metrics["loss"][0], grads, forward.model_state)
+    )
+    moved, whole = _move(recipe, state, batch, networks, grads, forward)
+    kept = _chosen(good, moved, state)
+    # What is small or of no use beside spoilt parameters waits for their test too.
+    kept = kept._replace(
+        compression=_chosen(whole, kept.compression, state.compression),
+        opt_state=jax.tree.map(
+            lambda new, old: jnp.where(whole, new, old) if jnp.ndim(new) == 0 else new,
+            kept.opt_state,
+            state.opt_state,
+        ),
+    )
+    bad = jnp.where((state.bad < 0) & ~(good & whole), state.step, state.bad)
+    # The counter goes on, so that it is the same in every lane of a sweep; so is the
+    # key, which no step changes.
+    return kept._replace(step=state.step + 1, key=state.key, bad=bad), metrics
+
+
+def _chosen(flag: Array, new: Tree, old: Tree) -> Tree:
+    return jax.tree.map(
+        lambda new, old: old if new is old else jnp.where(flag, new, old), new, old
+    )
+
+
+def optimised(recipe: Recipe, state: State, grads: Gradient):
+    """The optimiser's step and the compression's, as they come."""
+    still = jax.tree.map(jnp.zeros_like, state.learned)  # moved through `applied`
+    return recipe.optimiser.update(
+        grads.applied,
+        state.params,
+        (state.learned, trained_of(state.aux)),
+        state.compression,
+        state.opt_state,
+        step=state.step + 1,
+        direct=(grads.raw, (still, grads.trained)),
+        key=jax.random.fold_in(state.key, -1 - state.step),
+    )
+
+
+def _move(
+    recipe: Recipe,
+    state: State,
+    batch: Batch,
+    networks: Networks,
+    grads: Gradient,
+    forward: Forward,
+) -> tuple[State, Array]:
+    """The state after a step, and whether the optimiser spoilt none of it."""
+    params, learned, compressed, opt_state = optimised(recipe, state, grads)
+    before = (state.params, (state.learned, trained_of(state.aux)))
+    (params, (learned, trained)), whole = finite_of((params, learned), before)
+    kept, batch = gather(recipe, (forward.kept, batch))
+    # Memories keep what was compared: what the projections were, not what they become.
+    views = seen.views_of(networks, kept, recipe.objective.remembers)
+    aux = recipe.objective.update(state.aux, views, batch, step=state.step)
+    student = Frozen(params, forward.model_state)
+    moved = state._replace(
+        params=params,
+        learned=learned,
+        model_state=forward.model_state,
+        opt_state=opt_state,
+        compression=compressed,
+        aux=with_trained(aux, trained),
+        followers={
+            name: other.update(state.followers[name], student, step=state.step + 1)
+            for name, other in recipe.others.items()
+            if isinstance(other, Follower)
+        },
+    )
+    return moved, whole
