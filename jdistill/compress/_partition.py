@@ -37,6 +37,13 @@ def moving(params: Tree, trainable: Tree) -> Tree:
 def joined(part: Tree, whole: Tree) -> Tree:
     """The whole tree with the leaves of a part in their places.
 
+    Args:
+        part: as `moving` gives it, None where it holds nothing.
+        whole: a tree of the same form.
+
+    Returns:
+        A tree of this form.
+
     Example:
         >>> joined({'a': 5.0, 'b': None}, {'a': 1.0, 'b': 2.0})
         {'a': 5.0, 'b': 2.0}
@@ -46,6 +53,13 @@ def joined(part: Tree, whole: Tree) -> Tree:
 
 def filled(part: Tree, whole: Tree) -> Tree:
     """The part with zeros where it holds nothing: gradients of what never moves.
+
+    Args:
+        part: as `moving` gives it, None where it holds nothing.
+        whole: a tree of the same form, for shapes and types.
+
+    Returns:
+        A tree of this form.
 
     Example:
         >>> filled({'a': jnp.ones(1), 'b': None}, {'a': jnp.ones(1), 'b': jnp.ones(2)})
