@@ -11,7 +11,7 @@ from experiments import plan, recipes
 from experiments.optimisers import optimiser
 from experiments.recipes import Stage
 from jdistill import data, ops, tree
-from jdistill.typing import DataSet, Frozen
+from jdistill.typing import DataSet, Frozen, Outputs
 
 PERIODS = ("batch_size", "eval_batch", "eval_every", "save_every")
 PIPELINE = (
@@ -237,7 +237,8 @@ def hinton2015(config: Any, joined: Any, makers: Mapping[str, Any]):
     size = config["batch_size"]
     # The smallest of the transfer sets has two classes of ten.
     shapes = plan.batch(whole, size, "config.batch_size", most=whole.size // 10)
-    taught = {"teacher_logits": jax.ShapeDtypeStruct((size, 10), np.float32)}
+    logits = jax.ShapeDtypeStruct((size, 10), np.float32)
+    taught = {"outputs": {"teacher": Outputs(logits)}}
     for name, make in makers.items():
         place = f"config.{name}"
         with plan.at(place):

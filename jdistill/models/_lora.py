@@ -143,7 +143,7 @@ def _chosen(forward, params: Tree, batch, where: Where) -> dict[str, ops.Op]:
     }
     default = [path for path in fit if not uses[path].looked_up]
     chosen = tree.select(params, where, default=default)
-    for path in chosen - fit.keys():
+    for path in sorted(chosen - fit.keys()):
         raise ValueError(
             f"{path!r} is read by no single matrix product, so it takes no adapter; "
             f"those that do are {sorted(fit)}"

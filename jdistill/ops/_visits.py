@@ -60,7 +60,7 @@ def visits(
     traced = trace(fn, args)
     readers: dict[str, list[Found]] = {}
     for found in walk(traced, args).found:
-        for path in {w.path for w in found.op.weight} & set(paths):
+        for path in sorted({w.path for w in found.op.weight} & set(paths)):
             readers.setdefault(path, []).append(found)
     for path, found in readers.items():
         _check(path, found)
