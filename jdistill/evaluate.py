@@ -153,7 +153,10 @@ def _sums(
 ) -> Callable[..., dict[str, Any]]:
     def sums(variables, batch):
         networks = {name: (model, variables[name]) for name, model in models}
+        # a network that is given is computed, whatever a cache holds under its name;
         # what a metric does not read the compiler leaves out
+        cached = batch.get("outputs", {}).items()
+        batch["outputs"] = {name: x for name, x in cached if name not in networks}
         batch = views.join(batch, networks, None)
         seen = views.views_of(networks, batch["outputs"])
         return {name: _named(name, part)(seen, batch) for name, part in parts}

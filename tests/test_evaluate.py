@@ -126,3 +126,15 @@ def test_what_is_missing_is_named():
         evaluate(model, frozen(KERNEL), [], metrics=all_metrics())
     with pytest.raises(ValueError, match="no batches to predict"):
         predict(model, frozen(KERNEL), [])
+
+
+def test_a_network_that_is_given_is_not_taken_from_a_cache():
+    """Of another teacher, or of the student as it was."""
+    model, _ = linear()
+    stale = Outputs(-jnp.ones((8, 3)).at[:, 0].set(9.0))
+    spoilt = [b | {"outputs": {"student": stale, "teacher": stale}} for b in batches()]
+    how = {"metrics": all_metrics(), "teacher": (model, frozen(OTHER))}
+    found = evaluate(model, frozen(KERNEL), spoilt, **how)
+    wanted = evaluate(model, frozen(KERNEL), batches(), **how)
+    for name, value in wanted.items():
+        np.testing.assert_array_equal(found[name], value)
