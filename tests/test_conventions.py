@@ -27,6 +27,7 @@ NAMESPACES = [
         "losses",
         "metrics",
         "models",
+        "models.transformers",
         "objective",
         "ops",
         "predictor",
@@ -35,12 +36,13 @@ NAMESPACES = [
         "schedules",
         "train",
     )
-    if (ROOT / "jdistill" / name / "__init__.py").exists()
+    if (ROOT / "jdistill" / name.replace(".", "/") / "__init__.py").exists()
     or (ROOT / "jdistill" / f"{name}.py").exists()
 ]
 PAGES = {
     "build": "experiments",
     "evaluate": "metrics",
+    "models.transformers": "models",
     "objective": "losses",
     "predictor": "artifact",
     "schedules": "losses",
@@ -209,7 +211,7 @@ def _is_public(path):
     """Whether a file is a namespace, or its folder's has functions from it."""
     if not path.stem.startswith("_"):
         return True
-    namespace = path.parent.name
+    namespace = ".".join(path.relative_to(ROOT / "jdistill").parent.parts)
     own = f"jdistill.{namespace}.{path.stem}"
     return own in {function.__module__ for function in public(namespace).values()}
 

@@ -22,10 +22,14 @@ from jdistill.models._peers import peers as peers
 from jdistill.models._resnet import resnet as resnet
 from jdistill.models._taps import tap as tap
 from jdistill.models._vit import vit as vit
+from jdistill.models.transformers import DecoderConfig as DecoderConfig
+from jdistill.models.transformers import decoder as decoder
 
 __all__ = [
+    "DecoderConfig",
     "begin_with",
     "begin_with_stacked",
+    "decoder",
     "encoder_classifier",
     "execute_int8",
     "from_function",

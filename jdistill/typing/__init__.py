@@ -11,6 +11,7 @@ from jdistill.typing._compression import Observed as Observed
 from jdistill.typing._data import DataSet as DataSet
 from jdistill.typing._data import Split as Split
 from jdistill.typing._networks import Apply as Apply
+from jdistill.typing._networks import Decoding as Decoding
 from jdistill.typing._networks import Follower as Follower
 from jdistill.typing._networks import Frozen as Frozen
 from jdistill.typing._networks import Model as Model
@@ -44,6 +45,7 @@ __all__ = [
     "Batch",
     "Compression",
     "DataSet",
+    "Decoding",
     "Follower",
     "Frozen",
     "Key",

@@ -37,6 +37,21 @@ class Apply(Protocol):
         ...
 
 
+class Decoding(NamedTuple):
+    """How a network of texts goes on from what it has read, without reading it again.
+
+    * `start(params, batch, length, *, dtype) -> cache`: room for `length` tokens in
+      each of `batch` rows. The cache is a dictionary of arrays; its `length` `[batch]`
+      counts the tokens that each row has read.
+    * `step(params, state, cache, tokens, count) -> (logits, cache)`: reads the first
+      `count` `[batch]` of `tokens` `[batch, steps]` in each row; `logits`
+      `[batch, vocab]` are those of the token after them.
+    """
+
+    start: Callable[..., Tree]
+    step: Callable[[Tree, Tree, Tree, Any, Any], tuple[Any, Tree]]
+
+
 class Model(NamedTuple):
     """A network as pure functions.
 
@@ -44,6 +59,7 @@ class Model(NamedTuple):
     * `apply(params, state, batch, *, train=False, key=None) -> (Outputs, state)`
     * `head(params) -> [dim, classes]`: the matrix that makes logits of
       `Outputs.hidden`, None where a network does not offer it.
+    * `decoding`: how it goes on from a cache, None where it only reads whole texts.
 
     `state` carries what a forward pass changes (batch statistics), `{}` where nothing
     is; `key` is for dropout.
@@ -52,6 +68,7 @@ class Model(NamedTuple):
     init: Callable[[Key, Batch], tuple[Tree, Tree]]
     apply: Apply
     head: Callable[[Tree], Any] | None = None
+    decoding: Decoding | None = None
 
 
 class Frozen(NamedTuple):

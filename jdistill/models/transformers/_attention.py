@@ -1,0 +1,134 @@
+"""Attention with shared keys and values, and who may look at whom."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jdistill.typing import Array
+
+
+def positions_of(segment: Array) -> Array:
+    """Positions that begin at 0 in each run of equal numbers along a row.
+
+    Args:
+        segment: `[batch, steps]`.
+
+    Returns:
+        `[batch, steps]`, int32.
+
+    Example:
+        >>> positions_of(jnp.array([[1, 1, 2, 2, 2, 0]]))
+        Array([[0, 1, 0, 1, 2, 0]], dtype=int32)
+    """
+    steps = jnp.arange(segment.shape[1], dtype=jnp.int32)[None]
+    begins = jnp.pad(segment[:, 1:] != segment[:, :-1], ((0, 0), (1, 0)))
+    return steps - jax.lax.cummax(jnp.where(begins, steps, 0), axis=1)
+
+
+def distances(
+    query: Array, key: Array, query_segment: Any, key_segment: Any, valid: Any
+) -> Array:
+    """How far each key lies behind each query; negative where it may not be seen.
+
+    Args:
+        query: positions of the queries, `[batch, steps]`.
+        key: positions of the keys, `[batch, keys]`.
+        query_segment: numbers of the queries' texts, None where a row is one text.
+        key_segment: those of the keys.
+        valid: 0 where a key is padding, `[batch, keys]`; None for none.
+
+    Returns:
+        `[batch, steps, keys]`, int32.
+
+    Example:
+        >>> at = jnp.arange(3)[None]
+        >>> distances(at, at, None, None, jnp.array([[1, 1, 0]]))[0]
+        Array([[ 0, -1, -1],
+               [ 1,  0, -1],
+               [ 2,  1, -1]], dtype=int32)
+    """
+    behind = query[:, :, None] - key[:, None, :]
+    if query_segment is not None:
+        same = query_segment[:, :, None] == key_segment[:, None, :]
+        behind = jnp.where(same, behind, -1)
+    if valid is not None:
+        behind = jnp.where(valid[:, None, :] > 0, behind, -1)
+    return behind.astype(jnp.int32)
+
+
+def rotate(x: Array, angle: Array) -> Array:
+    r"""Turns pairs `(x_i, x_{i + half})` of each head by an angle.
+
+    Args:
+        x: `[batch, steps, heads, head_dim]`.
+        angle: `[batch, steps, rotary_dim / 2]`; what lies behind `rotary_dim` stays.
+
+    Returns:
+        The same shape.
+
+    References:
+        Su et al., RoFormer, arXiv:2104.09864, in the form that splits a head in halves.
+
+    Example:
+        >>> rotate(jnp.array([[[[1.0, 0.0]]]]), jnp.array([[[jnp.pi / 2]]])).round(3)
+        Array([[[[-0.,  1.]]]], dtype=float32)
+    """
+    half = angle.shape[-1]
+    if not half:
+        return x
+    wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    cos, sin = (f(angle)[:, :, None].astype(wide.dtype) for f in (jnp.cos, jnp.sin))
+    a, b = wide[..., :half], wide[..., half : 2 * half]
+    turned = [a * cos - b * sin, b * cos + a * sin, wide[..., 2 * half :]]
+    return jnp.concatenate(turned, axis=-1).astype(x.dtype)
+
+
+def attend(
+    query: Array,
+    key: Array,
+    value: Array,
+    *,
+    mask: Any,
+    scale: float,
+    cap: float | None = None,
+    bias: Any = None,
+) -> Array:
+    r"""`softmax(cap(scale q k^T) + bias) v`, scores and softmax in float32 at least.
+
+    Args:
+        query: `[batch, steps, heads, head_dim]`.
+        key: `[batch, keys, kv_heads, head_dim]`; each serves `heads / kv_heads` queries
+            and is not repeated.
+        value: the same shape.
+        mask: `[batch, steps, keys]`, True where a key is seen; None for everywhere.
+        scale: factor of the scores.
+        cap: `c` of `c tanh(score / c)`.
+        bias: added to the scores, `[batch or 1, heads, steps, keys]`.
+
+    Returns:
+        `[batch, steps, heads, head_dim]`. A query that sees no key gets the mean of all
+        values.
+
+    Example:
+        >>> one = jnp.ones((1, 1, 1, 2))
+        >>> attend(one, one, 3 * one, mask=None, scale=1.0)
+        Array([[[[3., 3.]]]], dtype=float32)
+    """
+    batch, steps, heads, head_dim = query.shape
+    shared = heads // key.shape[2]
+    wide = jnp.promote_types(query.dtype, jnp.float32)
+    grouped = query.reshape(batch, steps, key.shape[2], shared, head_dim)
+    scores = scale * jnp.einsum(
+        "btkgd,bskd->bkgts", grouped, key, preferred_element_type=wide
+    )
+    if cap is not None:
+        scores = cap * jnp.tanh(scores / cap)
+    if bias is not None:
+        scores = scores + bias.reshape(-1, *scores.shape[1:3], *bias.shape[-2:])
+    if mask is not None:
+        lowest = jnp.finfo(wide).min / 2
+        scores = jnp.where(mask[:, None, None], scores, lowest)
+    weights = jax.nn.softmax(scores, axis=-1).astype(value.dtype)
+    mixed = jnp.einsum("bkgts,bskd->btkgd", weights, value)
+    return mixed.reshape(batch, steps, heads, head_dim)

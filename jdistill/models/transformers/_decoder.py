@@ -1,0 +1,135 @@
+"""A decoder of texts whose families are data, as one scan over its layers."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jdistill.models._sizes import float_type
+from jdistill.models.transformers._attention import distances, positions_of
+from jdistill.models.transformers._decoder_block import (
+    Where,
+    block,
+    embed,
+    head,
+    layers_of,
+    logits_of,
+    norm,
+)
+from jdistill.models.transformers._decoder_config import DecoderConfig
+from jdistill.models.transformers._decoder_start import start
+from jdistill.models.transformers._decoding import decoding
+from jdistill.typing import Array, Batch, Model, Outputs, Tree
+
+REMAT: Mapping[str, Any] = {
+    "none": jax.checkpoint_policies.everything_saveable,
+    "full": jax.checkpoint_policies.nothing_saveable,
+    "dots": jax.checkpoint_policies.dots_with_no_batch_dims_saveable,
+}
+"""What the backward pass computes again: nothing, each layer from its input, or all
+but the products with weights."""
+
+
+def decoder(
+    config: DecoderConfig, *, dtype: str = "float32", remat: str = "none"
+) -> Model:
+    r"""A causal transformer: Llama, Mistral, Qwen, Gemma, GPT-2, OPT, NeoX by `config`.
+
+    All layers are stacked along the first axis of their parameters and run in one
+    scan, so a program does not grow with depth; what differs between layers (rotation,
+    window) is an array over layers.
+
+    The batch holds `inputs`, ids `[batch, steps]`, and may hold `token_mask` (0 =
+    padding), `segment` (texts packed into a row see only themselves; 0 = padding) and
+    `position`.
+
+    Args:
+        config: sizes and family.
+        dtype: type it computes in; statistics of norms, rotations, softmax and logits
+            are in float32 at least.
+        remat: what the backward pass computes again: 'none', 'full' (each layer, from
+            its input) or 'dots' (all but the products with weights).
+
+    Returns:
+        A model with `head` and with `decoding`, for generation from a cache. An id
+        outside the vocabulary makes its row NaN.
+
+    Raises:
+        ValueError: a word or a number out of range; in use, rows longer than
+            `config.max_steps` where positions are learned.
+
+    References:
+        Vaswani et al., arXiv:1706.03762; Touvron et al., arXiv:2302.13971 (Llama);
+        Gemma team, arXiv:2503.19786; Radford et al. 2019 (GPT-2); Zhang et al.,
+        arXiv:2205.01068 (OPT); Biderman et al., arXiv:2304.01373 (Pythia).
+
+    Example:
+        >>> config = DecoderConfig(vocab=50, dim=16, depth=2, heads=4, kv_heads=2,
+        ...                        head_dim=4, mlp_dim=32, max_steps=64)
+        >>> model = decoder(config)
+        >>> batch = {'inputs': jnp.array([[7, 9, 3]])}
+        >>> params, state = model.init(jax.random.key(0), batch)
+        >>> model.apply(params, state, batch)[0].logits.shape
+        (1, 3, 50)
+    """
+    compute = float_type(dtype)
+    if remat not in REMAT:
+        raise ValueError(f"remat must be one of {tuple(REMAT)}, got {remat!r}")
+
+    def init(key, batch: Batch) -> tuple[Tree, Tree]:
+        del batch
+        return start(key, config), {}
+
+    def apply(params, state, batch, /, *, train=False, key=None):
+        del train, key
+        tokens, where = _tokens(batch), _where(config, batch)
+
+        def layer(x, own):
+            return block(config, own, x, where, lambda key, value: (key, value)), None
+
+        if remat != "none":
+            layer = jax.checkpoint(layer, policy=REMAT[remat])
+        x = embed(config, params, tokens, where.position, compute)
+        x, _ = jax.lax.scan(layer, x, layers_of(config, params))
+        hidden = norm(config, params["norm"], x)
+        return Outputs(logits_of(config, params, hidden), hidden=hidden), state
+
+    return Model(
+        init, apply, lambda params: head(config, params), decoding(config, compute)
+    )
+
+
+def _tokens(batch: Batch) -> Array:
+    """The ids, 0 where a token is padding, whatever stands there."""
+    tokens = jnp.asarray(batch["inputs"])
+    if tokens.ndim != 2:
+        raise ValueError(f"a decoder takes ids [batch, steps], got {tokens.shape}")
+    mask = batch.get("token_mask")
+    return tokens if mask is None else jnp.where(jnp.asarray(mask) > 0, tokens, 0)
+
+
+def _where(config: DecoderConfig, batch: Batch) -> Where:
+    tokens = batch["inputs"]
+    if config.position_offset is not None and tokens.shape[1] > config.max_steps:
+        raise ValueError(
+            f"rows of {tokens.shape[1]} tokens are longer than the "
+            f"{config.max_steps} positions of the model"
+        )
+    mask, segment = batch.get("token_mask"), batch.get("segment")
+    order = jnp.arange(tokens.shape[1], dtype=jnp.int32)
+    order = jnp.broadcast_to(order[None], tokens.shape)
+    behind = distances(order, order, segment, segment, mask)
+    return Where(_position(batch, order), behind)
+
+
+def _position(batch: Batch, order: Array) -> Array:
+    """What is given, else the place in its text, among the real tokens of a row."""
+    if batch.get("position") is not None:
+        return jnp.asarray(batch["position"])
+    if batch.get("segment") is not None:
+        return positions_of(jnp.asarray(batch["segment"]))
+    if batch.get("token_mask") is None:
+        return order
+    real = jnp.asarray(batch["token_mask"]) > 0
+    return jnp.maximum(jnp.cumsum(real, axis=1, dtype=jnp.int32) - 1, 0)

@@ -1,0 +1,166 @@
+"""One layer of a decoder, and what lies before the first and behind the last."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+
+from jdistill.models.transformers._attention import attend, rotate
+from jdistill.models.transformers._decoder_config import DecoderConfig
+from jdistill.models.transformers._layers import (
+    ACTIVATIONS,
+    dense,
+    layer_norm,
+    rms_norm,
+)
+from jdistill.typing import Array, Tree
+
+Keep = Callable[[Array, Array], tuple[Array, Array]]
+"""From the keys and values of the tokens of a call to all that they may look at."""
+
+
+class Where(NamedTuple):
+    """Of the tokens of a call: their positions, and how far keys lie behind them.
+
+    * `position`: `[batch, steps]`.
+    * `behind`: `[batch, steps, keys]`, negative where a key is not seen.
+    """
+
+    position: Array
+    behind: Array
+
+
+class Layer(NamedTuple):
+    """A layer's parameters, and what is its own beside them."""
+
+    params: Tree
+    frequency: Array
+    window: Array
+
+
+def layers_of(config: DecoderConfig, params: Tree) -> Layer:
+    """All layers, stacked along the first axis of each array.
+
+    Args:
+        config: sizes and family.
+        params: those of the whole decoder.
+    """
+    frequency = jnp.asarray(config.frequencies())
+    return Layer(params["layers"], frequency, jnp.asarray(config.window, jnp.int32))
+
+
+def embed(config: DecoderConfig, params: Tree, tokens, position, dtype) -> Array:
+    """Tokens and learned positions as vectors; NaN for ids that are not there.
+
+    Args:
+        config: sizes and family.
+        params: those of the whole decoder.
+        tokens: ids `[batch, steps]`.
+        position: `[batch, steps]`.
+        dtype: type of the vectors.
+    """
+    x = _rows(params["embed"]["embedding"], tokens, dtype)
+    x = x * jnp.asarray(config.embed_scale, dtype)
+    if config.position_offset is None:
+        return x
+    places = position + config.position_offset
+    return x + _rows(params["position"]["embedding"], places, dtype)
+
+
+def block(config: DecoderConfig, layer: Layer, x: Array, where: Where, keep: Keep):
+    """A layer: attention and a network, each behind its norm, beside the stream.
+
+    Args:
+        config: sizes and family.
+        layer: its parameters, without the axis of layers.
+        x: `[batch, steps, dim]`.
+        where: which keys are seen.
+        keep: takes the keys and values of these tokens, gives those to look at.
+    """
+    params = layer.params
+    y = norm(config, params["attention_norm"], x)
+    y = _attention(config, layer, y, where, keep)
+    if config.post_norms:
+        y = norm(config, params["attention_post_norm"], y)
+    z = norm(config, params["mlp_norm"], x if config.parallel else x + y)
+    z = _network(config, params["mlp"], z)
+    if config.post_norms:
+        z = norm(config, params["mlp_post_norm"], z)
+    return x + y + z
+
+
+def norm(config: DecoderConfig, params: Mapping[str, Any], x: Array) -> Array:
+    """The family's norm along the last axis.
+
+    Args:
+        config: sizes and family.
+        params: `scale`, and `bias` for a LayerNorm.
+        x: `[..., dim]`.
+    """
+    eps, scale = config.norm_eps, params["scale"]
+    if config.norm == "layer":
+        return layer_norm(x, scale, params["bias"], eps=eps)
+    return rms_norm(x, scale, eps=eps, offset=config.norm_offset)
+
+
+def head(config: DecoderConfig, params: Tree) -> Any:
+    """The matrix `[dim, vocab]`; the embedding's transpose where it is tied.
+
+    Args:
+        config: sizes and family.
+        params: those of the whole decoder.
+    """
+    return params["embed"]["embedding"].T if config.tied else params["head"]["kernel"]
+
+
+def logits_of(config: DecoderConfig, params: Tree, hidden: Array) -> Array:
+    """Logits of hidden states `[..., dim]`, in float32 at least, capped.
+
+    Args:
+        config: sizes and family.
+        params: those of the whole decoder.
+        hidden: `[..., dim]`.
+    """
+    wide = jnp.promote_types(hidden.dtype, jnp.float32)
+    matrix = head(config, params).astype(hidden.dtype)
+    logits = jnp.matmul(hidden, matrix, preferred_element_type=wide)
+    cap = config.logit_cap
+    return logits if cap is None else cap * jnp.tanh(logits / cap)
+
+
+def _rows(table: Any, index: Array, dtype: Any) -> Array:
+    table = jnp.asarray(table)
+    # a negative id would count from the end of the table
+    inside = jnp.where(index < 0, table.shape[0], index)
+    return table.at[inside].get(mode="fill", fill_value=jnp.nan).astype(dtype)
+
+
+def _attention(config, layer: Layer, x: Array, where: Where, keep: Keep) -> Array:
+    params = layer.params["attention"]
+
+    def heads(name: str, count: int) -> Array:
+        y = dense(params[name], x).reshape(*x.shape[:2], count, config.head_dim)
+        normed = config.qk_norm and name != "value"
+        return norm(config, params[f"{name}_norm"], y) if normed else y
+
+    position = where.position[..., None].astype(jnp.float32)
+    angle = position * layer.frequency[None, None]
+    key, value = keep(
+        rotate(heads("key", config.kv_heads), angle), heads("value", config.kv_heads)
+    )
+    near = (layer.window == 0) | (where.behind < layer.window)
+    mixed = attend(
+        rotate(heads("query", config.heads), angle),
+        key,
+        value,
+        mask=(where.behind >= 0) & near,
+        scale=config.score_scale or config.head_dim**-0.5,
+        cap=config.attention_cap,
+    )
+    return dense(params["out"], mixed.reshape(*x.shape[:2], -1))
+
+
+def _network(config: DecoderConfig, params: Mapping[str, Any], x: Array) -> Array:
+    act, up = ACTIVATIONS[config.activation], dense(params["up"], x)
+    hidden = act(dense(params["gate"], x)) * up if config.gated else act(up)
+    return dense(params["down"], hidden)
