@@ -24,6 +24,7 @@ NAMESPACES = [
         "compress",
         "data",
         "evaluate",
+        "language",
         "losses",
         "metrics",
         "models",

@@ -57,7 +57,7 @@ def decoder(
 
     Raises:
         ValueError: a word or a number out of range; in use, rows longer than
-            `config.max_steps` where positions are learned.
+            `config.max_steps`.
 
     References:
         Vaswani et al., arXiv:1706.03762; Touvron et al., arXiv:2302.13971 (Llama);
@@ -111,12 +111,13 @@ def _tokens(batch: Batch) -> Array:
 
 def _where(config: DecoderConfig, batch: Batch) -> Where:
     tokens = batch["inputs"]
-    if config.position_offset is not None and tokens.shape[1] > config.max_steps:
+    mask, segment = batch.get("token_mask"), batch.get("segment")
+    alone = segment is None and batch.get("position") is None
+    if alone and tokens.shape[1] > config.max_steps:
         raise ValueError(
             f"rows of {tokens.shape[1]} tokens are longer than the "
             f"{config.max_steps} positions of the model"
         )
-    mask, segment = batch.get("token_mask"), batch.get("segment")
     order = jnp.arange(tokens.shape[1], dtype=jnp.int32)
     order = jnp.broadcast_to(order[None], tokens.shape)
     behind = distances(order, order, segment, segment, mask)
