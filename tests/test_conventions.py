@@ -33,6 +33,7 @@ NAMESPACES = [
         "projections",
         "report",
         "schedules",
+        "tokenizers",
         "train",
     )
     if (ROOT / "jdistill" / name / "__init__.py").exists()
