@@ -3,8 +3,25 @@
 from jdistill.language._choose import greedy as greedy
 from jdistill.language._choose import sample as sample
 from jdistill.language._continued import continued as continued
+from jdistill.language._depth import block_influence as block_influence
+from jdistill.language._depth import keep_layers as keep_layers
+from jdistill.language._depth import most_influential as most_influential
+from jdistill.language._depth import spread as spread
 from jdistill.language._generate import Generated as Generated
 from jdistill.language._generate import generate as generate
 from jdistill.language._on_policy import on_policy as on_policy
+from jdistill.language._vocabulary import keep_tokens as keep_tokens
 
-__all__ = ["Generated", "continued", "generate", "greedy", "on_policy", "sample"]
+__all__ = [
+    "Generated",
+    "block_influence",
+    "continued",
+    "generate",
+    "greedy",
+    "keep_layers",
+    "keep_tokens",
+    "most_influential",
+    "on_policy",
+    "sample",
+    "spread",
+]

@@ -1,6 +1,6 @@
 """A decoder of texts whose families are data, as one scan over its layers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -31,8 +31,16 @@ REMAT: Mapping[str, Any] = {
 but the products with weights."""
 
 
+TAPS = ("embed", "layers")
+"""What the first layer reads, and what each layer gives, stacked."""
+
+
 def decoder(
-    config: DecoderConfig, *, dtype: str = "float32", remat: str = "none"
+    config: DecoderConfig,
+    *,
+    dtype: str = "float32",
+    remat: str = "none",
+    taps: str | Sequence[str] = (),
 ) -> Model:
     r"""A causal transformer: Llama, Mistral, Qwen, Gemma, GPT-2, OPT, NeoX by `config`.
 
@@ -50,6 +58,8 @@ def decoder(
             are in float32 at least.
         remat: what the backward pass computes again: 'none', 'full' (each layer, from
             its input) or 'dots' (all but the products with weights).
+        taps: 'embed', what the first layer reads, and 'layers', what each layer gives,
+            `[depth, batch, steps, dim]`.
 
     Returns:
         A model with `head` and with `decoding`, for generation from a cache. An id
@@ -76,6 +86,9 @@ def decoder(
     compute = float_type(dtype)
     if remat not in REMAT:
         raise ValueError(f"remat must be one of {tuple(REMAT)}, got {remat!r}")
+    taps = (taps,) if isinstance(taps, str) else tuple(taps)
+    if set(taps) - set(TAPS):
+        raise ValueError(f"taps of a decoder are {TAPS}, got {taps}")
 
     def init(key, batch: Batch) -> tuple[Tree, Tree]:
         del batch
@@ -86,14 +99,17 @@ def decoder(
         tokens, where = _tokens(batch), _where(config, batch)
 
         def layer(x, own):
-            return block(config, own, x, where, lambda key, value: (key, value)), None
+            x = block(config, own, x, where, lambda key, value: (key, value))
+            return x, x if "layers" in taps else None
 
         if remat != "none":
             layer = jax.checkpoint(layer, policy=REMAT[remat])
-        x = embed(config, params, tokens, where.position, compute)
-        x, _ = jax.lax.scan(layer, x, layers_of(config, params))
+        first = embed(config, params, tokens, where.position, compute)
+        x, each = jax.lax.scan(layer, first, layers_of(config, params))
         hidden = norm(config, params["norm"], x)
-        return Outputs(logits_of(config, params, hidden), hidden=hidden), state
+        between = {"embed": first, "layers": each}
+        features = {name: between[name] for name in taps}
+        return Outputs(logits_of(config, params, hidden), features, hidden), state
 
     return Model(
         init, apply, lambda params: head(config, params), decoding(config, compute)
