@@ -55,8 +55,8 @@ def keep(tokenizer: Tokenizer, ids: Any) -> Kept:
     model = definition["model"]
     if model.get("type") != "BPE":
         raise ValueError(
-            f"a {model.get('type')} tokenizer joins no pairs, and is not cut down; only "
-            "BPE is"
+            f"a {model.get('type')} tokenizer joins no pairs and cannot be cut down; "
+            "only BPE can"
         )
     wanted = np.unique(np.asarray(ids, np.int64))
     if wanted.size and not 0 <= wanted[0] <= wanted[-1] < tokenizer.vocab:
