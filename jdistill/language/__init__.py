@@ -11,6 +11,7 @@ from jdistill.language._generate import Generated as Generated
 from jdistill.language._generate import generate as generate
 from jdistill.language._on_policy import on_policy as on_policy
 from jdistill.language._vocabulary import keep_tokens as keep_tokens
+from jdistill.language._writer import writer as writer
 
 __all__ = [
     "Generated",
@@ -24,4 +25,5 @@ __all__ = [
     "on_policy",
     "sample",
     "spread",
+    "writer",
 ]

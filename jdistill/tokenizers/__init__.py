@@ -2,6 +2,8 @@
 
 from jdistill.tokenizers._check import check_vocabulary as check_vocabulary
 from jdistill.tokenizers._check import same_vocabulary as same_vocabulary
+from jdistill.tokenizers._description import describe as describe
+from jdistill.tokenizers._description import from_description as from_description
 from jdistill.tokenizers._folder import from_hf as from_hf
 from jdistill.tokenizers._folder import to_hf as to_hf
 from jdistill.tokenizers._gguf import from_gguf as from_gguf
@@ -13,6 +15,8 @@ from jdistill.tokenizers._tokenizer import from_json as from_json
 __all__ = [
     "Kept",
     "check_vocabulary",
+    "describe",
+    "from_description",
     "from_gguf",
     "from_hf",
     "from_json",
