@@ -7,22 +7,26 @@ from jdistill.language._depth import block_influence as block_influence
 from jdistill.language._depth import keep_layers as keep_layers
 from jdistill.language._depth import most_influential as most_influential
 from jdistill.language._depth import spread as spread
+from jdistill.language._describe import describe as describe
 from jdistill.language._generate import Generated as Generated
 from jdistill.language._generate import generate as generate
 from jdistill.language._on_policy import on_policy as on_policy
 from jdistill.language._vocabulary import keep_tokens as keep_tokens
+from jdistill.language._writer import prompts as prompts
 from jdistill.language._writer import writer as writer
 
 __all__ = [
     "Generated",
     "block_influence",
     "continued",
+    "describe",
     "generate",
     "greedy",
     "keep_layers",
     "keep_tokens",
     "most_influential",
     "on_policy",
+    "prompts",
     "sample",
     "spread",
     "writer",

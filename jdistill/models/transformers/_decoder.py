@@ -36,7 +36,7 @@ TAPS = ("embed", "layers")
 
 
 def decoder(
-    config: DecoderConfig,
+    config: DecoderConfig | Mapping[str, Any],
     *,
     dtype: str = "float32",
     remat: str = "none",
@@ -53,7 +53,7 @@ def decoder(
     `position`.
 
     Args:
-        config: sizes and family.
+        config: sizes and family, or the fields of a `DecoderConfig` by name.
         dtype: type it computes in; statistics of norms, rotations, softmax and logits
             are in float32 at least.
         remat: what the backward pass computes again: 'none', 'full' (each layer, from
@@ -83,6 +83,7 @@ def decoder(
         >>> model.apply(params, state, batch)[0].logits.shape
         (1, 3, 50)
     """
+    config = config if isinstance(config, DecoderConfig) else _config(config)
     compute = float_type(dtype)
     if remat not in REMAT:
         raise ValueError(f"remat must be one of {tuple(REMAT)}, got {remat!r}")
@@ -114,6 +115,13 @@ def decoder(
     return Model(
         init, apply, lambda params: head(config, params), decoding(config, compute)
     )
+
+
+def _config(fields: Mapping[str, Any]) -> DecoderConfig:
+    try:
+        return DecoderConfig(**fields)
+    except TypeError as error:  # a field that is not there, or one that is missing
+        raise ValueError(f"config: {error}") from error
 
 
 def _tokens(batch: Batch) -> Array:
