@@ -604,6 +604,34 @@ MUTANTS = (
         "ignore_merges=False",
         "tests/tokenizers/test_gguf.py -k taken_whole",
     ),
+    Mutant(
+        "a target that an earlier window has had counts again",
+        "jdistill/data/_windows.py",
+        "            real & (offset + 1 > before),",
+        "            real,",
+        "tests/data/test_windows.py -k 'target_once and overlapping and bare'",
+    ),
+    Mutant(
+        "a row that begins inside a document has no bos of its own",
+        "jdistill/data/_windows.py",
+        "again = bos * (start > ends_at[document])",
+        "again = 0 * (start > ends_at[document])",
+        "tests/data/test_windows.py -k 'target_once and packed and begun'",
+    ),
+    Mutant(
+        "an end of a document that is added stands for bytes",
+        "jdistill/data/_windows.py",
+        "size = tokenizer.num_bytes[label] * text",
+        "size = tokenizer.num_bytes[label]",
+        "tests/data/test_windows.py -k 'target_once and packed and bare'",
+    ),
+    Mutant(
+        "a long document is cut within words",
+        "jdistill/data/_documents.py",
+        "found = [match.end() for match in near]",
+        "found = [match.start() for match in near]",
+        "tests/data/test_documents.py -k 'ids_of_the_whole'",
+    ),
 )
 
 
