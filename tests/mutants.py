@@ -604,6 +604,62 @@ MUTANTS = (
         "ignore_merges=False",
         "tests/tokenizers/test_gguf.py -k taken_whole",
     ),
+    Mutant(
+        "a target that an earlier window has had counts again",
+        "jdistill/data/_windows.py",
+        "            real & (offset + 1 > before),",
+        "            real,",
+        "tests/data/test_windows.py -k 'target_once and overlapping and bare'",
+    ),
+    Mutant(
+        "a row that begins inside a document has no bos of its own",
+        "jdistill/data/_windows.py",
+        "again = bos * (start > ends_at[document])",
+        "again = 0 * (start > ends_at[document])",
+        "tests/data/test_windows.py -k 'target_once and packed and begun'",
+    ),
+    Mutant(
+        "an end of a document that is added stands for bytes",
+        "jdistill/data/_windows.py",
+        "size = tokenizer.num_bytes[label] * text",
+        "size = tokenizer.num_bytes[label]",
+        "tests/data/test_windows.py -k 'target_once and packed and bare'",
+    ),
+    Mutant(
+        "a long document is cut within words",
+        "jdistill/data/_documents.py",
+        "found = [match.end() for match in near]",
+        "found = [match.start() for match in near]",
+        "tests/data/test_documents.py -k 'ids_of_the_whole'",
+    ),
+    Mutant(
+        "acceptance of what the larger distribution has",
+        "jdistill/metrics/_tokens.py",
+        "both = jnp.sum(jnp.minimum(p, q), axis=-1)",
+        "both = jnp.sum(jnp.maximum(p, q), axis=-1)",
+        "tests/metrics/test_tokens.py -k 'acceptance_is_what'",
+    ),
+    Mutant(
+        "logits by chunks are not capped",
+        "jdistill/metrics/_tokens.py",
+        "return made if cap is None else cap * jnp.tanh(made / cap)",
+        "return made",
+        "tests/metrics/test_tokens.py -k 'same_figure and nll and 4'",
+    ),
+    Mutant(
+        "the first token of a continuation is left out",
+        "jdistill/language/_likelihood.py",
+        "known - cut + len(before) - 1, cut > 0",
+        "known - cut + len(before), cut > 0",
+        "tests/language/test_likelihood.py -k 'tokens_of_the_continuation and begun'",
+    ),
+    Mutant(
+        "choices are not compared for each byte",
+        "jdistill/language/_questions.py",
+        "found.log_prob / np.maximum(size, 1)",
+        "found.log_prob",
+        "tests/language/test_questions.py -k likeliest_choice",
+    ),
 )
 
 

@@ -12,7 +12,13 @@ from jdistill.data._cache import cached as cached
 from jdistill.data._cache import fingerprint as fingerprint
 from jdistill.data._cache import load_cache as load_cache
 from jdistill.data._cache import save_cache as save_cache
+from jdistill.data._corpus import Corpus as Corpus
+from jdistill.data._corpus import load_corpus as load_corpus
+from jdistill.data._corpus import tokenize as tokenize
 from jdistill.data._digits import digits as digits
+from jdistill.data._documents import Documents as Documents
+from jdistill.data._documents import Part as Part
+from jdistill.data._documents import documents as documents
 from jdistill.data._eval_batches import EvalBatches as EvalBatches
 from jdistill.data._eval_batches import eval_batches as eval_batches
 from jdistill.data._mixed import mixed as mixed
@@ -27,28 +33,38 @@ from jdistill.data._text import Texts as Texts
 from jdistill.data._text import Tokens as Tokens
 from jdistill.data._text import bpe as bpe
 from jdistill.data._text import hashed_ngrams as hashed_ngrams
+from jdistill.data._windows import Windows as Windows
+from jdistill.data._windows import packed as packed
+from jdistill.data._windows import windows as windows
 
 __all__ = [
     "Baseline",
     "Cache",
+    "Corpus",
+    "Documents",
     "EvalBatches",
     "IndexBatches",
+    "Part",
     "Parts",
     "Texts",
     "Tokens",
+    "Windows",
     "augmentations",
     "bpe",
     "cache",
     "cached",
     "digits",
+    "documents",
     "eval_batches",
     "fingerprint",
     "hashed_ngrams",
     "in_memory",
     "index_batches",
     "load_cache",
+    "load_corpus",
     "mixed",
     "mixup",
+    "packed",
     "save_cache",
     "shift",
     "stdlib_docs",
@@ -56,4 +72,6 @@ __all__ = [
     "stream",
     "tfds",
     "tfidf_baseline",
+    "tokenize",
+    "windows",
 ]
