@@ -23,10 +23,18 @@ from jdistill.data._splits import Parts as Parts
 from jdistill.data._splits import in_memory as in_memory
 from jdistill.data._stdlib_docs import stdlib_docs as stdlib_docs
 from jdistill.data._stdlib_docs import stdlib_texts as stdlib_texts
+from jdistill.data._targets import Targets as Targets
+from jdistill.data._targets import random_sampled as random_sampled
+from jdistill.data._targets import top_k as top_k
 from jdistill.data._text import Texts as Texts
 from jdistill.data._text import Tokens as Tokens
 from jdistill.data._text import bpe as bpe
 from jdistill.data._text import hashed_ngrams as hashed_ngrams
+from jdistill.data._token_cache import TokenCache as TokenCache
+from jdistill.data._token_cache import cached_tokens as cached_tokens
+from jdistill.data._token_cache import open_tokens as open_tokens
+from jdistill.data._token_cache import renormalised as renormalised
+from jdistill.data._token_write import cache_tokens as cache_tokens
 
 __all__ = [
     "Baseline",
@@ -34,12 +42,16 @@ __all__ = [
     "EvalBatches",
     "IndexBatches",
     "Parts",
+    "Targets",
     "Texts",
+    "TokenCache",
     "Tokens",
     "augmentations",
     "bpe",
     "cache",
+    "cache_tokens",
     "cached",
+    "cached_tokens",
     "digits",
     "eval_batches",
     "fingerprint",
@@ -49,6 +61,9 @@ __all__ = [
     "load_cache",
     "mixed",
     "mixup",
+    "open_tokens",
+    "random_sampled",
+    "renormalised",
     "save_cache",
     "shift",
     "stdlib_docs",
@@ -56,4 +71,5 @@ __all__ = [
     "stream",
     "tfds",
     "tfidf_baseline",
+    "top_k",
 ]
