@@ -106,7 +106,7 @@ def cached_tokens(
     Args:
         split: windows of tokens, with the keys that `cache_tokens` needs.
         cache: what `open_tokens` or `renormalised` gave.
-        variables: those of the teacher.
+        variables: those of the teacher, the `Frozen` that the cache was made with.
         tokenizer: its fingerprint.
         bos: how windows begin.
         temperature: that the loss takes the student's distribution at.
@@ -134,7 +134,7 @@ def cached_tokens(
     here = {
         "teacher": fingerprint(variables),
         "tokenizer": tokenizer,
-        "length": np.shape(split.take([0])["inputs"])[-1],
+        "length": np.shape(split.take(np.zeros(1, np.int32))["inputs"])[-1],
         "bos": bos,
         "temperature": float(temperature),
     }

@@ -100,7 +100,8 @@ def cache_tokens(
     """
     _check_numbers(process, processes, shard_size, batch_size, temperature)
     compute = _computing(model.apply, targets.take, float(temperature), valid)
-    first = _arrays(split.take([0]))
+    first = _arrays(split.take(np.zeros(1, np.int32)))
+    keys_of(first)
     vocab, tail = _shapes(model, targets, frozen, first, valid)
     form = form_of(vocab=vocab, width=targets.width, draws=targets.draws, tail=tail)
     about = {

@@ -75,9 +75,8 @@ def test_two_processes_write_what_one_does(tmp_path, whole):
     assert contents(tmp_path) == whole
 
 
-@pytest.mark.parametrize("batch_size", [2, 3])
-def test_how_many_are_computed_at_once_changes_no_byte(tmp_path, whole, batch_size):
-    write(tmp_path, batch_size=batch_size)
+def test_how_many_are_computed_at_once_changes_no_byte(tmp_path, whole):
+    write(tmp_path, batch_size=3)
     assert contents(tmp_path) == whole
 
 
@@ -168,6 +167,13 @@ def test_logits_that_are_not_finite_are_named_and_write_nothing(tmp_path):
 def test_numbers_out_of_range_are_named(tmp_path, changes, message):
     with pytest.raises(ValueError, match=message):
         write(tmp_path, **changes)
+    assert not list(tmp_path.iterdir())
+
+
+def test_windows_without_keys_are_refused_before_anything_is_written(tmp_path):
+    arrays = {n: x for n, x in windows().items() if n != "offset"}
+    with pytest.raises(ValueError, match="the batch has no 'offset'"):
+        write(tmp_path, arrays=arrays)
     assert not list(tmp_path.iterdir())
 
 
