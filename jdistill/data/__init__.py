@@ -29,10 +29,18 @@ from jdistill.data._splits import Parts as Parts
 from jdistill.data._splits import in_memory as in_memory
 from jdistill.data._stdlib_docs import stdlib_docs as stdlib_docs
 from jdistill.data._stdlib_docs import stdlib_texts as stdlib_texts
+from jdistill.data._targets import Targets as Targets
+from jdistill.data._targets import random_sampled as random_sampled
+from jdistill.data._targets import top_k as top_k
 from jdistill.data._text import Texts as Texts
 from jdistill.data._text import Tokens as Tokens
 from jdistill.data._text import bpe as bpe
 from jdistill.data._text import hashed_ngrams as hashed_ngrams
+from jdistill.data._token_cache import TokenCache as TokenCache
+from jdistill.data._token_cache import cached_tokens as cached_tokens
+from jdistill.data._token_cache import open_tokens as open_tokens
+from jdistill.data._token_cache import renormalised as renormalised
+from jdistill.data._token_write import cache_tokens as cache_tokens
 from jdistill.data._windows import Windows as Windows
 from jdistill.data._windows import packed as packed
 from jdistill.data._windows import windows as windows
@@ -46,13 +54,17 @@ __all__ = [
     "IndexBatches",
     "Part",
     "Parts",
+    "Targets",
     "Texts",
+    "TokenCache",
     "Tokens",
     "Windows",
     "augmentations",
     "bpe",
     "cache",
+    "cache_tokens",
     "cached",
+    "cached_tokens",
     "digits",
     "documents",
     "eval_batches",
@@ -64,7 +76,10 @@ __all__ = [
     "load_corpus",
     "mixed",
     "mixup",
+    "open_tokens",
     "packed",
+    "random_sampled",
+    "renormalised",
     "save_cache",
     "shift",
     "stdlib_docs",
@@ -73,5 +88,6 @@ __all__ = [
     "tfds",
     "tfidf_baseline",
     "tokenize",
+    "top_k",
     "windows",
 ]

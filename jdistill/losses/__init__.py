@@ -54,6 +54,16 @@ from jdistill.losses._rkd import rkd_angle as rkd_angle
 from jdistill.losses._rkd import rkd_distance as rkd_distance
 from jdistill.losses._sequences import ctc_kl as ctc_kl
 from jdistill.losses._sequences import ctc_kl_without_blank as ctc_kl_without_blank
+from jdistill.losses._sparse import sparse_kl as sparse_kl
+from jdistill.losses._sparse import (
+    sparse_soft_cross_entropy as sparse_soft_cross_entropy,
+)
+from jdistill.losses._sparse_vocabulary import (
+    sparse_vocabulary_kl as sparse_vocabulary_kl,
+)
+from jdistill.losses._sparse_vocabulary import (
+    sparse_vocabulary_soft_cross_entropy as sparse_vocabulary_soft_cross_entropy,
+)
 from jdistill.losses._srd import srd as srd
 from jdistill.losses._standardised import dist as dist
 from jdistill.losses._standardised import logit_standardisation as logit_standardisation
@@ -115,6 +125,10 @@ __all__ = [
     "skewed_kl",
     "skewed_reverse_kl",
     "soft_cross_entropy",
+    "sparse_kl",
+    "sparse_soft_cross_entropy",
+    "sparse_vocabulary_kl",
+    "sparse_vocabulary_soft_cross_entropy",
     "srd",
     "total_variation",
     "vid",

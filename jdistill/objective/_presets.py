@@ -10,7 +10,7 @@ from jdistill import views as seen
 from jdistill.objective._connect import Argument, Side, on_side
 from jdistill.objective._entries import labels
 from jdistill.objective._signature import names_of
-from jdistill.objective._sources import logits
+from jdistill.objective._sources import head, hidden, logits, sparse
 from jdistill.objective._term import term
 from jdistill.typing import Memory, Term, value_at
 from jdistill.views import STUDENT, TEACHER
@@ -96,6 +96,77 @@ def on_logits(
         return made.values(views, batch, **context)
 
     return made._replace(values=values)
+
+
+def on_sparse(
+    loss: Callable[..., Any],
+    *,
+    per: str | None = "token",
+    teacher: str = TEACHER,
+    **more: Any,
+) -> Term:
+    """A term of the student's logits and some classes of the teacher's distribution.
+
+    Those that `data.cached_tokens` joins to a batch, or any other `SparseTarget` in the
+    teacher's outputs. Every real token counts, as in `on_logits`.
+
+    Args:
+        loss: `loss(logits, target, **more)`, one value for each token or example, such
+            as `losses.sparse_kl`.
+        per: 'token' or 'example'.
+        teacher: the network that teaches.
+        more: the loss's numbers, where a function of the step is a schedule, and
+            sources.
+
+    Returns:
+        A term of weight 1.
+
+    Raises:
+        ValueError: `per` is another word.
+        TypeError: the loss takes no such argument, or lacks one.
+
+    Example:
+        >>> from jdistill import losses
+        >>> sorted(on_sparse(losses.sparse_kl).needs)
+        [('student', 'logits'), ('teacher', 'sparse')]
+    """
+    return term(loss, logits(STUDENT), sparse(teacher), per=per, **more)
+
+
+def on_sparse_vocabulary(
+    loss: Callable[..., Any],
+    *,
+    per: str | None = "token",
+    teacher: str = TEACHER,
+    **more: Any,
+) -> Term:
+    """A term of the student's hidden states and head, and of the teacher's classes.
+
+    As `on_sparse`, for a model with `hidden` and `head`, without its logits.
+
+    Args:
+        loss: `loss(hidden, target, head=head, **more)`, one value for each token or
+            example, such as `losses.sparse_vocabulary_kl`.
+        per: 'token' or 'example'.
+        teacher: the network that teaches.
+        more: the loss's numbers, such as `cap` and `valid`, where a function of the
+            step is a schedule.
+
+    Returns:
+        A term of weight 1.
+
+    Raises:
+        ValueError: `per` is another word.
+        TypeError: the loss takes no such argument, or lacks one.
+
+    Example:
+        >>> from jdistill import losses
+        >>> kd = on_sparse_vocabulary(losses.sparse_vocabulary_kl, chunk=128)
+        >>> sorted(kd.needs)
+        [('student', 'head'), ('student', 'hidden'), ('teacher', 'sparse')]
+    """
+    both = hidden(STUDENT), sparse(teacher)
+    return term(loss, *both, per=per, head=head(STUDENT), **more)
 
 
 def on_features(
