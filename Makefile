@@ -45,6 +45,7 @@ bench: .venv/ready-dev  ## benchmarks; PyTorch is needed for the comparisons
 	$(BIN)/python -m benchmarks.losses
 	$(BIN)/python -m benchmarks.files
 	$(BIN)/python -m benchmarks.dense
+	JAX_PLATFORMS=cpu $(BIN)/python -m benchmarks.vocabulary
 	JAX_PLATFORMS=cpu $(BIN)/python -m benchmarks.scale
 	JAX_PLATFORMS=cpu $(BIN)/python -m benchmarks.scale --pair=1
 

@@ -122,5 +122,5 @@ def over_vocabulary(
         return found.reshape(call.arguments["hidden"].shape[:-1])
 
     values.__name__ = f"{loss.__name__} over a vocabulary"
-    values.__signature__ = signature  # pyright: ignore
+    values.__dict__["__signature__"] = signature
     return values

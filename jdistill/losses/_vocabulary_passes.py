@@ -13,6 +13,12 @@ import jax.numpy as jnp
 from jdistill.losses import _vocabulary_blocks as blocks
 from jdistill.losses._vocabulary_blocks import Block, Given, Plan, Scale, Seen
 
+MANY = 8
+"""How many chunks of tokens the gradient that is computed anew takes as one."""
+
+LANES = 128
+"""Blocks are multiples of it, as accelerators lay out arrays by so many."""
+
 Asked = Collection[tuple[str, str]]
 """The gradients that are asked for, as ('hidden' or 'head', side)."""
 
@@ -70,8 +76,10 @@ def gradients(
     plan: Plan, given: Given, found: Found, by: Any, asked: Asked
 ) -> Gradients:
     """The gradients, weighted by `by`, with the logits computed again."""
+    plan = _wider(plan, given)
     packs = packing(plan, given)
     packed = _packed(packs, given)._replace(weights=_rows(by, packs.order))
+    found = _stretched(found, packs)
 
     def over_block(index, carry):
         block = blocks.block_of(plan, given, index)
@@ -153,6 +161,28 @@ def _by_blocks(plan: Plan, packed: Given, rounds: Any, sides: list[str]) -> Any:
     scales = blocks.whole_scale(plan, running)
     added = passing(more, _room(packed, sides)[1])
     return scales, blocks.everywhere(plan, added)
+
+
+def _wider(plan: Plan, given: Given) -> Plan:
+    """More tokens and fewer words at a time, as many logits as before.
+
+    Where the log-sum-exps are known, no token needs all words at once. A head's
+    gradient is then done with one block after another, in few rounds over the tokens,
+    and only one block of it is in float32.
+    """
+    if plan.block is not None:
+        return plan
+    tokens, columns = given.hidden["student"].shape[0], given.head["student"].shape[1]
+    chunks = -(-tokens // plan.chunk)
+    many = -(-chunks // -(-chunks // MANY))
+    block = -(-columns // (many * LANES)) * LANES
+    return plan._replace(chunk=many * plan.chunk, block=block)
+
+
+def _stretched(found: Found, packs: Packing) -> Found:
+    """What was found, with room for as many tokens as are packed now."""
+    more = len(packs.order)
+    return jax.tree.map(lambda x: jnp.pad(x, (0, more - len(x))), found)
 
 
 def _whole(plan: Plan, part: Given, block: Block, sides: list[str]) -> tuple[Seen, Any]:

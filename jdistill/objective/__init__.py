@@ -20,6 +20,7 @@ from jdistill.objective._presets import on_features as on_features
 from jdistill.objective._presets import on_labels as on_labels
 from jdistill.objective._presets import on_logits as on_logits
 from jdistill.objective._presets import on_params as on_params
+from jdistill.objective._presets import on_vocabulary as on_vocabulary
 from jdistill.objective._recipes import distillation as distillation
 from jdistill.objective._recipes import hinton as hinton
 from jdistill.objective._sources import Context as Context
@@ -53,6 +54,7 @@ __all__ = [
     "on_labels",
     "on_logits",
     "on_params",
+    "on_vocabulary",
     "rerun",
     "routed",
     "stopped",
