@@ -125,16 +125,29 @@ def see(plan: Plan, block: Block, chunk: Given) -> Seen:
 
 def scale_of(plan: Plan, seen: Seen) -> dict[str, Scale]:
     """The log-sum-exps of a whole vocabulary."""
-    shape = next(iter(seen.logits.values())).shape[:1]
-    return whole_scale(plan, grown(nothing(seen.logits, shape), seen))
+    return whole_scale(plan, grown(nothing(seen.logits), seen))
 
 
-def nothing(sides: Any, shape: tuple[int, ...]) -> dict[str, Any]:
-    """The running peaks and totals of no words."""
-    return {
-        s: (jnp.full(shape, LOW, jnp.float32), jnp.zeros(shape, jnp.float32))
-        for s in sides
-    }
+def nothing(sides: Mapping[str, Any]) -> dict[str, Any]:
+    """The running peaks and totals of no words, for the rows of each side."""
+    none = {side: zeros(x.shape[:1], x) for side, x in sides.items()}
+    return {side: (x + LOW, x) for side, x in none.items()}
+
+
+def zeros(shape: tuple[int, ...], like: Any) -> Any:
+    """float32 zeros that differ between the devices of a `shard_map` as `like` does."""
+    return varying(jnp.zeros(shape, jnp.float32), like)
+
+
+def varying(array: Any, *like: Any) -> Any:
+    """The same array, which differs between the devices of a `shard_map` as others do.
+
+    What is equal on all devices has its gradients added up by JAX.
+    """
+    if not jax.sharding.get_abstract_mesh().manual_axes:
+        return array
+    some = sum(jnp.sum(x.reshape(-1)[:1]).astype(array.dtype) for x in like)
+    return jnp.where(False, jax.lax.stop_gradient(some), array)
 
 
 def grown(running: Mapping[str, Any], seen: Seen) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 from jax.sharding import Mesh, PartitionSpec
 
+from jdistill.losses import _vocabulary_blocks as blocks
 from jdistill.losses import _vocabulary_passes as passes
 from jdistill.losses._vocabulary_blocks import Given, Plan
 
@@ -46,7 +47,12 @@ def differentiable(
         return (_named(given, _scaled(grads, given, by, again), by),)
 
     each.defvjp(forward, backward, symbolic_zeros=True)
-    return each
+
+    def alike(given):
+        arrays = jax.tree.leaves(given)
+        return each(jax.tree.map(lambda x: blocks.varying(x, *arrays), given))
+
+    return alike
 
 
 def _scaled(

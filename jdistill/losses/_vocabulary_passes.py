@@ -1,7 +1,6 @@
 """The passes over chunks of tokens and blocks of words that give values and gradients.
 
-Tokens that count are packed to the front, and only the chunks that hold some are
-visited. Gradients are added up in float32.
+Only chunks that hold tokens that count are visited; gradients are added up in float32.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -12,9 +11,20 @@ import jax.numpy as jnp
 
 from jdistill.losses import _vocabulary_blocks as blocks
 from jdistill.losses._vocabulary_blocks import Block, Given, Plan, Scale, Seen
+from jdistill.losses._vocabulary_packing import (
+    Packing,
+    chunk_of,
+    cut,
+    fitted,
+    packed_of,
+    packing,
+    rows_in,
+    written,
+)
 
-MANY = 8
-"""How many chunks of tokens the gradient that is computed anew takes as one."""
+MANY, PARTS = 8, 32
+"""Where gradients are computed anew: how many chunks of tokens are taken as one, and
+in how many parts the words."""
 
 LANES = 128
 """Blocks are multiples of it, as accelerators lay out arrays by so many."""
@@ -37,36 +47,11 @@ class Found(NamedTuple):
     slopes: Mapping[str, Any]
 
 
-class Packing(NamedTuple):
-    """Where the tokens that count are.
-
-    * `order` [packed]: which token stands there; the number of tokens where none does.
-    * `place` [tokens]: where it stands; the number of places where it does not.
-    * `rounds`: how many chunks there are.
-    """
-
-    order: Any
-    place: Any
-    rounds: Any
-
-
-def packing(plan: Plan, given: Given) -> Packing:
-    """The order of the tokens, those of weight 0 left out."""
-    tokens = given.hidden["student"].shape[0]
-    length = -(-tokens // plan.chunk) * plan.chunk
-    each = jnp.arange(tokens)
-    if given.weights is None:
-        return Packing(jnp.arange(length), each, length // plan.chunk)
-    counts = given.weights != 0
-    place = jnp.where(counts, jnp.cumsum(counts) - 1, length)
-    order = jnp.full(length, tokens).at[place].set(each, mode="drop")
-    return Packing(order, place, -(-jnp.sum(counts) // plan.chunk))
-
-
 def values(plan: Plan, given: Given, asked: Asked) -> tuple[Any, Found]:
     """One value for each token, and what the gradients asked for will need."""
+    plan = fitted(plan, given)
     packs = packing(plan, given)
-    packed = _packed(packs, given)
+    packed = packed_of(packs, given)
     passes = _by_chunks if blocks.count(plan, given) == 1 else _by_blocks
     scales, added = passes(plan, packed, packs.rounds, _sides(asked))
     return _values(packs, given, added), Found(scales, added["slopes"])
@@ -76,16 +61,16 @@ def gradients(
     plan: Plan, given: Given, found: Found, by: Any, asked: Asked
 ) -> Gradients:
     """The gradients, weighted by `by`, with the logits computed again."""
-    plan = _wider(plan, given)
+    plan = _wider(fitted(plan, given), given)
     packs = packing(plan, given)
-    packed = _packed(packs, given)._replace(weights=_rows(by, packs.order))
+    packed = packed_of(packs, given)._replace(weights=rows_in(by, packs.order))
     found = _stretched(found, packs)
 
     def over_block(index, carry):
         block = blocks.block_of(plan, given, index)
 
         def over_chunk(i, carry):
-            part, known = _chunk(plan, packed, i), _cut(plan, found, i)
+            part, known = chunk_of(plan, packed, i), cut(plan, found, i)
             seen = blocks.see(plan, block, part)
             return _added(plan, carry, block, part, seen, known, i)
 
@@ -103,17 +88,18 @@ def together(
     plan: Plan, given: Given, asked: Asked
 ) -> tuple[Any, tuple[Found, Gradients]]:
     """Values and gradients, with each chunk's logits computed once."""
+    plan = fitted(plan, given)
     packs = packing(plan, given)
-    packed, sides = _packed(packs, given), _sides(asked)
+    packed, sides = packed_of(packs, given), _sides(asked)
     block = blocks.block_of(plan, given, 0)
 
     def over_chunk(i, carry):
         kept, summed = carry
-        part = _chunk(plan, packed, i)
+        part = chunk_of(plan, packed, i)
         seen, new = _whole(plan, part, block, sides)
         known = Found(new[0], new[1]["slopes"])
         summed = _added(plan, summed, block, part, seen, known, i)
-        return _written(plan, kept, new, i), summed
+        return written(plan, kept, new, i), summed
 
     start = _room(packed, sides), _room_of_gradients(packed, asked)
     last = jax.lax.fori_loop(0, packs.rounds, over_chunk, start)
@@ -127,8 +113,8 @@ def _by_chunks(plan: Plan, packed: Given, rounds: Any, sides: list[str]) -> Any:
     block = blocks.block_of(plan, packed, 0)
 
     def over_chunk(i, kept):
-        new = _whole(plan, _chunk(plan, packed, i), block, sides)[1]
-        return _written(plan, kept, new, i)
+        new = _whole(plan, chunk_of(plan, packed, i), block, sides)[1]
+        return written(plan, kept, new, i)
 
     return jax.lax.fori_loop(0, rounds, over_chunk, _room(packed, sides))
 
@@ -141,22 +127,21 @@ def _by_blocks(plan: Plan, packed: Given, rounds: Any, sides: list[str]) -> Any:
             block = blocks.block_of(plan, packed, index)
 
             def over_chunk(i, kept):
-                part = _chunk(plan, packed, i)
-                new = use(_cut(plan, kept, i), blocks.see(plan, block, part), part, i)
-                return _written(plan, kept, new, i)
+                part = chunk_of(plan, packed, i)
+                new = use(cut(plan, kept, i), blocks.see(plan, block, part), part, i)
+                return written(plan, kept, new, i)
 
             return jax.lax.fori_loop(0, rounds, over_chunk, kept)
 
         return _each_block(plan, packed, over_block, start)
 
     def more(kept, seen, part, i):
-        new = blocks.sums(plan, seen, _cut(plan, scales, i), part, sides)
+        new = blocks.sums(plan, seen, cut(plan, scales, i), part, sides)
         return jax.tree.map(jnp.add, kept, new)
 
-    length = packed.hidden["student"].shape[:1]
     running = passing(
         lambda kept, seen, part, i: blocks.grown(kept, seen),
-        blocks.nothing(packed.hidden, length),
+        blocks.nothing(packed.hidden),
     )
     scales = blocks.whole_scale(plan, running)
     added = passing(more, _room(packed, sides)[1])
@@ -164,7 +149,7 @@ def _by_blocks(plan: Plan, packed: Given, rounds: Any, sides: list[str]) -> Any:
 
 
 def _wider(plan: Plan, given: Given) -> Plan:
-    """More tokens and fewer words at a time, as many logits as before.
+    """More tokens and fewer words at a time, a quarter of the logits.
 
     Where the log-sum-exps are known, no token needs all words at once. A head's
     gradient is then done with one block after another, in few rounds over the tokens,
@@ -175,7 +160,7 @@ def _wider(plan: Plan, given: Given) -> Plan:
     tokens, columns = given.hidden["student"].shape[0], given.head["student"].shape[1]
     chunks = -(-tokens // plan.chunk)
     many = -(-chunks // -(-chunks // MANY))
-    block = -(-columns // (many * LANES)) * LANES
+    block = -(-columns // (PARTS * LANES)) * LANES
     return plan._replace(chunk=many * plan.chunk, block=block)
 
 
@@ -198,14 +183,14 @@ def _added(
 ) -> Any:
     """The gradients that are asked for, with those of a chunk and a block."""
     rows, columns = carry
-    rows, columns, old = dict(rows), dict(columns), _cut(plan, rows, i)
+    rows, columns, old = dict(rows), dict(columns), cut(plan, rows, i)
     for side in known.slopes:
         z = blocks.logit_gradient(plan, seen, known.scales, known.slopes, part, side)
         states = part.hidden[side]
         z = z.astype(states.dtype)
         if side in rows:
             new = old[side] + _product(z, block.head[side].T)
-            rows[side] = _written(plan, rows[side], new, i)
+            rows[side] = written(plan, rows[side], new, i)
         if side in columns:
             weighted = (states * part.weights[:, None]).astype(states.dtype)
             columns[side] += _product(weighted.T, z)
@@ -232,58 +217,26 @@ def _placed(plan: Plan, heads: Any, columns: Any, block: Block) -> dict[str, Any
 
 
 def _named(plan: Plan, packs: Packing, rows: Any, heads: Any) -> Gradients:
-    rows = {s: _rows(blocks.everywhere(plan, x), packs.place) for s, x in rows.items()}
+    rows = {
+        s: rows_in(blocks.everywhere(plan, x), packs.place) for s, x in rows.items()
+    }
     named = {("hidden", side): x for side, x in rows.items()}
     return named | {("head", side): x for side, x in heads.items()}
 
 
 def _values(packs: Packing, given: Given, added: Mapping[str, Any]) -> Any:
     squared = given.numbers.get("temperature", 1.0) ** 2
-    return _rows(squared * added["values"], packs.place)
+    return rows_in(squared * added["values"], packs.place)
 
 
 def _sides(asked: Asked) -> list[str]:
     return sorted({side for _, side in asked})
 
 
-def _packed(packs: Packing, given: Given) -> Given:
-    """The tokens in their order, zeros where there is none."""
-    states, labels, weights = jax.tree.map(
-        lambda x: _rows(x, packs.order),
-        (given.hidden, given.labels, given.weights),
-    )
-    if weights is None:
-        weights = jnp.ones(packs.order.shape, jnp.float32)
-    return given._replace(hidden=states, labels=labels, weights=weights)
-
-
-def _rows(x: Any, order: Any) -> Any:
-    return x.at[order].get(mode="fill", fill_value=0)
-
-
-def _chunk(plan: Plan, packed: Given, i: Any) -> Given:
-    tokens = (packed.hidden, packed.labels, packed.weights)
-    states, labels, weights = _cut(plan, tokens, i)
-    return packed._replace(hidden=states, labels=labels, weights=weights)
-
-
-def _cut(plan: Plan, arrays: Any, i: Any) -> Any:
-    def cut(x):
-        return jax.lax.dynamic_slice_in_dim(x, i * plan.chunk, plan.chunk)
-
-    return jax.tree.map(cut, arrays)
-
-
-def _written(plan: Plan, arrays: Any, new: Any, i: Any) -> Any:
-    def write(x, y):
-        return jax.lax.dynamic_update_slice_in_dim(x, y, i * plan.chunk, axis=0)
-
-    return jax.tree.map(write, arrays, new)
-
-
 def _room(packed: Given, sides: list[str]) -> Any:
     """Zeros for the scales and the sums of each token."""
-    none = jnp.zeros(packed.hidden["student"].shape[:1], jnp.float32)
+    states = packed.hidden["student"]
+    none = blocks.zeros(states.shape[:1], states)
     scales = {side: Scale(none, none) for side in packed.hidden}
     return scales, {"values": none, "slopes": dict.fromkeys(sides, none)}
 
@@ -294,7 +247,7 @@ def _room_of_gradients(packed: Given, asked: Asked) -> Any:
 
 
 def _zeros(like: Any) -> Any:
-    return jnp.zeros(like.shape, jnp.float32)
+    return blocks.zeros(like.shape, like)
 
 
 def _each_block(plan: Plan, given: Given, body: Callable[..., Any], carry: Any) -> Any:
