@@ -46,6 +46,7 @@ bench: .venv/ready-dev  ## benchmarks; PyTorch is needed for the comparisons
 	$(BIN)/python -m benchmarks.files
 	$(BIN)/python -m benchmarks.dense
 	$(BIN)/python -m benchmarks.token_cache
+	JAX_PLATFORMS=cpu $(BIN)/python -m benchmarks.vocabulary
 	JAX_PLATFORMS=cpu $(BIN)/python -m benchmarks.scale
 	JAX_PLATFORMS=cpu $(BIN)/python -m benchmarks.scale --pair=1
 

@@ -7,7 +7,10 @@ from jdistill import losses, objective, projections, schedules
 from jdistill.build import build
 from jdistill.typing import Aux, Objective, Term
 
-ON = ("labels", "logits", "sparse", "sparse_vocabulary", "features", "params")
+ON = (
+    *("labels", "logits", "vocabulary", "sparse", "sparse_vocabulary", "features"),
+    "params",
+)
 SOURCES = (
     *("ensemble", "entry", "example_mask", "head", "hidden", "labels", "logits"),
     *("rerun", "routed", "sparse", "stopped", "taps", "token_mask", "weight"),

@@ -47,9 +47,45 @@ MUTANTS = (
     Mutant(
         "a divergence of first order in its summands",
         "jdistill/losses/_logits.py",
-        "return jnp.sum(jnp.where(near, a * (jnp.expm1(small) - small), far), axis=-1)",
-        "return -jnp.sum(a * gap, axis=-1)",
+        "return jnp.where(near, a * (jnp.expm1(small) - small), far)",
+        "return -a * gap",
         f"{LOSSES}/test_members.py -k 'far_above_rounding'",
+    ),
+    Mutant(
+        "a log-sum-exp of the last block alone",
+        "jdistill/losses/_vocabulary_blocks.py",
+        "return higher, total * jnp.exp(peak - higher) + added",
+        "return higher, added",
+        f"{LOSSES}/test_vocabulary.py -k 'whole_logits and reverse_kl'",
+    ),
+    Mutant(
+        "any weights taken for those that gradients were computed with",
+        "jdistill/losses/_vocabulary_gradient.py",
+        "alike = jnp.all(jnp.abs(by - even) <= ALIKE * jnp.abs(even))",
+        "alike = jnp.all(jnp.abs(by) >= 0)",
+        f"{LOSSES}/test_vocabulary.py -k 'any_weights'",
+    ),
+    Mutant(
+        "chunks of tokens that do not count",
+        "jdistill/losses/_vocabulary_packing.py",
+        "-(-jnp.sum(counts) // plan.chunk)",
+        "length // plan.chunk",
+        f"{LOSSES}/test_vocabulary.py -k 'visited'",
+    ),
+    Mutant(
+        "gradients of heads added up in the type of the hidden states",
+        "jdistill/losses/_vocabulary_passes.py",
+        "columns[side] += _product(weighted.T, z)",
+        "columns[side] = (columns[side] + _product(weighted.T, z)).astype(\n"
+        "                states.dtype\n            ).astype(jnp.float32)",
+        f"{LOSSES}/test_vocabulary.py -k 'added_up_in_float32'",
+    ),
+    Mutant(
+        "words of other devices left out of the gradient of hidden states",
+        "jdistill/losses/_vocabulary_passes.py",
+        "rows_in(blocks.everywhere(plan, x), packs.place)",
+        "rows_in(x, packs.place)",
+        f"{LOSSES}/test_vocabulary.py -k 'devices_that_share'",
     ),
     Mutant(
         "a label below 0 that counts from the last class",

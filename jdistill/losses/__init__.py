@@ -1,7 +1,7 @@
 """Losses: arrays in, one value for each example out, never a mean over the batch.
 
 `__all__` is the list that configurations choose from. `ofd_margin` is no loss: it gives
-a number that `ofd` needs.
+a number that `ofd` needs. Nor is `over_vocabulary`: it makes one of another.
 """
 
 from jdistill.losses._binary import binary_cross_entropy as binary_cross_entropy
@@ -71,6 +71,7 @@ from jdistill.losses._transformers import attention_kl as attention_kl
 from jdistill.losses._transformers import attention_scores as attention_scores
 from jdistill.losses._transformers import hidden_state as hidden_state
 from jdistill.losses._transformers import minilm as minilm
+from jdistill.losses._vocabulary import over_vocabulary as over_vocabulary
 
 __all__ = [
     "activation",

@@ -22,6 +22,7 @@ from jdistill.objective._presets import on_logits as on_logits
 from jdistill.objective._presets import on_params as on_params
 from jdistill.objective._presets import on_sparse as on_sparse
 from jdistill.objective._presets import on_sparse_vocabulary as on_sparse_vocabulary
+from jdistill.objective._presets import on_vocabulary as on_vocabulary
 from jdistill.objective._recipes import distillation as distillation
 from jdistill.objective._recipes import hinton as hinton
 from jdistill.objective._sources import Context as Context
@@ -58,6 +59,7 @@ __all__ = [
     "on_params",
     "on_sparse",
     "on_sparse_vocabulary",
+    "on_vocabulary",
     "rerun",
     "routed",
     "sparse",
