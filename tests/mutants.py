@@ -487,6 +487,27 @@ MUTANTS = (
         "tests/objective/test_presets.py -k finite",
     ),
     Mutant(
+        "moments of half precision",
+        "jdistill/compress/_optax.py",
+        "return _wide(_join(moving(params, trainable), learned))",
+        "return _join(moving(params, trainable), learned)",
+        "tests/compress/test_optax.py -k bfloat16",
+    ),
+    Mutant(
+        "inputs that are not cast, so that nothing is computed in half precision",
+        "jdistill/models/_dtype.py",
+        "x if n in KEPT else _cast(x, kind)",
+        "x",
+        "tests/models/test_dtype.py -k product",
+    ),
+    Mutant(
+        "a state that leaves a pass in half precision",
+        "jdistill/models/_dtype.py",
+        "return jnp.asarray(new, jnp.result_type(old))",
+        "return jnp.asarray(new)",
+        "tests/models/test_dtype.py -k masks",
+    ),
+    Mutant(
         "one key for the dropout of all steps",
         "jdistill/train/_gradient.py",
         "key = jax.random.fold_in(state.key, state.step)",

@@ -1,5 +1,6 @@
 """Networks, and what makes a network of any framework a `Model`."""
 
+from jdistill.models._dtype import compute_in as compute_in
 from jdistill.models._encoder import encoder_classifier as encoder_classifier
 from jdistill.models._function import from_function as from_function
 from jdistill.models._generated import generated as generated
@@ -29,6 +30,7 @@ __all__ = [
     "DecoderConfig",
     "begin_with",
     "begin_with_stacked",
+    "compute_in",
     "decoder",
     "encoder_classifier",
     "execute_int8",
