@@ -150,8 +150,8 @@ def _batches(
     rows: Sequence[_Row], batch_size: int, steps: int
 ) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
     """Rows of like length together, padded to few lengths, so that few programs do."""
-    lengths = np.array([len(row.label) for row in rows])
-    order = np.argsort(-lengths, kind="stable")
+    lengths = [len(row.label) for row in rows]
+    order = np.argsort([-length for length in lengths], kind="stable")
     for start in range(0, len(rows), batch_size):
         numbers = order[start : start + batch_size]
         width = _SHORTEST
