@@ -103,7 +103,7 @@ def on_policy(
     def step(state: State, batch: Batch, frozen=None):
         inner, texts = _apart(state)
         key = jax.random.fold_in(jax.random.fold_in(state.key, _APART), state.step)
-        texts = _written(policy, learner.finish(inner), texts, batch, state.step, key)
+        texts = _written(policy, learner.finish(inner, frozen), texts, batch, state.step, key)
         batch = _mixed(policy, texts, batch, state.step, jax.random.fold_in(key, 1))
         inner, metrics = learner.step(inner, batch, frozen)
         return _with(inner, texts), metrics
@@ -111,7 +111,7 @@ def on_policy(
     def explain(state: State, batch: Batch, frozen=None) -> str:
         inner, texts = _apart(state)
         key = jax.random.fold_in(jax.random.fold_in(state.key, _APART), state.step)
-        texts = _written(policy, learner.finish(inner), texts, batch, state.step, key)
+        texts = _written(policy, learner.finish(inner, frozen), texts, batch, state.step, key)
         batch = _mixed(policy, texts, batch, state.step, jax.random.fold_in(key, 1))
         return learner.explain(inner, batch, frozen)
 
@@ -121,8 +121,8 @@ def on_policy(
             batch
         ),  # what is written in the step is not known yet
         step,
-        lambda state: learner.finish(_apart(state)[0]),
-        lambda state: learner.encode(_apart(state)[0]),
+        lambda state, frozen=None: learner.finish(_apart(state)[0], frozen),
+        lambda state, frozen=None: learner.encode(_apart(state)[0], frozen),
         explain,
     )
 

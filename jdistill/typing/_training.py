@@ -48,6 +48,6 @@ class Learner(NamedTuple):
     init: Callable[..., State]
     teach: Callable[..., Batch]
     step: Callable[..., tuple[State, Mapping[str, tuple[Any, Any]]]]
-    finish: Callable[[State], Frozen]
-    encode: Callable[[State], Mapping[str, Any]]
+    finish: Callable[..., Frozen]
+    encode: Callable[..., Mapping[str, Any]]
     explain: Callable[..., str]
