@@ -6,6 +6,7 @@ from jdistill.tokenizers._folder import from_hf as from_hf
 from jdistill.tokenizers._folder import to_hf as to_hf
 from jdistill.tokenizers._gguf import from_gguf as from_gguf
 from jdistill.tokenizers._llama2c import from_llama2c as from_llama2c
+from jdistill.tokenizers._to_gguf import to_gguf as to_gguf
 from jdistill.tokenizers._tokenizer import from_json as from_json
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "from_json",
     "from_llama2c",
     "same_vocabulary",
+    "to_gguf",
     "to_hf",
 ]

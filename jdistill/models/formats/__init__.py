@@ -1,3 +1,8 @@
 """Pretrained networks, read from the files of others and written to them."""
 
-__all__ = []
+from jdistill.models.formats._gguf import from_gguf as from_gguf
+from jdistill.models.formats._gguf import gguf_metadata as gguf_metadata
+from jdistill.models.formats._gguf_save import to_gguf as to_gguf
+from jdistill.models.formats._pretrained import Pretrained as Pretrained
+
+__all__ = ["Pretrained", "from_gguf", "gguf_metadata", "to_gguf"]
