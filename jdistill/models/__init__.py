@@ -24,6 +24,7 @@ from jdistill.models._taps import tap as tap
 from jdistill.models._vit import vit as vit
 from jdistill.models.formats import Pretrained as Pretrained
 from jdistill.models.formats import from_gguf as from_gguf
+from jdistill.models.formats import from_llama2c as from_llama2c
 from jdistill.models.formats import gguf_metadata as gguf_metadata
 from jdistill.models.formats import to_gguf as to_gguf
 from jdistill.models.transformers import DecoderConfig as DecoderConfig
@@ -40,6 +41,7 @@ __all__ = [
     "from_function",
     "from_gguf",
     "from_linen",
+    "from_llama2c",
     "from_nnx",
     "generated",
     "gguf_metadata",
