@@ -23,11 +23,17 @@ from jdistill.models._peers import peers as peers
 from jdistill.models._resnet import resnet as resnet
 from jdistill.models._taps import tap as tap
 from jdistill.models._vit import vit as vit
+from jdistill.models.formats import Pretrained as Pretrained
+from jdistill.models.formats import from_gguf as from_gguf
+from jdistill.models.formats import from_llama2c as from_llama2c
+from jdistill.models.formats import gguf_metadata as gguf_metadata
+from jdistill.models.formats import to_gguf as to_gguf
 from jdistill.models.transformers import DecoderConfig as DecoderConfig
 from jdistill.models.transformers import decoder as decoder
 
 __all__ = [
     "DecoderConfig",
+    "Pretrained",
     "begin_with",
     "begin_with_stacked",
     "compute_in",
@@ -35,9 +41,12 @@ __all__ = [
     "encoder_classifier",
     "execute_int8",
     "from_function",
+    "from_gguf",
     "from_linen",
+    "from_llama2c",
     "from_nnx",
     "generated",
+    "gguf_metadata",
     "idf_gates",
     "lenet5",
     "lenet_300_100",
@@ -51,5 +60,6 @@ __all__ = [
     "resnet",
     "simulate_int8",
     "tap",
+    "to_gguf",
     "vit",
 ]

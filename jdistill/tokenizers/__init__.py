@@ -10,6 +10,7 @@ from jdistill.tokenizers._gguf import from_gguf as from_gguf
 from jdistill.tokenizers._keep import Kept as Kept
 from jdistill.tokenizers._keep import keep as keep
 from jdistill.tokenizers._llama2c import from_llama2c as from_llama2c
+from jdistill.tokenizers._to_gguf import to_gguf as to_gguf
 from jdistill.tokenizers._tokenizer import from_json as from_json
 
 __all__ = [
@@ -23,5 +24,6 @@ __all__ = [
     "from_llama2c",
     "keep",
     "same_vocabulary",
+    "to_gguf",
     "to_hf",
 ]
