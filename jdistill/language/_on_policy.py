@@ -103,7 +103,9 @@ def on_policy(
     def step(state: State, batch: Batch, frozen=None):
         inner, texts = _apart(state)
         key = jax.random.fold_in(jax.random.fold_in(state.key, _APART), state.step)
-        texts = _written(policy, learner.finish(inner, frozen), texts, batch, state.step, key)
+        texts = _written(
+            policy, learner.finish(inner, frozen), texts, batch, state.step, key
+        )
         batch = _mixed(policy, texts, batch, state.step, jax.random.fold_in(key, 1))
         inner, metrics = learner.step(inner, batch, frozen)
         return _with(inner, texts), metrics
@@ -111,7 +113,9 @@ def on_policy(
     def explain(state: State, batch: Batch, frozen=None) -> str:
         inner, texts = _apart(state)
         key = jax.random.fold_in(jax.random.fold_in(state.key, _APART), state.step)
-        texts = _written(policy, learner.finish(inner, frozen), texts, batch, state.step, key)
+        texts = _written(
+            policy, learner.finish(inner, frozen), texts, batch, state.step, key
+        )
         batch = _mixed(policy, texts, batch, state.step, jax.random.fold_in(key, 1))
         return learner.explain(inner, batch, frozen)
 
