@@ -22,7 +22,6 @@ from jdistill.typing import Frozen, Learner, Model, Outputs, SparseTarget, Split
 
 VOCAB, WIDE = 49_152, 128_256
 WINDOWS, BATCH, TEACHERS = 32, 2, 97
-NAMES = {"tokenizer": "none", "bos": "none"}
 RULES = {"top_k": data.top_k(k=64), "random_sampled": data.random_sampled(draws=50)}
 
 
@@ -122,9 +121,15 @@ def stepping(learner: Learner, split: Split):
 def cached(folder: str, name: str, steps: int, vocab: int):
     """Windows with what a cache has of the teacher, and the cache."""
     split, (model, frozen) = split_of(WINDOWS, steps, vocab), teacher_of(vocab)
-    data.cache_tokens(folder, split, model, frozen, targets=RULES[name], **NAMES)
+    rule, words = RULES[name], "none"
+    data.cache_tokens(
+        folder, split, model, frozen, targets=rule, tokenizer=words, bos=words
+    )
     cache = data.open_tokens(folder)
-    return data.cached_tokens(split, cache, variables=frozen, **NAMES), cache
+    joined = data.cached_tokens(
+        split, cache, variables=frozen, tokenizer=words, bos=words
+    )
+    return joined, cache
 
 
 def measure(

@@ -51,7 +51,8 @@ def about_of(folder: pathlib.Path) -> About:
         raise ValueError(f"no cache of tokens at {folder}")
     try:
         about = json.loads((folder / FILE).read_bytes())
-        form_in(about), shards_of(about)
+        if form_in(about).width < 1 or shards_of(about) < 1:
+            raise ValueError("a number in it is below 1")
     except Exception as error:
         raise ValueError(f"{folder / FILE} is not whole: {error!r}") from error
     return about

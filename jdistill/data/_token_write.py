@@ -224,7 +224,7 @@ def _write(
         "first": runs.first.astype(np.int32),
         "count": runs.count.astype(np.int32),
     }
-    note = {"about": digest(about), "rows": len(keys.context)} | _mass(target)
+    note = {"about": digest(about), "rows": len(keys.context), **_mass(target)}
     write_shard(path_of(folder, number), columns, note)
 
 

@@ -186,12 +186,10 @@ def fitting(target: SparseTarget, scores) -> None:
         raise TypeError(
             f"the target must be a SparseTarget, got {type(target).__name__}"
         )
-    ids, log_p, log_tail = (getattr(x, "shape", None) for x in target)
-    if (
-        ids != log_p
-        or ids[:-1] != scores.shape[:-1]
-        or log_tail not in (None, ids[:-1])
-    ):
+    ids, log_p = jnp.shape(target.ids), jnp.shape(target.log_p)
+    log_tail = None if target.log_tail is None else jnp.shape(target.log_tail)
+    batch = scores.shape[:-1]
+    if ids != log_p or ids[:-1] != batch or log_tail not in (None, batch):
         raise ValueError(
             f"the student has shape {scores.shape}, the target ids {ids}, log_p "
             f"{log_p} and log_tail {log_tail}: their first axes must be equal"
