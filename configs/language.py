@@ -1,8 +1,9 @@
 """What does it cost to make a language model small enough for one text?
 
 Question: SmolLM2-135M is read from its GGUF file, its vocabulary cut to what the Python
-reference needs, its weights rounded to 4 bits and its embedding to 8, all packed into
-one file and exported for llama.cpp: bits per byte, bytes, and what each stage writes.
+reference and plain English need, its weights rounded to 4 bits and its embedding to 8,
+all packed into one file and exported for llama.cpp: bits per byte, bytes, and what each
+stage writes.
 Cost: 5 minutes of two CPU cores, nothing to download but the package with the weights.
 Command: make demo-lm
 Expected: see docs/language.md.
@@ -32,7 +33,7 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     half = dict(scale_dtype="float16")
     c.stages = (
         dict(stage="teacher"),
-        dict(stage="its tokens", keep_tokens=None),
+        dict(stage="its tokens", keep_tokens=dict(first=16_384)),
         dict(stage="quantised", compression=[four | half, eight | half]),
         dict(stage="packed", pack="small.safetensors"),
         dict(stage="exported", export="small.gguf"),

@@ -1,7 +1,7 @@
 """What each step of making a language model smaller costs, on a text of one's own.
 
-A row for each stage: bits a byte, perplexity, the divergence from the first model of the
-same vocabulary, parameters, bytes, and how the stage writes on after `config.prompt`.
+A row for each stage: bits per byte, perplexity, the divergence from the first model of
+the same vocabulary, parameters, bytes, and how it writes on after `config.prompt`.
 """
 
 import importlib.util
@@ -121,14 +121,18 @@ def _layers(now: Now, layers: Any, of: Text, folder: pathlib.Path) -> Now:
     return _dense(one, *language.keep_layers(one.frozen.params, one.config, layers))
 
 
-def _tokens(now: Now, most: int | None, of: Text, folder: pathlib.Path) -> Now:
-    """Keeps the ids that the text has, or the most frequent of them."""
+def _tokens(now: Now, how: Mapping[str, int], of: Text, folder: pathlib.Path) -> Now:
+    """Keeps the ids that the text has, or `most` of them, and the `first` of all ids.
+
+    Ids of byte pairs rise as pairs become rarer in what the tokenizer was made of.
+    """
     del folder
     one = now.pretrained
     found = np.concatenate(one.tokenizer.encode_many(of.train))
     counts = np.bincount(found, minlength=one.tokenizer.vocab)
-    order = np.argsort(-counts, kind="stable")[: most or None]
-    kept = tokenizers.keep(one.tokenizer, order[counts[order] > 0])
+    order = np.argsort(-counts, kind="stable")[: how.get("most")]
+    ids = np.union1d(order[counts[order] > 0], np.arange(how.get("first", 0)))
+    kept = tokenizers.keep(one.tokenizer, ids)
     params, config = language.keep_tokens(one.frozen.params, one.config, kept.ids)
     return _dense(one._replace(tokenizer=kept.tokenizer), params, config)
 
@@ -140,7 +144,7 @@ def _dense(one: models.Pretrained, params, config) -> Now:
 
 
 def _compressed(now: Now, specs: Any, of: Text, folder: pathlib.Path) -> Now:
-    """Codes in place of numbers, nothing trained: what `train.calibrate` would not need."""
+    """Codes in place of numbers; nothing is trained."""
     del of, folder
     one = now.pretrained
     chain: Compression = compress.chain(*(build(compress, spec) for spec in specs))

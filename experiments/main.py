@@ -19,6 +19,7 @@ from typing import Any
 
 import ml_collections
 import rich.console
+import rich.text
 
 import experiments
 from experiments.flags import parse
@@ -110,6 +111,10 @@ def show(workdir: pathlib.Path, screen: rich.console.Console) -> None:
     """Prints the final table and where the report is."""
     rows = read_rows(workdir / "rows.jsonl")
     screen.print(report.table(rows, width=screen.width))
+    for row in rows:
+        if "writes" in row:
+            line = rich.text.Text.assemble((f"{row['stage']}: ", "bold"), row["writes"])
+            screen.print(line)
     where = f"report: {workdir / 'report.html'}"
     screen.print(where, highlight=False, markup=False, soft_wrap=True)
 

@@ -87,7 +87,7 @@ def summarize(rows: Iterable[Row]) -> tuple[Stage, ...]:
         rows: rows of an experiment; those without an accuracy are left out.
 
     Returns:
-        One stage each, the main chain first and the baselines last.
+        One stage each, in the order of the rows, the baselines last.
 
     Raises:
         ValueError: see `check`.
@@ -149,5 +149,4 @@ def _means(rows: Sequence[Row]) -> dict[str, Mean]:
 
 
 def _rank(name: str) -> int:
-    order = (*CHAIN, None, *BASELINES)  # an unknown stage follows the chain
-    return order.index(name if name in order else None)
+    return (None, *BASELINES).index(name if name in BASELINES else None)
