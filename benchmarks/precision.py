@@ -9,6 +9,7 @@ of a loop counts once.
 
 import os
 import re
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -38,7 +39,7 @@ def learner_of(form, mesh, compute_dtype: str | None):
     )
 
 
-def compiled(form, mesh, batch: dict, compute_dtype: str | None):
+def compiled(form, mesh, batch: dict, compute_dtype: str | None) -> Any:
     """The step as `train.run` compiles it."""
     learner = learner_of(form, mesh, compute_dtype)
     start = scale.variables_of(form, mesh, jnp.float32)
