@@ -66,12 +66,13 @@ def init(*, form: Form, dtype) -> dict:
     )
 
 
-def apply(params: dict, tokens, *, form: Form, mesh: Mesh):
-    """The logits of the next tokens, in bfloat16 `[batch, steps, vocab]`."""
+def apply(params: dict, tokens, *, form: Form, mesh: Mesh, dtype=jnp.bfloat16):
+    """The logits of the next tokens `[batch, steps, vocab]`; None keeps types."""
     place = NamedSharding(mesh, PartitionSpec("data"))
     keep = functools.partial(jax.lax.with_sharding_constraint, shardings=place)
     # Cast before the scan slices them, so that bfloat16 is what is gathered.
-    params = jax.tree.map(lambda x: x.astype(jnp.bfloat16), params)
+    if dtype is not None:
+        params = jax.tree.map(lambda x: x.astype(dtype), params)
     return hidden(params, tokens, form=form, keep=keep) @ params["head"]
 
 
@@ -90,14 +91,15 @@ def hidden(params: dict, tokens, *, form: Form, keep=lambda x: x):
     return _normal(x, params["last"])
 
 
-def model(form: Form, mesh: Mesh) -> Model:
-    """The decoder as a `Model`."""
+def model(form: Form, mesh: Mesh, dtype=jnp.bfloat16) -> Model:
+    """The decoder as a `Model`; None for one that computes as its parameters are."""
 
     def first(key, batch):
         return init(form=form, dtype=jnp.float32), {}
 
     def forward(params, state, batch, *, train=False, key=None):
-        return Outputs(apply(params, batch["inputs"], form=form, mesh=mesh)), state
+        tokens = batch["inputs"]
+        return Outputs(apply(params, tokens, form=form, mesh=mesh, dtype=dtype)), state
 
     return Model(first, forward)
 

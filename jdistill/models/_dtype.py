@@ -41,13 +41,11 @@ def compute_in(model: Model, compute_dtype: str) -> Model:
         (arXiv:1905.12322).
 
     Example:
-        >>> from jdistill.models import mlp
-        >>> half = compute_in(mlp(widths=(4,), classes=3), 'bfloat16')
-        >>> batch = {'inputs': jnp.ones((2, 5))}
-        >>> params, state = half.init(jax.random.key(0), batch)
-        >>> logits = half.apply(params, state, batch)[0].logits
-        >>> params['Dense_0']['kernel'].dtype.name, logits.dtype.name
-        ('float32', 'bfloat16')
+        >>> from jdistill.models import from_function
+        >>> half = compute_in(from_function(lambda p, x: x @ p['w']), 'bfloat16')
+        >>> params, batch = {'w': jnp.ones((5, 3))}, {'inputs': jnp.ones((2, 5))}
+        >>> half.apply(params, {}, batch)[0].logits.dtype
+        dtype(bfloat16)
     """
     kind = float_type(compute_dtype, name="compute_dtype")
 
