@@ -44,13 +44,17 @@ def shapes(batch, dims, words) -> list[tuple[int, ...]]:
     return [x for dim in dims for x in ((*batch, dim), (dim, words))]
 
 
-def compiled(loss, place) -> int:
-    """Temporary bytes of value and gradients beside arguments and results."""
+def compiled(loss, place):
+    """Value and gradients for the student's hidden states and head."""
     given = [
         jax.ShapeDtypeStruct(shape, jnp.bfloat16, sharding=place)
         for shape in shapes(BATCH, DIMS, WORDS)
     ]
-    program = jax.jit(jax.value_and_grad(loss, (0, 1))).lower(*given).compile()
+    return jax.jit(jax.value_and_grad(loss, (0, 1))).lower(*given).compile()
+
+
+def temporaries(program) -> int:
+    """Bytes beside arguments and results."""
     return program.memory_analysis().temp_size_in_bytes
 
 
@@ -64,10 +68,10 @@ def memory() -> list[dict]:
         "dims": DIMS,
         **_measure.where_and_with(_measure.cores()),
     }
-    whole = compiled(theirs, place)
+    programs = [theirs, *(functools.partial(ours, **form) for form in FORMS.values())]
+    whole, *each = [temporaries(compiled(one, place)) for one in programs]
     rows = []
-    for name, form in FORMS.items():
-        mine = compiled(functools.partial(ours, **form), place)
+    for (name, form), mine in zip(FORMS.items(), each, strict=True):
         row = scale.row("vocabulary_memory", whole, mine, **form, **columns)
         row |= {"which": name, "ours": mine, "theirs": whole}
         rows.append(row)

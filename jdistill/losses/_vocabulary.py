@@ -52,9 +52,9 @@ def over_vocabulary(
     They return float32 `[*batch]`, equal to the loss of the whole logits, with its
     gradient at whichever of h and W it is asked for; that of W is added up in float32.
 
-    The forms differ in time and memory. With n tokens, `'forward'` computes gradients
-    beside the values, with as many products as whole logits take. It knows by then
-    only `weights`, to which what comes down to the values is proportional in a mean or
+    The forms differ in time and memory. `'forward'` computes gradients beside the
+    values, with as many products as whole logits take. By then it knows only
+    `weights`, to which what comes down to the values is proportional in a mean or
     a sum; where it is not, gradients are computed anew. `'recompute'` keeps two numbers
     a token and side, and computes the logits a second time. With `block` they are
     blocked over the vocabulary as well: passes over the blocks find log-sum-exps, then
@@ -89,6 +89,7 @@ def over_vocabulary(
         (arXiv:2411.09009): blocks of the vocabulary.
 
     Example:
+        >>> import jax.numpy as jnp
         >>> from jdistill.losses import kl
         >>> hidden, head = jnp.zeros((3, 2)), jnp.ones((2, 5))
         >>> values = over_vocabulary(kl, chunk=2)

@@ -43,11 +43,11 @@ class Given(NamedTuple):
     * `numbers`: those of the loss, by name.
     """
 
-    hidden: Mapping[str, Any]
-    head: Mapping[str, Any]
+    hidden: Any
+    head: Any
     labels: Any
     weights: Any
-    numbers: Mapping[str, Any]
+    numbers: Any
 
 
 class Scale(NamedTuple):
