@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from jdistill import projections as projections
     from jdistill import report as report
     from jdistill import schedules as schedules
+    from jdistill import tokenizers as tokenizers
     from jdistill import train as train
     from jdistill import tree as tree
     from jdistill.artifact import pack as pack
@@ -78,6 +79,7 @@ __all__ = [
     "report",
     "run",
     "schedules",
+    "tokenizers",
     "train",
     "tree",
     "unpack",

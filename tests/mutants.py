@@ -576,6 +576,34 @@ MUTANTS = (
         'lambda x: x[: len(batch["id"])], cache.outputs',
         "tests/data/test_cache.py -k by_id",
     ),
+    Mutant(
+        "a text that goes on keeps the space that is put before every text",
+        "jdistill/tokenizers/_tokenizer.py",
+        'return text[1:] if inside and doubled and text.startswith(" ") else text',
+        "return text",
+        "tests/tokenizers/test_tokenizer.py -k goes_on",
+    ),
+    Mutant(
+        "the fingerprint of a vocabulary knows not how text is cut",
+        "jdistill/tokenizers/_tokenizer.py",
+        "    digest.update(probe.tobytes())\n",
+        "",
+        "tests/tokenizers/test_tokenizer.py -k fingerprint",
+    ),
+    Mutant(
+        "pieces are joined in the order of their ids",
+        "jdistill/tokenizers/_scores.py",
+        "ranked = sorted(joined, key=lambda i: -scores[i])",
+        "ranked = sorted(joined)",
+        "tests/tokenizers/test_llama2c.py -k as_llama2c_joins",
+    ),
+    Mutant(
+        "a word that is a token is cut all the same",
+        "jdistill/tokenizers/_gguf.py",
+        "ignore_merges=kind in _WHOLE_FIRST",
+        "ignore_merges=False",
+        "tests/tokenizers/test_gguf.py -k taken_whole",
+    ),
 )
 
 

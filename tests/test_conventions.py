@@ -34,6 +34,7 @@ NAMESPACES = [
         "projections",
         "report",
         "schedules",
+        "tokenizers",
         "train",
     )
     if (ROOT / "jdistill" / name.replace(".", "/") / "__init__.py").exists()

@@ -26,6 +26,7 @@ from jdistill.typing._terms import Objective as Objective
 from jdistill.typing._terms import Projection as Projection
 from jdistill.typing._terms import Term as Term
 from jdistill.typing._terms import TermValues as TermValues
+from jdistill.typing._text import Tokenizer as Tokenizer
 from jdistill.typing._training import Learner as Learner
 from jdistill.typing._training import State as State
 from jdistill.typing._values import Array as Array
@@ -64,6 +65,7 @@ __all__ = [
     "State",
     "Term",
     "TermValues",
+    "Tokenizer",
     "Tree",
     "View",
     "Views",

@@ -1,0 +1,274 @@
+"""The one tokenizer: whatever the `tokenizers` package reads, as pure functions."""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tokenizers
+from tokenizers import processors
+
+from jdistill.typing import Tokenizer
+
+ROLES = ("bos", "eos", "pad", "unk")
+SPACE = "▁"
+"""What SentencePiece writes for a space."""
+
+_FRAME = ("bos", "eos", "pad")
+_SAMPLED = 4096
+_BYTE = re.compile("<0x[0-9A-F]{2}>")
+_PROBE = (
+    "The 3 quick-brown foxes' 1,024 jumps;  it's \n\n\tnaïve Ünïcode — 你好 мир 🙂 "
+    "def f(x):\n    return x**2 <s> http://a.b/c?d=e&f=g  "
+)
+
+
+def from_json(
+    definition: str,
+    *,
+    special: Mapping[str, int | str | None] | None = None,
+    begins: bool | None = None,
+) -> Tokenizer:
+    """A tokenizer from the text of a `tokenizer.json`.
+
+    Args:
+        definition: the text; what it says of truncation and padding is left out.
+        special: ids or tokens by the names 'bos', 'eos', 'pad' and 'unk'; None stands
+            for none. Without 'bos' here the token that the file itself puts before a
+            text is it.
+        begins: whether every window begins with 'bos'; by default where the file
+            itself begins every text with it.
+
+    Returns:
+        The tokenizer.
+
+    Raises:
+        ValueError: the text is no tokenizer, a special token is not in it, or windows
+            shall begin with a 'bos' that there is not.
+
+    Example:
+        >>> import json
+        >>> words = {'model': {'type': 'WordLevel', 'vocab': {'a': 0, '?': 1},
+        ...                    'unk_token': '?'},
+        ...          'pre_tokenizer': {'type': 'Whitespace'}, 'version': '1.0'}
+        >>> from_json(json.dumps(words)).encode('a a b')
+        array([0, 0, 1], dtype=int32)
+    """
+    try:
+        inner = tokenizers.Tokenizer.from_str(definition)
+    except Exception as error:  # the package raises its bare base class
+        raise ValueError(f"this is no tokenizer.json: {_line(error)}") from error
+    return from_inner(inner, special=special, begins=begins)
+
+
+def from_inner(
+    inner: tokenizers.Tokenizer,
+    *,
+    special: Mapping[str, int | str | None] | None = None,
+    begins: bool | None = None,
+) -> Tokenizer:
+    """The same from an object of the `tokenizers` package, which is taken over.
+
+    Raises:
+        ValueError: as `from_json`.
+
+    Example:
+        >>> from tokenizers import models
+        >>> words = tokenizers.Tokenizer(models.WordLevel({'a': 0}, unk_token='a'))
+        >>> from_inner(words).vocab
+        1
+    """
+    inner.no_truncation()
+    inner.no_padding()
+    pieces = _pieces(inner)
+    added = _in_front(inner)
+    roles = _roles(inner, dict(special or {}), added, len(pieces))
+    if begins is None:
+        begins = added is not None and roles.get("bos") == added
+    if begins and "bos" not in roles:
+        raise ValueError(
+            "windows shall begin with a 'bos' token, but none is named: pass "
+            "special={'bos': ...}"
+        )
+    if begins and added != roles["bos"]:
+        _begin(inner, roles["bos"])
+    return _made(inner, pieces, roles, bool(begins))
+
+
+def _begin(inner, bos: int) -> None:
+    """Lets the definition say it too, for others that read it."""
+    token = inner.id_to_token(bos)
+    inner.post_processor = processors.TemplateProcessing(
+        single=[token, "$A"],
+        pair=[token, "$A", f"{token}:1", "$B:1"],
+        special_tokens=[(token, bos)],
+    )
+
+
+def _made(inner, pieces, roles, begins) -> Tokenizer:
+    def joined(ids: Any) -> bytes:
+        return b"".join(pieces[i] for i in _checked(ids, len(pieces)))
+
+    def plain(text: str) -> np.ndarray:
+        return np.array(inner.encode(text, add_special_tokens=False).ids, np.int32)
+
+    prefix = _spaces(joined(plain("a")))
+    doubled = _spaces(joined(plain(" a"))) > 1
+
+    def cut(text: str, inside: bool) -> str:
+        return text[1:] if inside and doubled and text.startswith(" ") else text
+
+    def encode(text: str, *, inside: bool = False) -> np.ndarray:
+        return plain(cut(text, inside))
+
+    def encode_many(
+        texts: Sequence[str], *, inside: bool | Sequence[bool] = False
+    ) -> list[np.ndarray]:
+        flags = [inside] * len(texts) if isinstance(inside, bool) else inside
+        found = inner.encode_batch_fast(
+            [cut(text, flag) for text, flag in zip(texts, flags, strict=True)],
+            add_special_tokens=False,
+        )
+        return [np.array(each.ids, np.int32) for each in found]
+
+    frame = {roles[name] for name in _FRAME if name in roles}
+
+    def decode(ids: Any) -> str:
+        kept = [i for i in _checked(ids, len(pieces)) if i not in frame]
+        return inner.decode(kept, skip_special_tokens=False)
+
+    return Tokenizer(
+        encode,
+        encode_many,
+        decode,
+        joined,
+        np.array([len(piece) for piece in pieces], np.int32),
+        len(pieces),
+        roles,
+        _control(inner),
+        begins,
+        prefix,
+        _fingerprint(pieces, plain(_PROBE + _sample(pieces))),
+        inner.to_str,
+    )
+
+
+def _checked(ids, vocab) -> list[int]:
+    flat = np.asarray(ids).reshape(-1)
+    if flat.size and not 0 <= flat.min() <= flat.max() < vocab:
+        wrong = flat[(flat < 0) | (flat >= vocab)][0]
+        raise ValueError(f"id {wrong} is none of the {vocab} ids 0 to {vocab - 1}")
+    return flat.tolist()
+
+
+def _roles(inner, special, added, vocab) -> dict[str, int]:
+    """The ids of the special tokens that are named or seen."""
+    unknown = sorted(special.keys() - set(ROLES))
+    if unknown:
+        raise ValueError(f"special tokens have the names {ROLES}, got {unknown}")
+    if "bos" not in special and added is not None:
+        special["bos"] = added
+    found = {}
+    for name in ROLES:
+        token = special.get(name)
+        if token is None:
+            continue
+        number = inner.token_to_id(token) if isinstance(token, str) else int(token)
+        if number is None or not 0 <= number < vocab:
+            raise ValueError(
+                f"the {name} token {token!r} is not in this vocabulary of {vocab}"
+            )
+        found[name] = number
+    return found
+
+
+def _in_front(inner) -> int | None:
+    """The token that the tokenizer itself puts before a text."""
+    bare = inner.encode("a", add_special_tokens=False).ids
+    whole = inner.encode("a", add_special_tokens=True).ids
+    first = whole[0] if whole else None
+    return first if whole[1 : 1 + len(bare)] == bare and whole != bare else None
+
+
+def _control(inner) -> frozenset[int]:
+    added = inner.get_added_tokens_decoder().items()
+    return frozenset(i for i, token in added if token.special)
+
+
+def _pieces(inner) -> list[bytes]:
+    """The bytes that each id stands for, none where there is no token."""
+    added = set(inner.get_added_tokens_decoder())
+    parts = [
+        b"" if part is None else part.__getstate__()
+        for part in (inner.decoder, inner.pre_tokenizer, inner.normalizer)
+    ]
+    spelling = b"".join(parts).decode("utf-8")
+    of_token = _byte_level if "ByteLevel" in spelling else _spelt(inner.model, spelling)
+    names = inner.get_vocab(with_added_tokens=True)
+    pieces = [b""] * (max(names.values(), default=-1) + 1)
+    for token, number in names.items():
+        literal = number in added
+        pieces[number] = token.encode("utf-8") if literal else of_token(token)
+    return pieces
+
+
+def _spelt(model, spelling):
+    """Tokens written as text: SentencePiece's spaces and bytes, WordPiece's marks."""
+    marks = SPACE in spelling or "Metaspace" in spelling
+    fallback = getattr(model, "byte_fallback", False)
+    mark = getattr(model, "continuing_subword_prefix", None) or ""
+
+    def of_token(token: str) -> bytes:
+        if fallback and _BYTE.fullmatch(token):
+            return bytes([int(token[3:5], 16)])
+        if mark and token.startswith(mark):
+            token = token[len(mark) :]
+        return (token.replace(SPACE, " ") if marks else token).encode("utf-8")
+
+    return of_token
+
+
+def _byte_level(token: str) -> bytes:
+    if all(char in _BYTES for char in token):
+        return bytes(_BYTES[char] for char in token)
+    return token.encode("utf-8")
+
+
+def _byte_table() -> dict[str, int]:
+    """The byte that each character of a byte-level vocabulary stands for.
+
+    References:
+        Radford et al., Language models are unsupervised multitask learners, 2019: the
+        bytes that print stand for themselves, the others follow from U+0100 on.
+    """
+    printed = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [byte for byte in range(256) if byte not in printed]
+    table = {chr(byte): byte for byte in printed}
+    return table | {chr(256 + i): byte for i, byte in enumerate(others)}
+
+
+_BYTES = _byte_table()
+
+
+def _fingerprint(pieces: Sequence[bytes], probe: np.ndarray) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    for piece in pieces:
+        digest.update(len(piece).to_bytes(4, "little"))
+        digest.update(piece)
+    digest.update(probe.tobytes())
+    return digest.hexdigest()
+
+
+def _sample(pieces: Sequence[bytes]) -> str:
+    """A text of tokens, whose ids tell what is joined and what is not."""
+    every = max(1, len(pieces) // _SAMPLED)
+    return b"".join(pieces[::every]).decode("utf-8", "ignore")
+
+
+def _spaces(raw: bytes) -> int:
+    return len(raw) - len(raw.lstrip(b" "))
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

@@ -1,0 +1,41 @@
+"""Text as token ids."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class Tokenizer(NamedTuple):
+    """A vocabulary, and how text is cut into its tokens.
+
+    * `encode(text, *, inside=False) -> ids`: int32 `[tokens]`, no token added in front
+      or at the end. `inside` says that other text stands before this one, so that a
+      tokenizer that begins every text with a space does not.
+    * `encode_many(texts, *, inside=False) -> [ids, ...]`: the same, in parallel.
+    * `decode(ids) -> str`: without the ids of 'bos', 'eos' and 'pad'.
+    * `bytes_of(ids) -> bytes`: the text that ids stand for. Those of the ids of a text
+      are that text where nothing is normalised, behind `prefix` bytes.
+    * `num_bytes`: int32 `[vocab]`, how many bytes each id stands for.
+    * `vocab`: the number of ids.
+    * `special`: ids by the names 'bos', 'eos', 'pad' and 'unk', where there are any.
+    * `control`: the ids of tokens that are no text, the special ones among them.
+    * `begins`: whether every window begins with 'bos': the networks of some families
+      are useless without it.
+    * `prefix`: bytes that `encode` puts before a text, 1 for a space.
+    * `fingerprint`: a hash of the tokens by id and of how a text is cut.
+    * `definition() -> str`: how text is cut, as the text of a `tokenizer.json`.
+    """
+
+    encode: Callable[..., np.ndarray]
+    encode_many: Callable[..., list[np.ndarray]]
+    decode: Callable[[Any], str]
+    bytes_of: Callable[[Any], bytes]
+    num_bytes: np.ndarray
+    vocab: int
+    special: Mapping[str, int]
+    control: frozenset[int]
+    begins: bool
+    prefix: int
+    fingerprint: str
+    definition: Callable[[], str]
