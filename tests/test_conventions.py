@@ -27,6 +27,7 @@ NAMESPACES = [
         "losses",
         "metrics",
         "models",
+        "models.formats",
         "models.transformers",
         "objective",
         "ops",
@@ -43,6 +44,7 @@ NAMESPACES = [
 PAGES = {
     "build": "experiments",
     "evaluate": "metrics",
+    "models.formats": "models",
     "models.transformers": "models",
     "objective": "losses",
     "predictor": "artifact",

@@ -22,17 +22,22 @@ from jdistill.models._peers import peers as peers
 from jdistill.models._resnet import resnet as resnet
 from jdistill.models._taps import tap as tap
 from jdistill.models._vit import vit as vit
+from jdistill.models.formats import Pretrained as Pretrained
+from jdistill.models.formats import from_hf as from_hf
+from jdistill.models.formats import to_hf as to_hf
 from jdistill.models.transformers import DecoderConfig as DecoderConfig
 from jdistill.models.transformers import decoder as decoder
 
 __all__ = [
     "DecoderConfig",
+    "Pretrained",
     "begin_with",
     "begin_with_stacked",
     "decoder",
     "encoder_classifier",
     "execute_int8",
     "from_function",
+    "from_hf",
     "from_linen",
     "from_nnx",
     "generated",
@@ -49,5 +54,6 @@ __all__ = [
     "resnet",
     "simulate_int8",
     "tap",
+    "to_hf",
     "vit",
 ]
