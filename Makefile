@@ -45,8 +45,12 @@ bench: .venv/ready-dev  ## benchmarks; PyTorch is needed for the comparisons
 	$(BIN)/python -m benchmarks.losses
 	$(BIN)/python -m benchmarks.files
 	$(BIN)/python -m benchmarks.dense
+	$(BIN)/python -m benchmarks.token_cache
+	JAX_PLATFORMS=cpu $(BIN)/python -m benchmarks.vocabulary
+	$(BIN)/python -m benchmarks.checkpoints
 	JAX_PLATFORMS=cpu $(BIN)/python -m benchmarks.scale
 	JAX_PLATFORMS=cpu $(BIN)/python -m benchmarks.scale --pair=1
+	JAX_PLATFORMS=cpu $(BIN)/python -m benchmarks.precision
 
 .venv/ready: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

@@ -72,6 +72,11 @@ def apply(params: dict, tokens, *, form: Form, mesh: Mesh):
     keep = functools.partial(jax.lax.with_sharding_constraint, shardings=place)
     # Cast before the scan slices them, so that bfloat16 is what is gathered.
     params = jax.tree.map(lambda x: x.astype(jnp.bfloat16), params)
+    return hidden(params, tokens, form=form, keep=keep) @ params["head"]
+
+
+def hidden(params: dict, tokens, *, form: Form, keep=lambda x: x):
+    """What the head makes logits of, in the parameters' type `[batch, steps, dim]`."""
 
     @jax.checkpoint
     def layer(x, weights):
@@ -82,7 +87,7 @@ def apply(params: dict, tokens, *, form: Form, mesh: Mesh):
 
     x = keep(params["embed"][tokens])
     x, _ = jax.lax.scan(layer, x, params["layers"])
-    return _normal(x, params["last"]) @ params["head"]
+    return _normal(x, params["last"])
 
 
 def model(form: Form, mesh: Mesh) -> Model:

@@ -7,10 +7,13 @@ from jdistill import losses, objective, projections, schedules
 from jdistill.build import build
 from jdistill.typing import Aux, Objective, Term
 
-ON = ("labels", "logits", "features", "params")
+ON = (
+    *("labels", "logits", "vocabulary", "sparse", "sparse_vocabulary", "features"),
+    "params",
+)
 SOURCES = (
     *("ensemble", "entry", "example_mask", "head", "hidden", "labels", "logits"),
-    *("rerun", "routed", "stopped", "taps", "token_mask", "weight"),
+    *("rerun", "routed", "sparse", "stopped", "taps", "token_mask", "weight"),
 )
 Spec = Mapping[str, Any]
 Learned = Mapping[str, Mapping[str, Aux]]
@@ -32,12 +35,12 @@ def combined(terms: Spec, learned: Learned | None = None) -> Objective:
 def terms_of(terms: Spec, learned: Learned | None = None) -> dict[str, Term]:
     """The terms of a configuration, by their names.
 
-    A term is `{'on': 'labels' | 'logits' | 'features' | 'params', 'loss': name,
-    'weight': w, ...}` with the loss's own numbers; `student` and `teacher` of features
-    are a tap, several, or `{'taps': ..., 'projection': {'name': ...}, 'of': ...,
-    'learned_in': 'stage/term/side'}`. A number may be `{'name': ...}` of a schedule, an
-    argument that of a source, as in `'mask': {'name': 'example_mask'}`. In place of
-    `on`, `'arguments': [...]` are the sources of all that the loss takes by position.
+    A term is `{'on': one of ON, 'loss': name, 'weight': w, ...}` with the loss's own
+    numbers; `student` and `teacher` of features are a tap, several, or `{'taps': ...,
+    'projection': {'name': ...}, 'of': ..., 'learned_in': 'stage/term/side'}`. A number
+    may be `{'name': ...}` of a schedule, an argument that of a source, as in `'mask':
+    {'name': 'example_mask'}`. In place of `on`, `'arguments': [...]` are the sources of
+    all that the loss takes by position.
 
     Args:
         terms: by name.

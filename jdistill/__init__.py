@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from jdistill import artifact as artifact
     from jdistill import compress as compress
     from jdistill import data as data
+    from jdistill import language as language
     from jdistill import losses as losses
     from jdistill import metrics as metrics
     from jdistill import models as models
@@ -63,6 +64,7 @@ __all__ = [
     "compress",
     "data",
     "evaluate",
+    "language",
     "learner",
     "load",
     "losses",

@@ -1,7 +1,7 @@
 """Evaluation: metrics of a model over batches, its logits, and all its outputs.
 
-One program computes the sums of all metrics of a batch. It is kept for the model and
-the metrics, so that evaluating again during training compiles nothing.
+One program computes the sums of all metrics of a batch. It is kept for as long as the
+model lives, so that evaluating again during training compiles nothing.
 """
 
 import functools
@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jdistill import views
+from jdistill import programs, views
 from jdistill.typing import Batch, Frozen, Metric, Model, Needs, Outputs
 
 Network = tuple[Model, Frozen]
@@ -31,7 +31,8 @@ def evaluate(
     """The figures of a model over batches; padded examples count for nothing.
 
     Batches of one shape, the last one padded, need one compilation, which lasts for as
-    long as the same model and metrics come back. Batches may be sharded over devices.
+    long as the model does. Variables from the host are put on the device once. Batches
+    may be sharded over devices.
 
     Args:
         model: the network, such as a student.
@@ -63,9 +64,9 @@ def evaluate(
     if teacher is not None:
         networks[views.TEACHER] = teacher
     models = tuple((name, network) for name, (network, _) in networks.items())
-    variables = {name: theirs for name, (_, theirs) in networks.items()}
+    variables = _placed({name: theirs for name, (_, theirs) in networks.items()})
     parts = tuple((name, metric.sums) for name, metric in metrics.items())
-    sums = _sums(models, parts)
+    sums = _sums(model.apply, model.head, models[1:], parts)
     totals = None
     for batch in batches:
         part = sums(variables, dict(batch))
@@ -97,7 +98,7 @@ def predict(model: Model, frozen: Frozen, batches: Iterable[Batch]) -> np.ndarra
         >>> predict(model, Frozen({}), [batch])
         array([[1., 0.]], dtype=float32)
     """
-    logits = _logits(model.apply)
+    logits, frozen = _logits(model.apply), _placed(frozen)
     found = []
     for batch in batches:
         rows = np.asarray(logits(frozen, dict(batch)))
@@ -134,7 +135,7 @@ def outputs_of(
         >>> outputs_of(model, Frozen({}), [batch]).logits
         array([[1., 0.]], dtype=float32)
     """
-    forward = _outputs(model.apply, needs)
+    forward, frozen = _outputs(model.apply, needs), _placed(frozen)
     found = []
     for batch in batches:
         rows = jax.device_get(forward(frozen, dict(batch)))
@@ -146,13 +147,24 @@ def outputs_of(
     return jax.tree.map(lambda *parts: np.concatenate(parts), *found)
 
 
-@functools.lru_cache(maxsize=32)
+def _placed(variables: Any) -> Any:
+    """Arrays of the host on the device, once and not with every batch."""
+    return jax.tree.map(
+        lambda x: jnp.asarray(x) if isinstance(x, np.ndarray) else x, variables
+    )
+
+
+@programs.kept
 def _sums(
-    models: tuple[tuple[str, Model], ...],
+    apply: Callable[..., Any],
+    head: Callable[..., Any] | None,
+    others: tuple[tuple[str, Model], ...],
     parts: tuple[tuple[str, Callable[..., Any]], ...],
 ) -> Callable[..., dict[str, Any]]:
+    models = {views.STUDENT: Model(lambda *_: ({}, {}), apply, head), **dict(others)}
+
     def sums(variables, batch):
-        networks = {name: (model, variables[name]) for name, model in models}
+        networks = {name: (model, variables[name]) for name, model in models.items()}
         # a network that is given is computed, whatever a cache holds under its name;
         # what a metric does not read the compiler leaves out
         cached = batch.get("outputs", {}).items()
@@ -164,7 +176,7 @@ def _sums(
     return jax.jit(sums)
 
 
-@functools.lru_cache(maxsize=32)
+@programs.kept
 def _logits(apply: Callable[..., Any]) -> Callable[..., Any]:
     def logits(frozen, batch):
         outputs, _ = apply(frozen.params, frozen.state, batch, train=False)
@@ -173,7 +185,7 @@ def _logits(apply: Callable[..., Any]) -> Callable[..., Any]:
     return jax.jit(logits)
 
 
-@functools.lru_cache(maxsize=32)
+@programs.kept
 def _outputs(apply: Callable[..., Any], needs: Needs) -> Callable[..., Outputs]:
     def outputs(frozen, batch):
         found, _ = apply(frozen.params, frozen.state, batch, train=False)

@@ -1,5 +1,6 @@
-"""From a packed file to predictions."""
+"""From a packed file to predictions and to texts."""
 
+import functools
 import math
 import os
 from collections.abc import Callable, Mapping
@@ -8,12 +9,14 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jdistill import artifact, data, models, tree
+from jdistill import artifact, data, language, models, tokenizers, tree
 from jdistill.build import build
-from jdistill.typing import Batch, Frozen, Model
+from jdistill.typing import Batch, Frozen, Model, Tokenizer
 
 MAX_LENGTH = 1 << 16
 """The most steps that a preparation may make of a text."""
+FAR = 2**31
+"""The most positions or places of a window: numbers that no array follows."""
 MAX_GRAM = 64
 """The longest n-gram, and how many lengths of them there may be."""
 
@@ -23,12 +26,17 @@ class Loaded(NamedTuple):
 
     * `predict(examples) -> logits`: of texts, or of arrays as the model reads them.
     * `classes`: the names of the logits, in order.
+    * `tokenizer`: that of a model of texts, else None.
+    * `generate(prompt, *, steps=64, choose=language.greedy, seed=0)`: what a model of
+      texts writes after a prompt, or after each of a list of them.
     """
 
     model: Model
     frozen: Frozen
     classes: tuple[str, ...]
     predict: Callable[[Any], Any]
+    tokenizer: Tokenizer | None
+    generate: Callable[..., Any]
 
 
 def load(path: str | os.PathLike[str], *, max_bytes: int | None = None) -> Loaded:
@@ -39,11 +47,13 @@ def load(path: str | os.PathLike[str], *, max_bytes: int | None = None) -> Loade
     the texts it is given. Nothing else is called, opened or connected to.
 
     Args:
-        path: a file whose description has `model`, `classes` and `prepare`.
+        path: a file whose description has `model`, and `classes` and `prepare` for a
+            classifier or `tokenizer` for a model of texts (`language.describe`).
         max_bytes: as for `artifact.unpack`.
 
     Returns:
-        The model, its variables and a function from examples to logits.
+        The model, its variables, a function from examples to logits and one from
+        prompts to texts.
 
     Raises:
         ValueError: the file is damaged, does not say which model it holds, or names
@@ -61,7 +71,7 @@ def load(path: str | os.PathLike[str], *, max_bytes: int | None = None) -> Loade
             raise ValueError(f"its description lacks 'model': {sorted(says)}")
         model = _network(says["model"], Frozen(packed.params, packed.state))
         classes = _classes(says.get("classes", ()), says["model"])
-        prepare = _preparation(says.get("prepare"))
+        tokenizer, prepare = _reading(says)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     state = packed.state
@@ -73,7 +83,40 @@ def load(path: str | os.PathLike[str], *, max_bytes: int | None = None) -> Loade
         batch = prepare(examples)
         return model.apply(packed.params, state, batch, train=False)[0].logits
 
-    return Loaded(model, Frozen(packed.params, state), classes, predict)
+    frozen = Frozen(packed.params, state)
+    generate = _writing(path, model, frozen, tokenizer)
+    return Loaded(model, frozen, classes, predict, tokenizer, generate)
+
+
+def _reading(says: Mapping[str, Any]) -> tuple[Tokenizer | None, Any]:
+    """The tokenizer, if there is one, and what makes a batch of examples."""
+    if "tokenizer" not in says:
+        return None, _preparation(says.get("prepare"))
+    tokenizer = tokenizers.from_description(says["tokenizer"])
+    rows = says["model"].get("config", {}).get("vocab", 0)
+    tokenizers.check_vocabulary(tokenizer, rows)
+
+    def prepare(examples: Any) -> Batch:
+        texts = isinstance(examples, str) or all(isinstance(x, str) for x in examples)
+        many = [examples] if isinstance(examples, str) else examples
+        return language.prompts(tokenizer, many) if texts else _as_inputs(examples)
+
+    return tokenizer, prepare
+
+
+def _writing(path, model: Model, frozen: Frozen, tokenizer) -> Callable[..., Any]:
+    """`Loaded.generate`; what it compiles is kept for each choice of options."""
+
+    @functools.cache
+    def make(steps: int, choose: Any):
+        return language.writer(model, frozen, tokenizer, steps=steps, choose=choose)
+
+    def generate(prompt, *, steps: int = 64, choose: Any = language.greedy, seed=0):
+        if tokenizer is None:
+            raise ValueError(f"{path} holds no model of texts: it has no tokenizer")
+        return make(steps, choose)(prompt, seed=seed)
+
+    return generate
 
 
 def _flat(shapes: Mapping[str, Any]) -> tuple[int, ...]:
@@ -100,6 +143,7 @@ def _tokens(shapes: Mapping[str, Any]) -> tuple[int, ...]:
 
 
 NETWORKS: Mapping[str, Callable[[Mapping[str, Any]], tuple[int, ...]]] = {
+    "decoder": _tokens,
     "encoder_classifier": _tokens,
     "lenet5": _lenet_image,
     "lenet_300_100": _flat,
@@ -137,12 +181,18 @@ def _network(spec: Any, frozen: Frozen) -> Model:
 def _check_sizes(spec: Mapping[str, Any], shapes: Mapping[str, Any]) -> None:
     """No size that the parameters do not bear out, before anything is made of it."""
     elements = sum(math.prod(shape) for shape in shapes.values())
-    for key, value in spec.items():
+    stacked = shapes.get("layers/attention_norm/scale", (len(shapes),))
+    limits = {"depth": stacked[0] if stacked else 0, "max_steps": FAR, "window": FAR}
+    config = spec.get("config", {})
+    sizes = {**spec, **config} if isinstance(config, Mapping) else dict(spec)
+    for key, value in sizes.items():
+        if key == "config" and isinstance(value, Mapping):
+            continue
         several = list(value) if isinstance(value, list | tuple) else [value]
-        most = len(shapes) if key == "depth" else max(elements, 2)
+        most = limits.get(key, max(elements, 2))
         plain = all(x is None or isinstance(x, str | int | float) for x in several)
         large = any(isinstance(x, int) and x > most for x in several)
-        if not plain or large or len(several) > max(len(shapes), 1):
+        if not plain or large or len(several) > max(len(shapes), limits["depth"], 1):
             raise ValueError(
                 f"its model has {key}={str(value)[:40]}, which its {elements} "
                 f"parameters in {len(shapes)} arrays do not bear out"

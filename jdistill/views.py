@@ -9,7 +9,7 @@ import jax
 from jdistill.typing import Batch, Frozen, Model, Needs, Outputs, Tree, View, Views
 
 STUDENT, TEACHER = "student", "teacher"
-OF_OUTPUTS = ("logits", "hidden")
+OF_OUTPUTS = ("logits", "hidden", "sparse")
 
 
 def view(views: Views, network: str) -> View:
@@ -52,6 +52,19 @@ def hidden_of(views: Views, network: str = STUDENT) -> Any:
         3.0
     """
     return _part(views, network, "hidden")
+
+
+def sparse_of(views: Views, network: str = TEACHER) -> Any:
+    """Some classes of a network's distribution, a `SparseTarget`.
+
+    Raises:
+        ValueError: there is no such network, or nobody made one of its outputs.
+
+    Example:
+        >>> sparse_of({'teacher': View(Outputs(sparse=3.0))})
+        3.0
+    """
+    return _part(views, network, "sparse")
 
 
 def head_of(views: Views, network: str = STUDENT) -> Any:
@@ -138,7 +151,7 @@ def pick(outputs: Outputs, network: str, needs: Needs) -> Outputs:
     Example:
         >>> needs = frozenset({('teacher', 'logits')})
         >>> pick(Outputs(3.0, {'a': 1.0}), 'teacher', needs)
-        Outputs(logits=3.0, features={}, hidden=None)
+        Outputs(logits=3.0, features={}, hidden=None, sparse=None)
     """
     if needs is None:
         return outputs
@@ -147,11 +160,8 @@ def pick(outputs: Outputs, network: str, needs: Needs) -> Outputs:
     features = dict(outputs.features)
     if taps <= features.keys():
         features = {name: features[name] for name in sorted(taps)}
-    return Outputs(
-        outputs.logits if "logits" in parts else None,
-        features,
-        outputs.hidden if "hidden" in parts else None,
-    )
+    kept = {part: getattr(outputs, part) for part in OF_OUTPUTS if part in parts}
+    return Outputs(features=features, **kept)
 
 
 def lacks(outputs: Outputs | None, network: str, needs: Needs) -> bool:
@@ -236,11 +246,9 @@ def by_name(frozen: Frozen | Mapping[str, Frozen] | None) -> dict[str, Frozen]:
 
 
 def _filled(known: Outputs, made: Outputs) -> Outputs:
-    return Outputs(
-        made.logits if known.logits is None else known.logits,
-        {**made.features, **known.features},
-        made.hidden if known.hidden is None else known.hidden,
-    )
+    features = {**made.features, **known.features}
+    there = {p: x for p in OF_OUTPUTS if (x := getattr(known, p)) is not None}
+    return made._replace(features=features, **there)
 
 
 def _part(views: Views, network: str, part: str) -> Tree:

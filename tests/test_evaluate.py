@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from jax.sharding import NamedSharding, PartitionSpec
 
+import jdistill.evaluate as evaluation
 from jdistill import metrics
-from jdistill.evaluate import evaluate, predict
+from jdistill.evaluate import evaluate, outputs_of, predict
 from jdistill.typing import Frozen, Model, Outputs
 
 RANDOM = np.random.default_rng(0)
@@ -138,3 +139,35 @@ def test_a_network_that_is_given_is_not_taken_from_a_cache():
     wanted = evaluate(model, frozen(KERNEL), batches(), **how)
     for name, value in wanted.items():
         np.testing.assert_array_equal(found[name], value)
+
+
+def test_variables_of_the_host_are_put_on_the_device_once(monkeypatch):
+    model, _ = linear()
+    host = Frozen({"kernel": KERNEL}, {"bias": np.zeros((1, 3), np.float32)})
+    seen = []
+
+    def watched(make):
+        def program(*key):
+            call = make(*key)
+            return lambda variables, batch: (
+                seen.append(variables) or call(variables, batch)
+            )
+
+        return program
+
+    for name in ("_sums", "_logits", "_outputs"):
+        monkeypatch.setattr(evaluation, name, watched(getattr(evaluation, name)))
+    chosen = {"accuracy": metrics.accuracy()}
+    found = evaluate(model, host, batches(), metrics=chosen)
+    logits = predict(model, host, batches())
+    outputs = outputs_of(model, host, batches()).logits
+    np.testing.assert_array_equal(logits, outputs)
+    assert found["accuracy"] == np.mean(logits.argmax(-1) == LABEL)
+    assert len(seen) == 9
+    for first, *others in (seen[:3], seen[3:6], seen[6:]):
+        leaves = jax.tree.leaves(first)
+        assert all(isinstance(x, jax.Array) for x in leaves)
+        for other in others:
+            assert all(
+                x is y for x, y in zip(leaves, jax.tree.leaves(other), strict=True)
+            )

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jdistill.artifact._bits import cheapest, pack_bits, write_index
+from jdistill.artifact._bits import cheapest, write_index
 from jdistill.artifact._types import (
     SCALES,
     TYPES,
@@ -23,6 +23,7 @@ from jdistill.artifact._types import (
     to_words,
     words_in,
 )
+from jdistill.bits import pack_bits
 from jdistill.compress import (
     Codebook,
     Dense,

@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jdistill.artifact._bits import INDEX_BITS, read_index, signed, unpack_bits
+from jdistill.artifact._bits import INDEX_BITS, read_index, signed
 from jdistill.artifact._forms import CODE_BITS, Head
 from jdistill.artifact._header import shape_of
 from jdistill.artifact._types import SCALES, is_float, type_of, words_in
+from jdistill.bits import unpack_bits
 from jdistill.compress import (
     Codebook,
     Dense,

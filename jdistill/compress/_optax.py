@@ -48,6 +48,8 @@ def optimise(compression: Compression, tx: Any) -> Optimiser:
     `{'params': w, 'learned': \lambda}`, and `w` alone where nothing is learned, so
     that labels and masks written for the parameters fit. In the places of parameters
     that never move (`freeze`) it sees None: they have no gradient and no moments.
+    Parameters of less than float32 it sees in float32, so that its moments and its
+    step are, and the step is rounded once, where it lands.
 
     Args:
         compression: what makes the applied parameters.
@@ -183,7 +185,7 @@ def _step(compression: Compression, tx: Any) -> Callable[..., Any]:
             pulled = pulled if raw is None else jax.tree.map(jnp.add, pulled, raw)
             own = jax.tree.map(jnp.add, own, further)
         steps, opt_state = tx.update(
-            _join(pulled, own), opt_state, _join(part, learned), **extra
+            _wide(_join(pulled, own)), opt_state, _wide(_join(part, learned)), **extra
         )
         steps, steps_learned = _split(steps, learned)
         steps = masked(steps, _at(part, trainable))
@@ -209,7 +211,23 @@ def _at(part: Tree, tree: Tree) -> Tree:
 def _seen(compression: Compression, params: Tree, learned: Tree, state: Tree) -> Tree:
     """What an optimiser sees."""
     trainable = compression.trainable(params, learned, state)
-    return _join(moving(params, trainable), learned)
+    return _wide(_join(moving(params, trainable), learned))
+
+
+def _wide(values: Tree) -> Tree:
+    """Floating-point numbers of less than float32 as float32, others as they are.
+
+    A second moment of bfloat16 stops after some steps: 0.999 v rounds to v.
+    """
+
+    def wide(x: Any) -> Any:
+        kind = jnp.result_type(x)
+        if not jnp.issubdtype(kind, jnp.floating):
+            return x
+        wider = jnp.promote_types(kind, jnp.float32)
+        return x if kind == wider else jnp.asarray(x, wider)
+
+    return jax.tree.map(wide, values)
 
 
 def _join(params: Tree, learned: Tree) -> Tree:
@@ -224,4 +242,5 @@ def _split(joined: Tree, learned: Tree) -> tuple[Tree, Tree]:
 
 def _land(start: Any, step: Any, moved: Any, end: Any) -> Any:
     """The step that ends where the compression set a value, `step` elsewhere."""
-    return jnp.where(moved == end, step, (end - start).astype(step.dtype))
+    exact = jnp.asarray(end, step.dtype) - jnp.asarray(start, step.dtype)
+    return jnp.where(moved == end, step, exact)

@@ -12,7 +12,13 @@ from jdistill.data._cache import cached as cached
 from jdistill.data._cache import fingerprint as fingerprint
 from jdistill.data._cache import load_cache as load_cache
 from jdistill.data._cache import save_cache as save_cache
+from jdistill.data._corpus import Corpus as Corpus
+from jdistill.data._corpus import load_corpus as load_corpus
+from jdistill.data._corpus import tokenize as tokenize
 from jdistill.data._digits import digits as digits
+from jdistill.data._documents import Documents as Documents
+from jdistill.data._documents import Part as Part
+from jdistill.data._documents import documents as documents
 from jdistill.data._eval_batches import EvalBatches as EvalBatches
 from jdistill.data._eval_batches import eval_batches as eval_batches
 from jdistill.data._mixed import mixed as mixed
@@ -23,32 +29,57 @@ from jdistill.data._splits import Parts as Parts
 from jdistill.data._splits import in_memory as in_memory
 from jdistill.data._stdlib_docs import stdlib_docs as stdlib_docs
 from jdistill.data._stdlib_docs import stdlib_texts as stdlib_texts
+from jdistill.data._targets import Targets as Targets
+from jdistill.data._targets import random_sampled as random_sampled
+from jdistill.data._targets import top_k as top_k
 from jdistill.data._text import Texts as Texts
 from jdistill.data._text import Tokens as Tokens
 from jdistill.data._text import bpe as bpe
 from jdistill.data._text import hashed_ngrams as hashed_ngrams
+from jdistill.data._token_cache import TokenCache as TokenCache
+from jdistill.data._token_cache import cached_tokens as cached_tokens
+from jdistill.data._token_cache import open_tokens as open_tokens
+from jdistill.data._token_cache import renormalised as renormalised
+from jdistill.data._token_write import cache_tokens as cache_tokens
+from jdistill.data._windows import Windows as Windows
+from jdistill.data._windows import packed as packed
+from jdistill.data._windows import windows as windows
 
 __all__ = [
     "Baseline",
     "Cache",
+    "Corpus",
+    "Documents",
     "EvalBatches",
     "IndexBatches",
+    "Part",
     "Parts",
+    "Targets",
     "Texts",
+    "TokenCache",
     "Tokens",
+    "Windows",
     "augmentations",
     "bpe",
     "cache",
+    "cache_tokens",
     "cached",
+    "cached_tokens",
     "digits",
+    "documents",
     "eval_batches",
     "fingerprint",
     "hashed_ngrams",
     "in_memory",
     "index_batches",
     "load_cache",
+    "load_corpus",
     "mixed",
     "mixup",
+    "open_tokens",
+    "packed",
+    "random_sampled",
+    "renormalised",
     "save_cache",
     "shift",
     "stdlib_docs",
@@ -56,4 +87,7 @@ __all__ = [
     "stream",
     "tfds",
     "tfidf_baseline",
+    "tokenize",
+    "top_k",
+    "windows",
 ]

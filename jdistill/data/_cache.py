@@ -11,10 +11,10 @@ import numpy as np
 
 from jdistill.files import replacing
 from jdistill.tree import flatten
-from jdistill.typing import Batch, Outputs, Split
+from jdistill.typing import Batch, Outputs, SparseTarget, Split
 
 _CHUNK = 1024
-_FEATURE = "features/"
+_FEATURE, _SPARSE = "features/", "sparse/"
 
 
 class Cache(NamedTuple):
@@ -247,12 +247,24 @@ def _checksum(cache):
 def _by_name(outputs: Outputs) -> dict[str, Any]:
     features = {_FEATURE + name: x for name, x in outputs.features.items()}
     own = {"logits": outputs.logits, "hidden": outputs.hidden}
+    if outputs.sparse is not None:
+        own |= {_SPARSE + name: x for name, x in outputs.sparse._asdict().items()}
     return {name: x for name, x in (own | features).items() if x is not None}
 
 
 def _from_names(arrays: dict[str, Any]) -> Outputs:
-    features = {n.removeprefix(_FEATURE): x for n, x in arrays.items() if _FEATURE in n}
-    return Outputs(arrays.get("logits"), features, arrays.get("hidden"))
+    features = _under(_FEATURE, arrays)
+    parts = _under(_SPARSE, arrays)
+    sparse = SparseTarget(**parts) if parts else None
+    return Outputs(arrays.get("logits"), features, arrays.get("hidden"), sparse)
+
+
+def _under(prefix: str, arrays: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name.removeprefix(prefix): array
+        for name, array in arrays.items()
+        if name.startswith(prefix)
+    }
 
 
 def _array(x: Any) -> np.ndarray:

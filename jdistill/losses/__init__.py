@@ -1,7 +1,7 @@
 """Losses: arrays in, one value for each example out, never a mean over the batch.
 
 `__all__` is the list that configurations choose from. `ofd_margin` is no loss: it gives
-a number that `ofd` needs.
+a number that `ofd` needs. Nor is `over_vocabulary`: it makes one of another.
 """
 
 from jdistill.losses._binary import binary_cross_entropy as binary_cross_entropy
@@ -54,6 +54,16 @@ from jdistill.losses._rkd import rkd_angle as rkd_angle
 from jdistill.losses._rkd import rkd_distance as rkd_distance
 from jdistill.losses._sequences import ctc_kl as ctc_kl
 from jdistill.losses._sequences import ctc_kl_without_blank as ctc_kl_without_blank
+from jdistill.losses._sparse import sparse_kl as sparse_kl
+from jdistill.losses._sparse import (
+    sparse_soft_cross_entropy as sparse_soft_cross_entropy,
+)
+from jdistill.losses._sparse_vocabulary import (
+    sparse_vocabulary_kl as sparse_vocabulary_kl,
+)
+from jdistill.losses._sparse_vocabulary import (
+    sparse_vocabulary_soft_cross_entropy as sparse_vocabulary_soft_cross_entropy,
+)
 from jdistill.losses._srd import srd as srd
 from jdistill.losses._standardised import dist as dist
 from jdistill.losses._standardised import logit_standardisation as logit_standardisation
@@ -61,6 +71,7 @@ from jdistill.losses._transformers import attention_kl as attention_kl
 from jdistill.losses._transformers import attention_scores as attention_scores
 from jdistill.losses._transformers import hidden_state as hidden_state
 from jdistill.losses._transformers import minilm as minilm
+from jdistill.losses._vocabulary import over_vocabulary as over_vocabulary
 
 __all__ = [
     "activation",
@@ -115,6 +126,10 @@ __all__ = [
     "skewed_kl",
     "skewed_reverse_kl",
     "soft_cross_entropy",
+    "sparse_kl",
+    "sparse_soft_cross_entropy",
+    "sparse_vocabulary_kl",
+    "sparse_vocabulary_soft_cross_entropy",
     "srd",
     "total_variation",
     "vid",

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jdistill.losses._checks import fraction, known
-from jdistill.losses._logits import divergence, divergence_over, softened
+from jdistill.losses._logits import divergence, softened, terms_over
 from jdistill.typing import Number
 
 
@@ -94,9 +94,7 @@ def jsd(
             "and reverse_kl (at 1)"
         )
     log_p, log_q = softened(student_logits, teacher_logits, temperature)
-    from_p = _to_mixture(log_p, log_q, beta)
-    from_q = _to_mixture(log_q, log_p, 1 - beta)
-    return temperature**2 * (beta * from_p + (1 - beta) * from_q)
+    return temperature**2 * jnp.sum(jsd_terms(log_p, log_q, beta=beta), axis=-1)
 
 
 def total_variation(
@@ -134,9 +132,7 @@ def total_variation(
         Array([0.25], dtype=float32)
     """
     log_p, log_q = softened(student_logits, teacher_logits, temperature)
-    gap = jnp.exp(log_p) - jnp.exp(log_q)
-    # jnp.abs has the slope 1 at 0
-    return 0.5 * temperature**2 * jnp.sum(gap * jnp.sign(gap), axis=-1)
+    return temperature**2 * jnp.sum(total_variation_terms(log_p, log_q), axis=-1)
 
 
 def skewed_kl(
@@ -176,7 +172,7 @@ def skewed_kl(
     """
     fraction("alpha", alpha)
     log_p, log_q = softened(student_logits, teacher_logits, temperature)
-    return temperature**2 * _to_mixture(log_p, log_q, alpha)
+    return temperature**2 * jnp.sum(mixture_terms(log_p, log_q, alpha), axis=-1)
 
 
 def skewed_reverse_kl(
@@ -217,15 +213,28 @@ def skewed_reverse_kl(
     """
     fraction("alpha", alpha)
     log_p, log_q = softened(student_logits, teacher_logits, temperature)
-    return temperature**2 * _to_mixture(log_q, log_p, alpha)
+    return temperature**2 * jnp.sum(mixture_terms(log_q, log_p, alpha), axis=-1)
 
 
-def _to_mixture(log_a, log_b, share):
-    """KL(a, m) with `m = share * a + (1 - share) * b`."""
+def jsd_terms(log_p, log_q, *, beta):
+    """The summands of the Jensen-Shannon divergence."""
+    from_p = mixture_terms(log_p, log_q, beta)
+    from_q = mixture_terms(log_q, log_p, 1 - beta)
+    return beta * from_p + (1 - beta) * from_q
+
+
+def total_variation_terms(log_p, log_q):
+    """The summands of the total variation distance."""
+    gap = jnp.exp(log_p) - jnp.exp(log_q)
+    return 0.5 * gap * jnp.sign(gap)  # jnp.abs has the slope 1 at 0
+
+
+def mixture_terms(log_a, log_b, share):
+    """The summands of KL(a, m) with `m = share * a + (1 - share) * b`."""
     share, gap = jnp.asarray(share, jnp.float32), log_b - log_a
     near = jnp.abs(gap) < 1
     small = jnp.where(near, gap, 0.0)
     far = jnp.logaddexp(jnp.log(share), jnp.log1p(-share) + gap)
     gap = jnp.where(near, jnp.log1p((1 - share) * jnp.expm1(small)), far)
     mixture = share * jnp.exp(log_a) + (1 - share) * jnp.exp(log_b)
-    return divergence_over(log_a, mixture, gap)
+    return terms_over(log_a, mixture, gap)

@@ -168,17 +168,23 @@ def softened(student_logits, teacher_logits, temperature):
 
 def divergence(log_a, log_b):
     """KL(a, b) over the last axis, from logarithms."""
-    return divergence_over(log_a, jnp.exp(log_b), log_b - log_a)
+    return jnp.sum(divergence_terms(log_a, log_b), axis=-1)
 
 
-def divergence_over(log_a, b, gap):
-    """KL(a, b) over the last axis, where `gap` is log b - log a.
+def divergence_terms(log_a, log_b):
+    """The summands of KL(a, b), from logarithms."""
+    return terms_over(log_a, jnp.exp(log_b), log_b - log_a)
 
-    The sum of a (log a - log b) - a + b, as both add up to 1. Where the two are near
-    each other a summand is then of second order, as the sum is: without b - a they are
-    of first order, and the squared temperature multiplies the rounding that they leave.
+
+def terms_over(log_a, b, gap):
+    """The summands of KL(a, b), where `gap` is log b - log a.
+
+    Each is a (log a - log b) - a + b: the last two cancel in the sum, as a and b both
+    add up to 1. Where the two are near each other a summand is then of second order, as
+    the sum is: without b - a they are of first order, and the squared temperature
+    multiplies the rounding that they leave.
     """
     a, near = jnp.exp(log_a), jnp.abs(gap) < 1
     small = jnp.where(near, gap, 0.0)
     far = b - a - a * gap
-    return jnp.sum(jnp.where(near, a * (jnp.expm1(small) - small), far), axis=-1)
+    return jnp.where(near, a * (jnp.expm1(small) - small), far)

@@ -16,10 +16,16 @@ from jdistill.metrics._correct import accuracy as accuracy
 from jdistill.metrics._correct import top_k as top_k
 from jdistill.metrics._fidelity import agreement as agreement
 from jdistill.metrics._fidelity import kl_to_teacher as kl_to_teacher
+from jdistill.metrics._tokens import acceptance as acceptance
+from jdistill.metrics._tokens import bits_per_byte as bits_per_byte
+from jdistill.metrics._tokens import by_chunks as by_chunks
 
 __all__ = [
+    "acceptance",
     "accuracy",
     "agreement",
+    "bits_per_byte",
+    "by_chunks",
     "confusion",
     "ece",
     "f1",

@@ -11,10 +11,14 @@ from jdistill.views import TEACHER, logits_of
 
 
 @functools.cache
-def agreement() -> Metric:
+def agreement(*, labelled: bool = False) -> Metric:
     r"""The share of examples where student and teacher choose the same class.
 
     .. math:: \frac{1}{n} \sum_i [\arg\max_c z_{s,ic} = \arg\max_c z_{t,ic}]
+
+    Args:
+        labelled: whether only what has a label counts, such as the targets of windows
+            that overlap.
 
     Returns:
         A metric, 0 to 1.
@@ -32,7 +36,7 @@ def agreement() -> Metric:
     """
 
     def sums(views, batch):
-        student, teacher, weights = _both(views, batch)
+        student, teacher, weights = _both(views, batch, labelled)
         same = jnp.argmax(student, axis=-1) == jnp.argmax(teacher, axis=-1)
         return weighted_mean(same, weights)
 
@@ -40,10 +44,14 @@ def agreement() -> Metric:
 
 
 @functools.cache
-def kl_to_teacher() -> Metric:
+def kl_to_teacher(*, labelled: bool = False) -> Metric:
     r"""The mean divergence from the teacher, at temperature 1 whatever trained it.
 
     .. math:: \frac{1}{n} \sum_i KL(p_i \| q_i)
+
+    Args:
+        labelled: whether only what has a label counts, such as the targets of windows
+            that overlap.
 
     Returns:
         A metric, in nats; 0 where both agree.
@@ -61,13 +69,13 @@ def kl_to_teacher() -> Metric:
     """
 
     def sums(views, batch):
-        student, teacher, weights = _both(views, batch)
+        student, teacher, weights = _both(views, batch, labelled)
         return weighted_mean(kl(student, teacher), weights)
 
     return Metric(sums, ratio)
 
 
-def _both(views, batch):
-    weights = weights_of(batch)
+def _both(views, batch, labelled):
+    weights = weights_of(batch, labelled=labelled)
     ours, theirs = logits_of(views), logits_of(views, TEACHER)
     return keep(ours, weights), keep(theirs, weights), weights

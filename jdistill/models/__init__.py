@@ -1,5 +1,6 @@
 """Networks, and what makes a network of any framework a `Model`."""
 
+from jdistill.models._dtype import compute_in as compute_in
 from jdistill.models._encoder import encoder_classifier as encoder_classifier
 from jdistill.models._function import from_function as from_function
 from jdistill.models._generated import generated as generated
@@ -23,7 +24,11 @@ from jdistill.models._resnet import resnet as resnet
 from jdistill.models._taps import tap as tap
 from jdistill.models._vit import vit as vit
 from jdistill.models.formats import Pretrained as Pretrained
+from jdistill.models.formats import from_gguf as from_gguf
 from jdistill.models.formats import from_hf as from_hf
+from jdistill.models.formats import from_llama2c as from_llama2c
+from jdistill.models.formats import gguf_metadata as gguf_metadata
+from jdistill.models.formats import to_gguf as to_gguf
 from jdistill.models.formats import to_hf as to_hf
 from jdistill.models.transformers import DecoderConfig as DecoderConfig
 from jdistill.models.transformers import decoder as decoder
@@ -33,14 +38,18 @@ __all__ = [
     "Pretrained",
     "begin_with",
     "begin_with_stacked",
+    "compute_in",
     "decoder",
     "encoder_classifier",
     "execute_int8",
     "from_function",
+    "from_gguf",
     "from_hf",
     "from_linen",
+    "from_llama2c",
     "from_nnx",
     "generated",
+    "gguf_metadata",
     "idf_gates",
     "lenet5",
     "lenet_300_100",
@@ -54,6 +63,7 @@ __all__ = [
     "resnet",
     "simulate_int8",
     "tap",
+    "to_gguf",
     "to_hf",
     "vit",
 ]

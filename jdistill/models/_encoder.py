@@ -80,10 +80,12 @@ class _Encoder(nn.Module):
         embed = nn.Embed(
             self.vocab, self.dim, embedding_init=init, dtype=self.dtype, name="embed"
         )
-        x = embed(inputs) + position[None, : inputs.shape[1]].astype(self.dtype)
+        x = embed(inputs)
+        x += position[None, : inputs.shape[1]].astype(x.dtype)
         x = blocks(self, x, token_mask[:, None, None, :] > 0, train)
         real = token_mask.astype(jnp.float32)[..., None]
         mean = (x * real).sum(1) / jnp.maximum(real.sum(1), 1)
+        mean = mean.astype(x.dtype)
         return nn.Dense(self.classes, dtype=self.dtype)(mean).astype(jnp.float32)
 
 
@@ -97,7 +99,7 @@ def encoder_classifier(
     heads: int = 4,
     mlp_dim: int | None = None,
     dropout: float | int = 0.0,
-    dtype: str = "float32",
+    dtype: str | None = None,
     taps: str | Sequence[str] = (),
 ) -> Model:
     """A transformer encoder with the mean of its last layer's real tokens on top.
@@ -115,7 +117,8 @@ def encoder_classifier(
         heads: attention heads; they divide `dim`.
         mlp_dim: hidden units of each block's network, `4 dim` for None.
         dropout: rate everywhere, in training.
-        dtype: type it computes in; parameters and logits are float32.
+        dtype: type it computes in, by default that of its parameters and inputs;
+            logits are float32.
         taps: `'EncoderBlock_0'`, `'EncoderBlock_0/attention'`, `'embed'`, ...
 
     Returns:

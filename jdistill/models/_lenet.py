@@ -29,13 +29,14 @@ class _LeNet5(nn.Module):
 
 
 def lenet_300_100(
-    *, classes: int, dtype: str = "float32", taps: str | Sequence[str] = ()
+    *, classes: int, dtype: str | None = None, taps: str | Sequence[str] = ()
 ) -> Model:
     """LeNet-300-100: a fully connected network with 300 and 100 hidden units.
 
     Args:
         classes: number of logits.
-        dtype: type it computes in; parameters and logits are float32.
+        dtype: type it computes in, by default that of its parameters and inputs;
+            logits are float32.
         taps: `'Dense_0'`, `'Dense_1'`, `'Dense_2'`.
 
     Returns:
@@ -59,7 +60,7 @@ def lenet_300_100(
 
 
 def lenet5(
-    *, classes: int, dtype: str = "float32", taps: str | Sequence[str] = ()
+    *, classes: int, dtype: str | None = None, taps: str | Sequence[str] = ()
 ) -> Model:
     """LeNet-5 in the form that Caffe made the usual one, 20-50-500.
 
@@ -68,7 +69,8 @@ def lenet5(
 
     Args:
         classes: number of logits.
-        dtype: type it computes in; parameters and logits are float32.
+        dtype: type it computes in, by default that of its parameters and inputs;
+            logits are float32.
         taps: `'Conv_0'`, `'Conv_1'`, `'Dense_0'`, `'Dense_1'`.
 
     Returns:

@@ -25,9 +25,11 @@ def lora(
         \quad B = 0
 
     The parameters are `{'base': those of the network, 'lora': {weight: {'a', 'b'}}}`.
-    With `compress.freeze(where='base/.*')` the base has neither a gradient nor moments,
-    and `run(start=lora_start(...))` begins with a trained one. `x A` is as narrow as
-    the rank, and no change of the size of W is formed. Works for any framework, scans
+    A trained base is given as data, `frozen={'student': Frozen({'base': params},
+    state)}` of `train.run`: it has neither a gradient nor moments, and no state or
+    checkpoint holds it. (`compress.freeze(where='base/.*')` with
+    `run(start=lora_start(...))` keeps it there.) `x A` is as narrow as the rank, and no
+    change of the size of W is formed. Works for any framework, scans
     over layers and experts: each layer has its own A and B.
 
     Args:

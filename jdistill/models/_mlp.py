@@ -31,7 +31,7 @@ def mlp(
     classes: int,
     widths: Sequence[int] = (512, 256),
     dropout: float | int = 0.0,
-    dtype: str = "float32",
+    dtype: str | None = None,
     taps: str | Sequence[str] = (),
 ) -> Model:
     r"""A fully connected network with rectified hidden layers.
@@ -43,7 +43,8 @@ def mlp(
         classes: number of logits.
         widths: units of each hidden layer; none makes a linear classifier.
         dropout: rate after each hidden layer, in training.
-        dtype: type it computes in; parameters and logits are float32.
+        dtype: type it computes in, by default that of its parameters and inputs;
+            logits are float32.
         taps: `'Dense_0'`, ... (before the activation).
 
     Returns:

@@ -40,7 +40,7 @@ class _NgramClassifier(nn.Module):
             embedding_init=nn.initializers.normal(0.1),
             name="embed",
         )
-        weight = jnp.exp(gate(inputs)[..., 0])
+        weight = jnp.exp(gate(inputs)[..., 0].astype(jnp.float32))
         if token_mask is not None:
             weight *= token_mask
         if token_weight is not None:
@@ -50,8 +50,8 @@ class _NgramClassifier(nn.Module):
             weight *= jax.random.bernoulli(self.make_rng("dropout"), kept, weight.shape)
         total = jnp.sum(weight**self.norm, axis=-1, keepdims=True)
         total = jnp.maximum(total, 1e-6) ** (1 / self.norm)
-        share = (weight / total).astype(self.dtype)
-        x = jnp.einsum("bs,bsd->bd", share, embed(inputs))
+        rows = embed(inputs)
+        x = jnp.einsum("bs,bsd->bd", (weight / total).astype(rows.dtype), rows)
         x = nn.Dropout(self.dropout, deterministic=not train)(x)
         for width in self.hidden:
             x = nn.relu(nn.Dense(width, dtype=self.dtype)(x))
@@ -68,7 +68,7 @@ def ngram_classifier(
     dropout: float | int = 0.0,
     token_dropout: float | int = 0.0,
     norm: int = 1,
-    dtype: str = "float32",
+    dtype: str | None = None,
     taps: str | Sequence[str] = (),
 ) -> Model:
     r"""A fully connected classifier over a weighted mean of n-gram embeddings.
@@ -91,7 +91,8 @@ def ngram_classifier(
         dropout: rate for h and after each hidden layer, in training.
         token_dropout: rate at which whole tokens are left out, in training.
         norm: p, 1 or 2.
-        dtype: type it computes in; parameters and logits are float32.
+        dtype: type it computes in, by default that of its parameters and inputs;
+            logits are float32.
         taps: `'embed'`, `'Dense_0'`, ...
 
     Returns:

@@ -65,7 +65,7 @@ class _ResNet(nn.Module):
 
     @nn.compact
     def __call__(self, inputs, train: bool = False):
-        x = as_images(inputs, model="resnet").astype(self.dtype)
+        x = as_images(inputs, model="resnet")
         x = nn.relu(ConvNorm(self.width, 1, self.dtype)(x, train))
         for stage in range(3):
             for block in range(self.blocks):
@@ -80,7 +80,7 @@ def resnet(
     classes: int,
     depth: int = 20,
     width: int = 16,
-    dtype: str = "float32",
+    dtype: str | None = None,
     taps: str | Sequence[str] = (),
 ) -> Model:
     """The residual network for CIFAR: `depth = 6n + 2`, three stages of n blocks.
@@ -94,7 +94,8 @@ def resnet(
         classes: number of logits.
         depth: layers with weights: 8, 14, 20, 26, 32, 38, 44, 50, 56, ... 110.
         width: channels of the first stage.
-        dtype: type it computes in; parameters, statistics and logits are float32.
+        dtype: type it computes in, by default that of its parameters and inputs;
+            statistics and logits are float32.
         taps: `'Block_0'`, ... (blocks), `'Block_0/ConvNorm_1/conv'`.
 
     Returns:

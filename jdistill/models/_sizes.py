@@ -40,8 +40,8 @@ def rates(**values: Any) -> None:
             raise ValueError(f"{name} must be from 0 to below 1, got {rate!r}")
 
 
-def float_type(dtype: Any) -> Any:
-    """The type a network computes in, from its name.
+def float_type(dtype: Any, *, name: str = "dtype") -> Any:
+    """The type a network computes in, from its name; None stands for no one type.
 
     Raises:
         ValueError: not a floating point type.
@@ -50,11 +50,13 @@ def float_type(dtype: Any) -> Any:
         >>> float_type('bfloat16')
         dtype(bfloat16)
     """
+    if dtype is None:
+        return None
     valid = ("float32", "bfloat16", "float16", "float64")
     try:
-        name = jnp.dtype(dtype).name
+        found = jnp.dtype(dtype).name
     except TypeError:
-        name = None
-    if name not in valid:
-        raise ValueError(f"dtype must be one of {valid}, got {dtype!r}")
+        found = None
+    if found not in valid:
+        raise ValueError(f"{name} must be one of {valid}, got {dtype!r}")
     return jnp.dtype(dtype)

@@ -62,7 +62,7 @@ def vit(
     heads: int = 4,
     mlp_dim: int | None = None,
     dropout: float | int = 0.0,
-    dtype: str = "float32",
+    dtype: str | None = None,
     taps: str | Sequence[str] = (),
 ) -> Model:
     """A vision transformer with the mean of its patches on top.
@@ -78,7 +78,8 @@ def vit(
         heads: attention heads; they divide `dim`.
         mlp_dim: hidden units of each block's network, `4 dim` for None.
         dropout: rate everywhere, in training.
-        dtype: type it computes in; parameters and logits are float32.
+        dtype: type it computes in, by default that of its parameters and inputs;
+            logits are float32.
         taps: `'EncoderBlock_0'`, `'EncoderBlock_0/attention'`, `'embed'`, ...
 
     Returns:

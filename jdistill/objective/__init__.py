@@ -3,7 +3,7 @@
 `combine(ce=0.1 * on_labels(cross_entropy), kd=0.9 * on_logits(kl, temperature=4.0))`
 is a named sum of terms. A loss is a function of arrays; a `term` says where each of its
 arguments comes from, and what it counts: examples or tokens. `on_labels`, `on_logits`,
-`on_features` and `on_params` are the usual ones.
+`on_sparse`, `on_features` and `on_params` are the usual ones.
 """
 
 from jdistill.objective._bank import bank as bank
@@ -20,6 +20,9 @@ from jdistill.objective._presets import on_features as on_features
 from jdistill.objective._presets import on_labels as on_labels
 from jdistill.objective._presets import on_logits as on_logits
 from jdistill.objective._presets import on_params as on_params
+from jdistill.objective._presets import on_sparse as on_sparse
+from jdistill.objective._presets import on_sparse_vocabulary as on_sparse_vocabulary
+from jdistill.objective._presets import on_vocabulary as on_vocabulary
 from jdistill.objective._recipes import distillation as distillation
 from jdistill.objective._recipes import hinton as hinton
 from jdistill.objective._sources import Context as Context
@@ -27,6 +30,7 @@ from jdistill.objective._sources import Source as Source
 from jdistill.objective._sources import head as head
 from jdistill.objective._sources import hidden as hidden
 from jdistill.objective._sources import logits as logits
+from jdistill.objective._sources import sparse as sparse
 from jdistill.objective._sources import taps as taps
 from jdistill.objective._sources import weight as weight
 from jdistill.objective._teachers import ensemble as ensemble
@@ -53,8 +57,12 @@ __all__ = [
     "on_labels",
     "on_logits",
     "on_params",
+    "on_sparse",
+    "on_sparse_vocabulary",
+    "on_vocabulary",
     "rerun",
     "routed",
+    "sparse",
     "stopped",
     "taps",
     "term",

@@ -106,6 +106,37 @@ def hidden(network: str) -> Source:
     )
 
 
+def sparse(network: str) -> Source:
+    """Some classes of a network's distribution, a `SparseTarget`, as caches keep.
+
+    Where one of another network than the student is NaN, so is the term, which stops a
+    run.
+
+    Args:
+        network: its name.
+
+    Returns:
+        An argument of `term`.
+
+    Example:
+        >>> sorted(sparse('teacher').needs)
+        [('teacher', 'sparse')]
+    """
+
+    def read(context, learned):
+        del learned
+        return jax.tree.map(context.kept, seen.sparse_of(context.views, network))
+
+    def finite(context):
+        return ~jnp.isnan(read(context, ()).log_p).any(-1)
+
+    return Source(
+        read,
+        frozenset({(network, "sparse")}),
+        finite=None if network == STUDENT else finite,
+    )
+
+
 def head(network: str) -> Source:
     """The matrix `[dim, classes]` with which a network makes logits of hidden states.
 

@@ -49,6 +49,23 @@ def short(value: Real | None) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
+def count(number: Real | None) -> str:
+    """A number of things, to three significant digits.
+
+    Example:
+        >>> count(532), count(138_400), count(134_515_008), count(None)
+        ('532', '138 k', '135 M', '–')
+    """
+    if number is None:
+        return MISSING
+    scaled = float(number)
+    for unit in ("", " k", " M", " G"):
+        if scaled < 999.5 or unit == " G":
+            return f"{short(scaled)}{unit}"
+        scaled /= 1000
+    return MISSING
+
+
 def size(bytes_: Real | None) -> str:
     """Bytes in thousands, to three significant digits.
 

@@ -42,6 +42,10 @@ def _energy(stage: Stage, _) -> str:
     return f"{form.short(compute)} + {form.short(memory)}"
 
 
+def _of_texts(stage: Stage) -> bool:
+    return "bits_per_byte" in stage.means
+
+
 COLUMNS = (
     Column("stage", "what the model has gone through", lambda s, _: s.name, 0),
     Column("realised", "how the figures came about", lambda s, _: s.realised, 0),
@@ -56,6 +60,24 @@ COLUMNS = (
         "recall, averaged over classes",
         lambda s, _: form.percent(s.means.get("recall_macro")),
         2,
+    ),
+    Column(
+        "bits/byte",
+        "bits that a byte of the test text costs",
+        lambda s, _: form.decimal(s.means.get("bits_per_byte")),
+        0,
+    ),
+    Column(
+        "perplexity",
+        "e to the mean negative log-likelihood of a token",
+        lambda s, _: form.short(value(s, "perplexity")),
+        1,
+    ),
+    Column(
+        "KL",
+        "divergence of the first model's next token from its own, nats a token",
+        lambda s, _: form.decimal(s.means.get("kl")),
+        3,
     ),
     Column(
         "agree %",
@@ -79,6 +101,12 @@ COLUMNS = (
         "errors",
         "mistakes among the test examples",
         lambda s, _: form.short(value(s, "errors")),
+        2,
+    ),
+    Column(
+        "parameters",
+        "how many numbers a model of texts has",
+        lambda s, _: form.count(value(s, "parameters") if _of_texts(s) else None),
         2,
     ),
     Column(

@@ -1,6 +1,5 @@
 """Many steps in one program: windows of steps over resident data, or a stream."""
 
-import functools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -9,10 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jdistill import data, ops, tree
+from jdistill import data, ops, programs, tree
 from jdistill.train import _mesh, _rules
 from jdistill.train._mesh import Layout
-from jdistill.typing import Batch, Learner, Split, State
+from jdistill.typing import Batch, Split, State
 
 RESIDENT_BYTES = 2**30  # larger splits are streamed
 WINDOW_BYTES = 2**26  # what the gathered examples of one dispatch may take
@@ -70,7 +69,7 @@ def dispatcher(learner, split, order, window, layout, frozen, state) -> Dispatch
     if split.arrays is not None and tree.num_bytes(split.arrays) <= RESIDENT_BYTES:
         mesh = None if layout is None else layout.mesh
         arrays = _rules.placed(_padded(with_mask(split.arrays)), mesh)
-        program = _resident(learner, window, layout, stays)
+        program = _resident(learner.step, learner.teach, window, layout, stays)
 
         def go(state, start, stop):
             first = start - start % window
@@ -80,7 +79,7 @@ def dispatcher(learner, split, order, window, layout, frozen, state) -> Dispatch
         return Dispatch(go, explain)
 
     batches = _batches(split, order, layout)
-    program = _streamed(learner, layout, stays)
+    program = _streamed(learner.step, layout, stays)
 
     def go_streamed(state, start, stop):
         sums = None
@@ -152,9 +151,13 @@ def _jitted(program, layout: Layout | None, stays: _Stays | None):
     return jax.jit(program, donate_argnums=0, out_shardings=outputs)
 
 
-@functools.lru_cache(maxsize=64)
+@programs.kept
 def _resident(
-    learner: Learner, window: int, layout: Layout | None, stays: _Stays | None
+    step: Callable[..., Any],
+    teach: Callable[..., Any],
+    window: int,
+    layout: Layout | None,
+    stays: _Stays | None,
 ):
     def split(batch, axis):
         return batch if layout is None else _mesh.split_batch(batch, layout, axis=axis)
@@ -164,14 +167,14 @@ def _resident(
         flat = jax.tree.map(lambda x: x.at[rows].get(mode="clip"), arrays)
         flat = split(flat, 0)
         if window == 1:  # taught by the step itself, part by part
-            state, sums = learner.step(state, flat, frozen)
+            state, sums = step(state, flat, frozen)
             return state, sums, state.bad
-        flat = learner.teach(flat, frozen)
+        flat = teach(flat, frozen)
         batches = jax.tree.map(lambda x: x.reshape(window, -1, *x.shape[1:]), flat)
         batches = split(batches, 1)
 
         def one(slot, state):
-            return learner.step(state, jax.tree.map(lambda x: x[slot], batches), frozen)
+            return step(state, jax.tree.map(lambda x: x[slot], batches), frozen)
 
         shapes = jax.eval_shape(lambda state: one(0, state)[1], state)
         zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
@@ -186,10 +189,10 @@ def _resident(
     return _jitted(program, layout, stays)
 
 
-@functools.lru_cache(maxsize=64)
-def _streamed(learner: Learner, layout: Layout | None, stays: _Stays | None):
+@programs.kept
+def _streamed(step: Callable[..., Any], layout: Layout | None, stays: _Stays | None):
     def program(state, batch, frozen):
-        state, sums = learner.step(state, batch, frozen)
+        state, sums = step(state, batch, frozen)
         return state, sums, state.bad
 
     return _jitted(program, layout, stays)

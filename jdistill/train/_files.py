@@ -21,7 +21,9 @@ def arrays(place: pathlib.Path, reader: Any, target: dict[str, Any]) -> dict:
     """What the files hold; `Damaged` where they can be read, but not understood."""
     if not target:
         return {}
-    arguments = ocp.args.Composite(state=ocp.args.StandardRestore(target))
+    how = ocp.checkpoint_utils.construct_restore_args(target)
+    wanted = ocp.args.PyTreeRestore(item=target, restore_args=how)
+    arguments = ocp.args.Composite(state=wanted)
     for _ in range(2):  # a failure that passes is no proof
         try:
             return dict(reader.restore(place, args=arguments).state)

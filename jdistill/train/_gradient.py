@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from jdistill import compress
 from jdistill import views as seen
+from jdistill.train._base import whole
 from jdistill.typing import (
     Augment,
     Batch,
@@ -26,9 +27,11 @@ from jdistill.views import STUDENT
 
 
 class Recipe(NamedTuple):
+    """What `learner` was given."""
+
     model: Model
     objective: Objective
-    optimiser: compress.Optimiser
+    tx: Any
     others: Mapping[str, Model | Follower]
     augment: Augment | None
     compression: Compression
@@ -52,7 +55,9 @@ def networks_of(
             found[name] = other, frozen.get(name)
         elif followers is not None:
             model = recipe.model if other.model is None else other.model
-            found[name] = model, other.variables(followers[name])
+            variables = other.variables(followers[name])
+            params = whole(variables.params, frozen.get(STUDENT))
+            found[name] = model, variables._replace(params=params)
     return found
 
 

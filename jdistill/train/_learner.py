@@ -6,8 +6,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jdistill import compress, ops
+from jdistill import compress, models, ops
 from jdistill import views as seen
+from jdistill.train._base import begun, fixing, without
 from jdistill.train._explain import explain
 from jdistill.train._gradient import (
     Recipe,
@@ -15,7 +16,7 @@ from jdistill.train._gradient import (
     student_view,
     trained_of,
 )
-from jdistill.train._step import optimised, step_of
+from jdistill.train._step import optimised, optimiser_of, step_of, with_base
 from jdistill.typing import (
     Augment,
     Batch,
@@ -31,7 +32,8 @@ from jdistill.typing import (
 from jdistill.views import STUDENT, TEACHER
 
 Variables = Frozen | Mapping[str, Frozen] | None
-"""Of networks that are not trained, by name; one `Frozen` is the teacher's."""
+"""Of networks that are not trained, by name; one `Frozen` is the teacher's. Under
+'student' those parameters of the student that are given and never trained."""
 
 
 def learner(
@@ -44,6 +46,7 @@ def learner(
     augment: Augment | None = None,
     compression: Compression | None = None,
     axis_name: str | None = None,
+    compute_dtype: str | None = None,
     micro_batches: int = 1,
 ) -> Learner:
     r"""How a model learns from labels, a teacher or both, compressed as it goes.
@@ -75,6 +78,11 @@ def learner(
         compression: what the model's parameters go through before it sees them.
         axis_name: the axis of `jax.pmap` or `jax.shard_map` over which the batch is
             split; None where there is one program (`jax.jit`, on any mesh).
+        compute_dtype: the type of forward and backward pass, such as 'bfloat16', where
+            parameters are kept in another one (`models.compute_in`). Parameters,
+            moments, gradients, losses and metrics stay in float32, and what the
+            compression makes of the parameters is cast last, before weights that are
+            split over devices are gathered. Other networks keep their own type.
         micro_batches: how many parts a batch is worked off in, to save memory. The
             gradient stays that of the whole batch, as counts are summed first; only
             losses between rows (such as `rkd_distance`) see but their own part.
@@ -83,9 +91,10 @@ def learner(
         The recipe; `run` trains with it, or call its functions yourself.
 
     Raises:
-        ValueError: `micro_batches` is below 1, or a network has two models or a name
-            that is taken; on the first step: a batch that it does not divide, classes
-            of teacher and student that differ, a network that is not there.
+        ValueError: `micro_batches` is below 1, `compute_dtype` is no type of floats, a
+            network has two models or a name that is taken; on the first step: a batch
+            that it does not divide, classes of teacher and student that differ, a
+            network that is not there.
 
     Example:
         >>> from jdistill import losses, models, objective
@@ -102,9 +111,9 @@ def learner(
         raise ValueError(f"micro_batches must be at least 1, got {micro_batches}")
     compression = compress.identity() if compression is None else compression
     recipe = Recipe(
-        model=model,
+        model=_computing(model, compute_dtype),
         objective=objective,
-        optimiser=compress.optimise(_with_aux(compression), tx),
+        tx=tx,
         others=_others(teacher, others),
         augment=augment,
         compression=compression,
@@ -121,18 +130,20 @@ def learner(
     def step(state, batch, frozen=None):
         return step_of(recipe, state, batch, seen.by_name(frozen))
 
-    def finish(state: State) -> Frozen:
-        applied = recipe.compression.apply(
-            state.params, state.learned, state.compression
-        )
-        return Frozen(applied, state.model_state)
+    def finish(state: State, frozen: Variables = None) -> Frozen:
+        at = _compressed(recipe, state, seen.by_name(frozen))
+        return Frozen(recipe.compression.apply(*at), state.model_state)
 
-    def encode(state: State):
-        return recipe.compression.encode(state.params, state.learned, state.compression)
+    def encode(state: State, frozen: Variables = None):
+        return recipe.compression.encode(
+            *_compressed(recipe, state, seen.by_name(frozen))
+        )
 
     def explained(state, batch, frozen=None) -> str:
-        networks = networks_of(recipe, seen.by_name(frozen), state.followers)
-        return explain(recipe, state, teach(batch, frozen), networks, optimised)
+        named = seen.by_name(frozen)
+        networks = networks_of(recipe, named, state.followers)
+        based, state, _ = with_base(recipe, state, named)
+        return explain(based, state, teach(batch, frozen), networks, optimised)
 
     return Learner(init, teach, step, finish, encode, explained)
 
@@ -142,6 +153,16 @@ def _teach(recipe: Recipe, batch: Batch, frozen: Mapping[str, Frozen]) -> Batch:
         return batch
     networks = networks_of(recipe, frozen, None)
     return seen.join(batch, networks, recipe.objective.needs)
+
+
+def _computing(model: Model, dtype: str | None) -> Model:
+    return model if dtype is None else models.compute_in(model, dtype)
+
+
+def _compressed(recipe: Recipe, state: State, frozen: Mapping[str, Frozen]):
+    """What the functions of the compression take."""
+    _, state, _ = with_base(recipe, state, frozen)
+    return state.params, state.learned, state.compression
 
 
 def _others(
@@ -168,9 +189,13 @@ def _init(
     frozen: Mapping[str, Frozen],
     start: Frozen | None,
 ) -> State:
-    model, compression = recipe.model, recipe.compression
+    model, base = recipe.model, frozen.get(STUDENT)
+    compression = fixing(recipe.compression, base)
     model_key, compression_key, aux_key, key = jax.random.split(key, 4)
     params, model_state = model.init(model_key, batch) if start is None else start
+    params = begun(params, base)
+    if base is not None and jax.tree.leaves(base.state):
+        model_state = jax.tree.map(jnp.copy, base.state)
     products = None
     if compression.kinds:
 
@@ -184,7 +209,7 @@ def _init(
         params, learned, state, step=jnp.int32(0), key=compression_key
     )
     followers = {
-        name: other.init(Frozen(params, model_state))
+        name: other.init(Frozen(without(params, base), model_state))
         for name, other in recipe.others.items()
         if isinstance(other, Follower)
     }
@@ -195,29 +220,16 @@ def _init(
     views = seen.views_of(networks, batch.get("outputs", {}), recipe.objective.needs)
     views[STUDENT] = student_view(recipe, outputs, applied, params)
     aux = recipe.objective.init(aux_key, views, batch)
+    optimiser = optimiser_of(recipe._replace(compression=compression))
     return State(
         step=jnp.int32(0),
-        params=params,
+        params=without(params, base),
         learned=learned,
         model_state=model_state,
-        opt_state=recipe.optimiser.init(params, (learned, trained_of(aux)), state),
+        opt_state=optimiser.init(params, (learned, trained_of(aux)), state),
         compression=state,
         aux=aux,
         followers=followers,
         key=key,
         bad=jnp.int32(-1),
-    )
-
-
-def _with_aux(compression: Compression) -> Compression:
-    """The compression with what the terms train as a second part of `learned`."""
-
-    def update(params, learned, state, **context):
-        params, own, state = compression.update(params, learned[0], state, **context)
-        return params, (own, learned[1]), state
-
-    return compression._replace(
-        update=update,
-        apply=lambda params, both, state: compression.apply(params, both[0], state),
-        trainable=lambda p, both, state: compression.trainable(p, both[0], state),
     )

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from jdistill import data
+from jdistill import data, programs
 from jdistill import views as seen
 from jdistill.train import _rules
 from jdistill.train._checkpoint import Checkpoints
@@ -162,16 +162,16 @@ def _first_state(learner, split, order, key, frozen, start, layout, rules) -> St
     # A copy, because the first step takes over the buffers it starts from.
     start = jax.tree.map(jnp.copy, start)
     if layout is None:
-        return _compiled_init(learner)(key, batch, frozen, start=start)
+        return _compiled_init(learner.init)(key, batch, frozen, start=start)
     shapes = jax.eval_shape(learner.init, key, batch, frozen, start=start)
     wanted = _rules.state_shardings(shapes, layout.mesh, rules)
     init = jax.jit(learner.init, out_shardings=wanted)
     return init(key, batch, frozen, start=start)
 
 
-@functools.lru_cache(maxsize=64)
-def _compiled_init(learner: Learner):
-    return jax.jit(learner.init)
+@programs.kept
+def _compiled_init(init: Callable[..., State]):
+    return jax.jit(init)
 
 
 def _stops(start: int, window: int, events: _Events) -> Iterator[int]:

@@ -1,15 +1,14 @@
 """What a run is made of, as far as its arguments tell."""
 
-import functools
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 import numpy as np
 
-from jdistill import tree
+from jdistill import programs, tree
 from jdistill.train._leaves import checksum, host
 from jdistill.typing import Batch, Frozen, Key, Learner, Split, State, Tree
 
@@ -73,12 +72,12 @@ def _bytes(values: Tree) -> int:
 
 def _program(learner: Learner, *arguments: Any) -> int:
     shapes, form = jax.tree.flatten(jax.tree.map(_shape, arguments))
-    return _text(learner, tuple(shapes), form)
+    return _text(learner.step, tuple(shapes), form)
 
 
-@functools.lru_cache(maxsize=64)
-def _text(learner: Learner, shapes: tuple, form: Any) -> int:
-    text = str(jax.make_jaxpr(learner.step)(*jax.tree.unflatten(form, shapes)))
+@programs.kept
+def _text(step: Callable[..., Any], shapes: tuple, form: Any) -> int:
+    text = str(jax.make_jaxpr(step)(*jax.tree.unflatten(form, shapes)))
     return zlib.crc32(re.sub(r"0x[0-9a-f]+", "", text).encode())
 
 

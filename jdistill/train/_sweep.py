@@ -76,8 +76,8 @@ def sweep(make: Callable[..., Learner], hyper: Mapping[str, Any]) -> Learner:
         init=init,
         teach=make(**first).teach,
         step=step,
-        finish=lambda state: each(lambda x, s: x.finish(s), state),
-        encode=lambda state: each(lambda x, s: x.encode(s), state),
+        finish=lambda state, frozen=None: each(lambda x, s: x.finish(s, frozen), state),
+        encode=lambda state, frozen=None: each(lambda x, s: x.encode(s, frozen), state),
         explain=explain,
     )
 

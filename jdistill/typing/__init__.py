@@ -17,6 +17,7 @@ from jdistill.typing._networks import Frozen as Frozen
 from jdistill.typing._networks import Model as Model
 from jdistill.typing._networks import Needs as Needs
 from jdistill.typing._networks import Outputs as Outputs
+from jdistill.typing._networks import SparseTarget as SparseTarget
 from jdistill.typing._networks import View as View
 from jdistill.typing._networks import Views as Views
 from jdistill.typing._terms import Aux as Aux
@@ -61,6 +62,7 @@ __all__ = [
     "Outputs",
     "Projection",
     "Schedule",
+    "SparseTarget",
     "Split",
     "State",
     "Term",

@@ -6,6 +6,21 @@ from typing import Any, NamedTuple, Protocol
 from jdistill.typing._values import Batch, Key, Tree
 
 
+class SparseTarget(NamedTuple):
+    """Some classes of a distribution over many: what a cache of tokens keeps.
+
+    * `ids`: int32 `[batch, ..., k]`, each class at most once; -1 fills a row that has
+      fewer.
+    * `log_p`: `[batch, ..., k]`, their log-probabilities; -inf where `ids` is -1.
+    * `log_tail`: `[batch, ...]`, the logarithm of what all other classes have together;
+      None where the classes named are all that the distribution has.
+    """
+
+    ids: Any
+    log_p: Any
+    log_tail: Any = None
+
+
 class Outputs(NamedTuple):
     """What one forward pass yields, examples along the first axis of each array.
 
@@ -13,11 +28,14 @@ class Outputs(NamedTuple):
     * `features`: arrays by the names of their taps.
     * `hidden`: `[batch, ..., dim]`, what the last matrix makes logits of, None where a
       network does not offer it.
+    * `sparse`: a `SparseTarget` of its distribution, None where nobody made one; caches
+      do.
     """
 
     logits: Any = None
     features: Mapping[str, Any] = {}
     hidden: Any = None
+    sparse: SparseTarget | None = None
 
 
 class Apply(Protocol):
@@ -120,5 +138,5 @@ Views = Mapping[str, View]
 """Views by the names of the networks; the one that learns is 'student'."""
 
 Needs = frozenset[tuple[str, str]] | None
-"""What is read of networks, as (network, part): 'logits', 'hidden', 'head', 'params',
-'raw', 'run' or 'features/<tap>'. None stands for all outputs."""
+"""What is read of networks, as (network, part): 'logits', 'hidden', 'sparse', 'head',
+'params', 'raw', 'run' or 'features/<tap>'. None stands for all outputs."""

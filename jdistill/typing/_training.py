@@ -31,7 +31,8 @@ class Learner(NamedTuple):
     """One training recipe.
 
     `frozen` are the variables of the other networks by name, `{'teacher': Frozen}`; one
-    `Frozen` is the teacher's.
+    `Frozen` is the teacher's. Under 'student' it holds those parameters of the student
+    that are given: they are never trained and are no part of the state.
 
     * `init(key, batch, frozen=None, *, start=None) -> State`: from the variables
       `start`, fresh ones by default.
@@ -39,14 +40,14 @@ class Learner(NamedTuple):
       of frozen networks and the batch does not hold. It does not depend on the
       student, so a loop may compute it for many steps at once.
     * `step(state, batch, frozen=None) -> (state, metrics)`
-    * `finish(state) -> Frozen`: the student as the model sees it.
-    * `encode(state) -> {path: Encoded}`: the student as `pack` writes it.
+    * `finish(state, frozen=None) -> Frozen`: the student as the model sees it.
+    * `encode(state, frozen=None) -> {path: Encoded}`: the student as `pack` writes it.
     * `explain(state, batch, frozen=None) -> str`: which loss or gradient is not finite.
     """
 
     init: Callable[..., State]
     teach: Callable[..., Batch]
     step: Callable[..., tuple[State, Mapping[str, tuple[Any, Any]]]]
-    finish: Callable[[State], Frozen]
-    encode: Callable[[State], Mapping[str, Any]]
+    finish: Callable[..., Frozen]
+    encode: Callable[..., Mapping[str, Any]]
     explain: Callable[..., str]

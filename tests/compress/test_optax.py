@@ -170,3 +170,22 @@ def test_a_state_without_as_optax_is_refused():
         compress.applied(C, start(), optax.adam(0.1).init(start()))
     wrapped = optax.chain(compress.as_optax(C, optax.adam(0.1)), optax.identity())
     compress.applied(C, start(), wrapped.init(start()))
+
+
+def test_moments_of_a_bfloat16_network_are_float32_and_do_not_stall():
+    c = compress.magnitude(sparsity=0.5, where="w")
+    tx = compress.as_optax(c, optax.adam(0.0))
+    params = {"w": jnp.asarray([1.0, 0.1], jnp.bfloat16), "steps": jnp.int32(3)}
+    opt_state = tx.init(params)
+    grads = {"w": jnp.ones(2, jnp.bfloat16), "steps": jnp.int32(0)}
+    step = jax.jit(tx.update)
+    for _ in range(200):
+        updates, opt_state = step(grads, opt_state, params)
+        params = optax.apply_updates(params, updates)
+    moments = opt_state.inner[0]
+    assert moments.mu["w"].dtype == moments.nu["w"].dtype == jnp.float32
+    # of bfloat16 it stops where a thousandth is below half of the last bit
+    wanted = [1 - 0.999**200, 0.001 * 0.999**199]  # masked after the first step
+    np.testing.assert_allclose(moments.nu["w"], wanted, rtol=1e-4)
+    assert params["w"].dtype == jnp.bfloat16
+    assert (params["w"][0], params["w"][1]) == (1, 0)

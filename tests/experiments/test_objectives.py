@@ -35,6 +35,22 @@ def test_terms_are_those_of_the_library_with_their_weights_and_numbers():
     np.testing.assert_allclose(found, wanted, rtol=1e-6)
 
 
+def test_a_term_of_some_classes_is_named_with_or_without_its_sources():
+    named = {"on": "sparse", "loss": "sparse_kl", "temperature": 2.0}
+    parts = [{"name": "logits", "network": "student"}]
+    parts.append({"name": "sparse", "network": "aunt"})
+    whole = {"arguments": parts, "loss": "sparse_soft_cross_entropy", "per": "token"}
+    vocabulary = {"on": "sparse_vocabulary", "loss": "sparse_vocabulary_kl", "chunk": 8}
+    assert combined({"kd": named}).needs == {
+        ("student", "logits"),
+        ("teacher", "sparse"),
+    }
+    assert ("aunt", "sparse") in (combined({"kd": whole}).needs or ())
+    goal = combined({"kd": vocabulary})
+    assert ("student", "head") in (goal.needs or ())
+    assert goal.count({"token_mask": jnp.ones((2, 3))}) == {"kd": 6}
+
+
 def test_weights_and_numbers_may_be_schedules():
     line = {"name": "linear", "start": 0, "end": 10, "target": 1.0}
     for step, share in ((0, 0.0), (5, 0.5), (10, 1.0)):

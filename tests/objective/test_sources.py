@@ -3,9 +3,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jdistill import objective
+from jdistill import losses, objective
 from jdistill.objective import combine, connect, term
-from jdistill.typing import Outputs, View
+from jdistill.typing import Outputs, SparseTarget, View
 from tests.objective.networks import BATCH, LINEAR, X, Y, total, value, views
 
 
@@ -60,3 +60,37 @@ def test_a_projection_of_any_source_takes_its_sizes_from_the_other_argument():
         objective.hidden("student"), LINEAR, like=objective.logits("student")
     )
     assert value(term(total, alone), views()).shape == ()
+
+
+def test_some_classes_of_a_teacher_are_a_target_for_logits_and_for_hidden_states():
+    """Tokens that do not count hold no class, and what is NaN elsewhere is found."""
+    random = np.random.default_rng(0)
+    hidden, head = (
+        jnp.asarray(random.normal(size=shape), jnp.float32)
+        for shape in ((2, 3, 4), (4, 5))
+    )
+    ids = jnp.asarray(random.integers(0, 5, (2, 3, 1)))
+    log_p = jnp.full((2, 3, 1), -0.5).at[1, 2].set(jnp.nan)
+    target = SparseTarget(ids, log_p, jnp.full((2, 3), -0.9))
+    batch = {"token_mask": np.array([[1, 1, 1], [1, 1, 0]])}
+    student = Outputs(hidden @ head, hidden=hidden)
+    seen = {"student": View(student, head=head), "t": View(Outputs(sparse=target))}
+    terms = {
+        "dense": objective.on_sparse(losses.sparse_kl, teacher="t"),
+        "chunked": objective.on_sparse_vocabulary(
+            losses.sparse_vocabulary_kl, teacher="t", chunk=2
+        ),
+    }
+    goal = combine(**terms)
+    assert goal.count(batch) == {"dense": 5, "chunked": 5}
+    _, found = goal.compute(seen, batch, aux={}, step=0, key=None)
+    values = losses.sparse_kl(hidden @ head, target)
+    wanted = values.reshape(-1)[:5].sum()
+    for name in terms:
+        np.testing.assert_allclose(found[name], (wanted, 5), rtol=1e-5)
+    batch["token_mask"][1, 2] = 1
+    _, found = goal.compute(seen, batch, aux={}, step=0, key=None)
+    assert np.isnan(found["dense"][0]) and np.isnan(found["chunked"][0])
+    seen["t"] = View(Outputs(hidden @ head))
+    with pytest.raises(ValueError, match="the t has no sparse; there are logits"):
+        goal.compute(seen, batch, aux={}, step=0, key=None)

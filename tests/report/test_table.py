@@ -44,3 +44,12 @@ def test_a_narrow_terminal_names_what_it_leaves_out(rows):
     shown = " ".join(terminal(rows, 80).split())
     assert "too narrow for: µJ est., agree %, ece, nll" in shown
     assert "too narrow" not in terminal(rows, 120)
+
+
+def test_a_model_of_texts_is_shown_by_its_bits_and_its_distance():
+    row = {"stage": "cut", "realised": "dense", "accuracy": 0.4, "parameters": 134.5e6}
+    row |= {"bits_per_byte": 0.9123, "perplexity": 17.62, "kl": 0.0312}
+    head, _, line = report.markdown([row]).splitlines()
+    cells = dict(zip(head.split(" | ")[1:], line.split(" | ")[1:], strict=True))
+    assert cells["bits/byte"] == "0.912" and cells["KL"] == "0.031"
+    assert cells["perplexity"] == "17.6" and cells["parameters |"] == "134 M |"

@@ -1,6 +1,6 @@
 """A decoder of texts whose families are data, as one scan over its layers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -31,8 +31,16 @@ REMAT: Mapping[str, Any] = {
 but the products with weights."""
 
 
+TAPS = ("embed", "layers")
+"""What the first layer reads, and what each layer gives, stacked."""
+
+
 def decoder(
-    config: DecoderConfig, *, dtype: str = "float32", remat: str = "none"
+    config: DecoderConfig | Mapping[str, Any],
+    *,
+    dtype: str = "float32",
+    remat: str = "none",
+    taps: str | Sequence[str] = (),
 ) -> Model:
     r"""A causal transformer: Llama, Mistral, Qwen, Gemma, GPT-2, OPT, NeoX by `config`.
 
@@ -45,11 +53,13 @@ def decoder(
     `position`.
 
     Args:
-        config: sizes and family.
+        config: sizes and family, or the fields of a `DecoderConfig` by name.
         dtype: type it computes in; statistics of norms, rotations, softmax and logits
             are in float32 at least.
         remat: what the backward pass computes again: 'none', 'full' (each layer, from
             its input) or 'dots' (all but the products with weights).
+        taps: 'embed', what the first layer reads, and 'layers', what each layer gives,
+            `[depth, batch, steps, dim]`.
 
     Returns:
         A model with `head` and with `decoding`, for generation from a cache. An id
@@ -57,7 +67,7 @@ def decoder(
 
     Raises:
         ValueError: a word or a number out of range; in use, rows longer than
-            `config.max_steps` where positions are learned.
+            `config.max_steps`.
 
     References:
         Vaswani et al., arXiv:1706.03762; Touvron et al., arXiv:2302.13971 (Llama);
@@ -73,9 +83,13 @@ def decoder(
         >>> model.apply(params, state, batch)[0].logits.shape
         (1, 3, 50)
     """
+    config = config if isinstance(config, DecoderConfig) else _config(config)
     compute = float_type(dtype)
     if remat not in REMAT:
         raise ValueError(f"remat must be one of {tuple(REMAT)}, got {remat!r}")
+    taps = (taps,) if isinstance(taps, str) else tuple(taps)
+    if set(taps) - set(TAPS):
+        raise ValueError(f"taps of a decoder are {TAPS}, got {taps}")
 
     def init(key, batch: Batch) -> tuple[Tree, Tree]:
         del batch
@@ -86,18 +100,28 @@ def decoder(
         tokens, where = _tokens(batch), _where(config, batch)
 
         def layer(x, own):
-            return block(config, own, x, where, lambda key, value: (key, value)), None
+            x = block(config, own, x, where, lambda key, value: (key, value))
+            return x, x if "layers" in taps else None
 
         if remat != "none":
             layer = jax.checkpoint(layer, policy=REMAT[remat])
-        x = embed(config, params, tokens, where.position, compute)
-        x, _ = jax.lax.scan(layer, x, layers_of(config, params))
+        first = embed(config, params, tokens, where.position, compute)
+        x, each = jax.lax.scan(layer, first, layers_of(config, params))
         hidden = norm(config, params["norm"], x)
-        return Outputs(logits_of(config, params, hidden), hidden=hidden), state
+        between = {"embed": first, "layers": each}
+        features = {name: between[name] for name in taps}
+        return Outputs(logits_of(config, params, hidden), features, hidden), state
 
     return Model(
         init, apply, lambda params: head(config, params), decoding(config, compute)
     )
+
+
+def _config(fields: Mapping[str, Any]) -> DecoderConfig:
+    try:
+        return DecoderConfig(**fields)
+    except TypeError as error:  # a field that is not there, or one that is missing
+        raise ValueError(f"config: {error}") from error
 
 
 def _tokens(batch: Batch) -> Array:
@@ -111,12 +135,13 @@ def _tokens(batch: Batch) -> Array:
 
 def _where(config: DecoderConfig, batch: Batch) -> Where:
     tokens = batch["inputs"]
-    if config.position_offset is not None and tokens.shape[1] > config.max_steps:
+    mask, segment = batch.get("token_mask"), batch.get("segment")
+    alone = segment is None and batch.get("position") is None
+    if alone and tokens.shape[1] > config.max_steps:
         raise ValueError(
             f"rows of {tokens.shape[1]} tokens are longer than the "
             f"{config.max_steps} positions of the model"
         )
-    mask, segment = batch.get("token_mask"), batch.get("segment")
     order = jnp.arange(tokens.shape[1], dtype=jnp.int32)
     order = jnp.broadcast_to(order[None], tokens.shape)
     behind = distances(order, order, segment, segment, mask)

@@ -1,6 +1,7 @@
 """What makes one family of decoders differ from another, as data."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -79,10 +80,10 @@ class DecoderConfig:
     embed_scale: float = 1.0
     position_offset: int | None = None
     rotary_dim: int | None = None
-    theta: float | tuple[float, ...] = 10000.0
-    position_factor: float | tuple[float, ...] = 1.0
-    rope_scaling: tuple[float, float, float, float] | None = None
-    window: int | tuple[int, ...] = 0
+    theta: float | Sequence[float] = 10000.0
+    position_factor: float | Sequence[float] = 1.0
+    rope_scaling: Sequence[float] | None = None
+    window: int | Sequence[int] = 0
 
     def __post_init__(self) -> None:
         """Checks what was given, and gives each layer its own numbers."""
@@ -102,6 +103,8 @@ class DecoderConfig:
                 "rotary_dim must be even and at most "
                 f"head_dim={self.head_dim}, got {self.rotary_dim}"
             )
+        if self.rope_scaling is not None:
+            object.__setattr__(self, "rope_scaling", tuple(self.rope_scaling))
         for name in ("theta", "position_factor", "window"):
             object.__setattr__(self, name, self._each_layer(name))
 

@@ -78,7 +78,7 @@ def _layers(keys: Any, config: DecoderConfig) -> Tree:
 
 
 def _norm(config: DecoderConfig, shape: tuple[int, ...]) -> Tree:
-    scale = jnp.full(shape, 1 - config.norm_offset)
+    scale = jnp.full(shape, 1 - config.norm_offset, jnp.float32)
     if config.norm == "rms":
         return {"scale": scale}
     return {"scale": scale, "bias": jnp.zeros(shape)}

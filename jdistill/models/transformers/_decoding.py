@@ -43,7 +43,7 @@ def decoding(config: DecoderConfig, dtype: Any) -> Decoding:
 
     def start(params: Tree, batch: int, length: int, *, dtype: Any = dtype) -> Tree:
         del params
-        if config.position_offset is not None and length > config.max_steps:
+        if length > config.max_steps:
             raise ValueError(
                 f"room for {length} tokens is more than the {config.max_steps} "
                 "positions of the model"

@@ -17,6 +17,7 @@ from tests.losses.members import (
     _recommenders,
     _relations,
     _sequences,
+    _sparse,
     _standardised,
     _transformers,
 )
@@ -35,6 +36,7 @@ MEMBERS = (
     | _recommenders.MEMBERS
     | _relations.MEMBERS
     | _sequences.MEMBERS
+    | _sparse.MEMBERS
     | _standardised.MEMBERS
     | _transformers.MEMBERS
 )

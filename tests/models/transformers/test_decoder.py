@@ -1,6 +1,7 @@
 """The decoder against a float64 transcription, and what it promises."""
 
 import dataclasses
+import json
 
 import jax
 import jax.numpy as jnp
@@ -206,9 +207,20 @@ def test_a_wrong_size_is_named(change, message):
 
 
 def test_the_configuration_survives_plain_values():
-    config = DecoderConfig(**SIZES | FAMILIES["gemma3"])
-    assert DecoderConfig(**config.as_dict()) == config
+    scaled = {"rope_scaling": (8.0, 1.0, 4.0, 64.0)}
+    config = DecoderConfig(**SIZES | FAMILIES["gemma3"] | scaled)
+    plain = json.loads(json.dumps(config.as_dict()))
+    assert DecoderConfig(**plain) == config
     assert dataclasses.replace(config, depth=3) == config
+    shapes = [
+        jax.eval_shape(decoder(given).init, jax.random.key(0), {})[0]
+        for given in (config, plain)
+    ]
+    assert shapes[0] == shapes[1]
+    with pytest.raises(
+        ValueError, match=r"config: .*unexpected keyword argument 'dims'"
+    ):
+        decoder(plain | {"dims": 3})
 
 
 def test_a_row_longer_than_the_learned_positions_is_refused():

@@ -1,0 +1,169 @@
+"""Decoders of fewer layers: which to keep, and what is left."""
+
+import dataclasses
+import itertools
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jdistill.models import DecoderConfig
+from jdistill.typing import Batch, Frozen, Model, Tree
+
+
+def keep_layers(
+    params: Tree, config: DecoderConfig, layers: Sequence[int]
+) -> tuple[Tree, DecoderConfig]:
+    """A decoder of some of its layers, in order.
+
+    Args:
+        params: those of the whole decoder.
+        config: its sizes.
+        layers: numbers of the layers that stay, rising, from 0.
+
+    Returns:
+        The parameters and the configuration of the smaller decoder; rotation and
+        window stay with their layers.
+
+    Raises:
+        ValueError: the numbers do not rise, or there is no such layer.
+
+    References:
+        Sanh et al., DistilBERT, arXiv:1910.01108, for students begun like this.
+
+    Example:
+        >>> config = DecoderConfig(vocab=9, dim=4, depth=3, heads=1, kv_heads=1,
+        ...                        head_dim=4, mlp_dim=8, max_steps=16,
+        ...                        window=(4, 0, 4))
+        >>> params = {'layers': {'x': jnp.arange(3)}, 'norm': {}}
+        >>> small, less = keep_layers(params, config, [0, 2])
+        >>> small['layers']['x'], less.depth, less.window
+        (Array([0, 2], dtype=int32), 2, (4, 4))
+    """
+    chosen = [int(number) for number in layers]
+    rising = all(a < b for a, b in itertools.pairwise(chosen))
+    if not chosen or not rising or not 0 <= chosen[0] <= chosen[-1] < config.depth:
+        raise ValueError(
+            f"layers must be rising numbers from 0 to {config.depth - 1}, got {chosen}"
+        )
+    index = np.array(chosen)
+    stack = jax.tree.map(lambda x: x[index], params["layers"])
+    own = {
+        name: tuple(getattr(config, name)[i] for i in chosen)  # type: ignore[index]
+        for name in ("theta", "position_factor", "window")
+    }
+    small = dataclasses.replace(config, depth=len(chosen), **own)
+    return {**params, "layers": stack}, small
+
+
+def spread(depth: int, number: int) -> tuple[int, ...]:
+    """Layers at equal distances, the first and the last among them.
+
+    Args:
+        depth: layers that there are.
+        number: how many to keep.
+
+    Returns:
+        Their numbers, rising; for one layer the first.
+
+    Raises:
+        ValueError: there are not as many.
+
+    References:
+        Gandhi et al., Distil-Whisper, arXiv:2311.00430.
+
+    Example:
+        >>> spread(12, 4)
+        (0, 4, 7, 11)
+    """
+    _check_number(depth, number)
+    return tuple(round(i) for i in np.linspace(0, depth - 1, number).tolist())
+
+
+def block_influence(
+    model: Model, frozen: Frozen, batches: Iterable[Batch]
+) -> np.ndarray:
+    r"""How much each layer turns what goes through it.
+
+    .. math:: 1 - E_t \cos(x_{l, t}, x_{l+1, t})
+
+    Args:
+        model: with the taps 'embed' `[batch, steps, dim]`, what the first layer reads,
+            and 'layers' `[depth, batch, steps, dim]`, what each gives:
+            `models.decoder(config, taps=('embed', 'layers'))`.
+        frozen: its variables.
+        batches: of tokens; padding is left out.
+
+    Returns:
+        `[depth]`, float64; layers of small influence are missed least.
+
+    Raises:
+        ValueError: a tap is missing, or there is no token.
+
+    References:
+        Men et al., ShortGPT, arXiv:2403.03853.
+
+    Example:
+        >>> from jdistill.models import decoder
+        >>> config = DecoderConfig(vocab=9, dim=4, depth=3, heads=1, kv_heads=1,
+        ...                        head_dim=4, mlp_dim=8, max_steps=16)
+        >>> model = decoder(config, taps=('embed', 'layers'))
+        >>> batch = {'inputs': jnp.array([[1, 2, 3]])}
+        >>> frozen = Frozen(*model.init(jax.random.key(0), batch))
+        >>> block_influence(model, frozen, [batch]).shape
+        (3,)
+    """
+
+    @jax.jit
+    def sums(frozen: Frozen, batch: Batch) -> tuple[Any, Any]:
+        outputs, _ = model.apply(frozen.params, frozen.state, batch, train=False)
+        missing = {"embed", "layers"} - set(outputs.features)
+        if missing:
+            raise ValueError(f"the model lacks the taps {sorted(missing)}")
+        after = outputs.features["layers"].astype(jnp.float32)
+        first = outputs.features["embed"].astype(jnp.float32)[None]
+        before = jnp.concatenate([first, after[:-1]])
+        real = batch.get("token_mask")
+        weights = jnp.ones(after.shape[1:3]) if real is None else jnp.asarray(real)
+        norms = jnp.linalg.norm(before, axis=-1) * jnp.linalg.norm(after, axis=-1)
+        cosine = (before * after).sum(-1) / jnp.maximum(norms, 1e-30)
+        turned = jnp.where(weights[None] > 0, 1 - cosine, 0.0)
+        return turned.sum((1, 2)), (weights > 0).sum()
+
+    total, count = np.zeros(()), 0
+    for batch in batches:
+        turned, tokens = sums(frozen, batch)
+        total, count = total + np.asarray(turned, np.float64), count + int(tokens)
+    if not count:
+        raise ValueError("the batches have no token to measure influence on")
+    return total / count
+
+
+def most_influential(influence: Any, number: int) -> tuple[int, ...]:
+    """The layers of largest influence; of equals the first.
+
+    Args:
+        influence: `[depth]`, of `block_influence`.
+        number: how many to keep.
+
+    Returns:
+        Their numbers, rising.
+
+    Raises:
+        ValueError: there are not as many.
+
+    Example:
+        >>> most_influential([0.5, 0.1, 0.2, 0.6], 3)
+        (0, 2, 3)
+    """
+    values = np.asarray(influence)
+    _check_number(len(values), number)
+    kept = np.argsort(-values, kind="stable")[:number]
+    return tuple(sorted(kept.tolist()))
+
+
+def _check_number(depth: int, number: int) -> None:
+    if not 1 <= number <= depth:
+        raise ValueError(f"of {depth} layers 1 to {depth} can be kept, got {number}")

@@ -1,0 +1,109 @@
+"""From a prompt to a text."""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from jdistill.language._choose import Choose, greedy
+from jdistill.language._generate import generate
+from jdistill.typing import Frozen, Model, Tokenizer
+
+_ROUND = 32
+"""Prompts are padded to multiples of this, so that few lengths are compiled."""
+
+
+def writer(
+    model: Model,
+    frozen: Frozen,
+    tokenizer: Tokenizer,
+    *,
+    steps: int = 64,
+    choose: Choose = greedy,
+    stop: Sequence[int] | None = None,
+) -> Callable[..., Any]:
+    """A function that writes on after texts.
+
+    Args:
+        model: a model of tokens.
+        frozen: its variables.
+        tokenizer: its vocabulary; a prompt begins with 'bos' where windows do.
+        steps: the most tokens to write.
+        choose: `sample(...)` or `greedy`.
+        stop: ids that end a text, by default 'eos' where there is one.
+
+    Returns:
+        `write(prompt, *, seed=0)`: what comes after the prompt; for a list of prompts
+        a list. The programs that it compiles go with it.
+
+    Raises:
+        ValueError: in use, a prompt is empty and nothing stands before it, or there is
+            no room for as many tokens.
+
+    Example:
+        >>> from jdistill import tokenizers
+        >>> from jdistill.models import from_function
+        >>> letters = tokenizers.from_gguf({'tokenizer.ggml.model': 'gpt2',
+        ...     'tokenizer.ggml.pre': 'gpt-2', 'tokenizer.ggml.merges': [],
+        ...     'tokenizer.ggml.tokens': ['a', 'b', 'c']})
+        >>> after = from_function(lambda params, x: jax.nn.one_hot((x + 1) % 3, 3))
+        >>> write = writer(after, Frozen({}), letters, steps=4)
+        >>> write('ab'), write(['a', 'bca'])
+        ('cabc', ['bcab', 'bcab'])
+    """
+    eos = tokenizer.special.get("eos")
+    ends = tuple(stop) if stop is not None else () if eos is None else (eos,)
+    run = jax.jit(
+        functools.partial(generate, model, steps=steps, choose=choose, stop=ends)
+    )
+
+    def write(prompt: str | Sequence[str], *, seed: int = 0) -> Any:
+        texts = [prompt] if isinstance(prompt, str) else list(prompt)
+        batch = prompts(tokenizer, texts)
+        written = run(frozen, batch, key=jax.random.key(seed))
+        found = [
+            tokenizer.decode(ids[:length])
+            for ids, length in zip(
+                np.asarray(written.tokens), written.lengths.tolist(), strict=True
+            )
+        ]
+        return found[0] if isinstance(prompt, str) else found
+
+    return write
+
+
+def prompts(tokenizer: Tokenizer, texts: Sequence[str]) -> dict[str, np.ndarray]:
+    """Texts as ids side by side, padded behind.
+
+    Args:
+        tokenizer: a text begins with its 'bos' where windows do.
+        texts: one or more.
+
+    Returns:
+        `inputs` and `token_mask` `[batch, prompt]`.
+
+    Raises:
+        ValueError: a text has no token.
+
+    Example:
+        >>> from jdistill import tokenizers
+        >>> letters = tokenizers.from_gguf({'tokenizer.ggml.model': 'gpt2',
+        ...     'tokenizer.ggml.pre': 'gpt-2', 'tokenizer.ggml.merges': [],
+        ...     'tokenizer.ggml.tokens': ['a', 'b', 'c']})
+        >>> prompts(letters, ['ab', 'c'])['token_mask'].sum(1)
+        array([2., 1.], dtype=float32)
+    """
+    first = [tokenizer.special["bos"]] if tokenizer.begins else []
+    rows = [np.concatenate([first, ids]) for ids in tokenizer.encode_many(texts)]
+    for number, row in enumerate(rows):
+        if not row.size:
+            raise ValueError(f"prompt {number} has no token: {texts[number]!r}")
+    longest = max((row.size for row in rows), default=0)
+    width = -(-longest // _ROUND) * _ROUND
+    ids = np.zeros((len(rows), width), np.int32)
+    mask = np.zeros((len(rows), width), np.float32)
+    for number, row in enumerate(rows):
+        ids[number, : row.size], mask[number, : row.size] = row, 1
+    return {"inputs": ids, "token_mask": mask}

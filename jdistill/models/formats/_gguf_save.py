@@ -1,0 +1,160 @@
+"""Decoders to GGUF files."""
+
+import os
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from jdistill import tokenizers, tree
+from jdistill.files import replacing
+from jdistill.models.formats._gguf import ROPE_FACTORS
+from jdistill.models.formats._gguf_config import metadata_of, rope_factors
+from jdistill.models.formats._gguf_rows import rows_of
+from jdistill.models.formats._gguf_tensors import (
+    FLOATS,
+    asked_kinds,
+    plain,
+    tensors_of,
+    with_codes,
+)
+from jdistill.models.formats._gguf_tokenizer import check_tokenizer
+from jdistill.models.formats._gguf_write import Planned, write_file
+from jdistill.models.formats._pretrained import Pretrained
+from jdistill.typing import Tokenizer
+
+_FILE_TYPES = {
+    "F32": 0,
+    "F16": 1,
+    "Q4_0": 2,
+    "Q4_1": 3,
+    "Q8_0": 7,
+    "Q5_0": 8,
+    "Q5_1": 9,
+    "BF16": 32,
+    "TQ2_0": 37,
+    "MXFP4": 38,
+}
+_UNUSED = 5
+"""Type of a token that stands for a row of the embedding without an id."""
+
+
+def to_gguf(
+    path: str | os.PathLike[str],
+    pretrained: Pretrained,
+    *,
+    encoded: Mapping[str, Any] | None = None,
+    floats: str = "F32",
+    kinds: Mapping[str, str] | None = None,
+    metadata: Mapping[str, Any] | None = None,
+) -> None:
+    """Writes a decoder as a GGUF file, for llama.cpp and all that reads such files.
+
+    Parameters with codes, as `encode` of a compression gives them, become blocks of
+    the fewest bytes from which a reader makes the very same numbers: Q8_0, Q4_0, Q4_1,
+    Q5_0, Q5_1, TQ2_0 or MXFP4. Nothing is rounded to become a block. Vectors are F32.
+
+    Args:
+        path: of the file, which takes the place of an old one when it is whole.
+        pretrained: the network, with the parameters that it computes with.
+        encoded: encodings by the paths of parameters.
+        floats: how matrices without codes are stored, 'F32', 'F16' or 'BF16', the last
+            two by rounding.
+        kinds: kinds by regular expressions of whole paths, in the place of these.
+        metadata: more to say, under 'general.' and 'tokenizer.': such as a chat
+            template, or all that `gguf_metadata` found in another file.
+
+    Returns:
+        None.
+
+    Raises:
+        ValueError: the file could not say what the configuration, the tokenizer or the
+            codes are; the message says what would be lost and what would fit.
+
+    References:
+        Gerganov et al., GGUF, https://github.com/ggml-org/ggml/blob/master/docs/gguf.md.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> import jax
+        >>> from jdistill import models
+        >>> from jdistill.typing import Frozen
+        >>> config = models.DecoderConfig(vocab=50, dim=32, depth=1, heads=4,
+        ...     kv_heads=2, head_dim=8, mlp_dim=32, max_steps=64)
+        >>> model = models.decoder(config)
+        >>> variables = Frozen(*model.init(jax.random.key(0), {}))
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / 'small.gguf'
+        >>> models.to_gguf(path, models.Pretrained(model, variables, config, None))
+        >>> models.from_gguf(path).config == config
+        True
+    """
+    if floats not in FLOATS:
+        raise ValueError(f"floats must be one of {tuple(FLOATS)}, got {floats!r}")
+    params, config = pretrained.frozen.params, pretrained.config
+    leaves = tree.flatten(params)
+    encoded = with_codes(encoded or {}, leaves)
+    asked = asked_kinds(leaves, kinds or {})
+    tensors = {}
+    if (factors := rope_factors(config)) is not None:
+        tensors[ROPE_FACTORS] = plain(
+            ROPE_FACTORS, factors.shape, "F32", lambda: factors
+        )
+    for row in rows_of(config):
+        tensors |= tensors_of(row, leaves, encoded, asked, floats)
+    planned = {name: written.planned for name, written in tensors.items()}
+    said = {
+        **metadata_of(config, {name: p.shape for name, p in planned.items()}),
+        **_general(planned, metadata or {}),
+        **_tokens(pretrained.tokenizer, config.vocab, metadata or {}),
+    }
+    with replacing(path) as file:
+        data = ((name, written.make()) for name, written in tensors.items())
+        write_file(file, said, planned, data)
+
+
+def _general(planned: Mapping[str, Planned], given: Mapping[str, Any]) -> dict:
+    """What is said of the file as a whole; the kind of most of its numbers."""
+    sizes: Counter[str] = Counter()
+    for tensor in planned.values():
+        sizes[tensor.kind.name] += tensor.size * 8 // tensor.kind.size
+    own = {
+        "general.type": "model",
+        "general.file_type": _FILE_TYPES[sizes.most_common(1)[0][0]],
+        "general.quantization_version": 2,
+    }
+    fixed = own.keys() | {"general.architecture", "general.alignment"}
+    more = {k: x for k, x in given.items() if k.startswith("general.")}
+    return own | {k: x for k, x in more.items() if k not in fixed}
+
+
+def _tokens(
+    tokenizer: Tokenizer | None, rows: int, given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What is said of the tokenizer, with a token for each row of the embedding."""
+    said = {k: x for k, x in given.items() if k.startswith("tokenizer.")}
+    if "tokenizer.ggml.tokens" in said:
+        check_tokenizer(said)
+        other = tokenizers.from_gguf(said)
+        if tokenizer is not None:
+            tokenizers.same_vocabulary(other, tokenizer)
+    elif tokenizer is None:
+        return {"tokenizer.ggml.model": "none", **said}
+    else:
+        tokenizers.check_vocabulary(tokenizer, rows)
+        said = tokenizers.to_gguf(tokenizer) | said
+    return said | _padded(said, rows)
+
+
+def _padded(said: Mapping[str, Any], rows: int) -> dict[str, Any]:
+    tokens = list(said["tokenizer.ggml.tokens"])
+    more = rows - len(tokens)
+    padded = {
+        "tokenizer.ggml.tokens": tokens[:rows]
+        + [f"[PAD{i}]" for i in range(len(tokens), rows)]
+    }
+    for name, filler in (("token_type", _UNUSED), ("scores", 0)):
+        if (found := said.get(f"tokenizer.ggml.{name}")) is not None:
+            tail = np.full(max(more, 0), filler, np.asarray(found).dtype)
+            padded[f"tokenizer.ggml.{name}"] = np.concatenate([found[:rows], tail])
+    return padded

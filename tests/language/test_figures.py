@@ -1,0 +1,62 @@
+"""The figures of a language model on windows of text."""
+
+import numpy as np
+import pytest
+
+from jdistill import data, metrics
+from jdistill.evaluate import evaluate
+from jdistill.language import figures
+from jdistill.tokenizers import from_gguf
+from tests.language.bigrams import bigrams, log_probs
+from tests.tokenizers.made import gguf
+
+TOKENIZER = from_gguf(gguf(add_bos_token=True))
+TEXTS = ["the cat sat on the mat " * 3, "12 dogs", "the mats; é 🙂 on the cats " * 2]
+
+
+def corpus():
+    return data.tokenize(TEXTS, TOKENIZER, edition="ours")
+
+
+def test_a_row_has_the_figures_of_all_targets_and_how_they_were_taken():
+    """Windows longer than any document: the sums in the plainest way."""
+    model, frozen = bigrams(TOKENIZER.vocab)
+    windows = data.windows(corpus(), steps=80)
+    row = figures(model, frozen, windows, batch_size=2, tokens=9)
+    surprise = []
+    for text in TEXTS:
+        ids = [TOKENIZER.special["bos"], *TOKENIZER.encode(text).tolist()]
+        logs = log_probs(frozen, ids[:-1])
+        surprise += [-logs[i, ids[i + 1]] for i in range(len(ids) - 1)]
+    size = sum(len(text.encode()) for text in TEXTS)
+    assert row["nll"] == pytest.approx(np.mean(surprise), rel=1e-4)
+    assert row["perplexity"] == pytest.approx(np.exp(np.mean(surprise)), rel=1e-3)
+    bits = np.sum(surprise) / np.log(2) / size
+    assert row["bits_per_byte"] == pytest.approx(bits, rel=1e-4)
+    assert row["targets"] == len(surprise)
+    assert (row["context"], row["bos"], row["edition"]) == (80, True, "ours")
+
+
+@pytest.mark.parametrize("headed", [True, False])
+def test_the_figures_are_those_of_the_metrics(headed):
+    model, frozen = bigrams(TOKENIZER.vocab, headed=headed)
+    teacher = bigrams(TOKENIZER.vocab, seed=1, headed=headed)
+    windows = data.windows(corpus(), steps=12, stride=5)
+    row = figures(model, frozen, windows, teacher=teacher, tokens=7)
+    wanted = {
+        "nll": metrics.nll(),
+        "ece": metrics.ece(),
+        "accuracy": metrics.accuracy(),
+        "kl": metrics.kl_to_teacher(labelled=True),
+        "agreement": metrics.agreement(labelled=True),
+        "acceptance": metrics.acceptance(labelled=True),
+    }
+    batches = data.eval_batches(windows.split, batch_size=3)
+    found = evaluate(model, frozen, batches, metrics=wanted, teacher=teacher)
+    assert {name: row[name] for name in wanted} == pytest.approx(found, rel=1e-4)
+
+
+def test_without_a_teacher_there_are_no_figures_beside_one():
+    model, frozen = bigrams(TOKENIZER.vocab)
+    row = figures(model, frozen, data.packed(corpus(), steps=12, ends=False))
+    assert "kl" not in row and row["packed"] and row["nll"] > 0

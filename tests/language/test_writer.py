@@ -1,0 +1,84 @@
+"""Texts after prompts."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jdistill import tokenizers
+from jdistill.language import generate, greedy, sample, writer
+from jdistill.language._writer import prompts
+from jdistill.models import DecoderConfig, decoder, from_function
+from jdistill.typing import Frozen
+from tests.tokenizers.made import byte_pairs, gguf
+
+TOKENIZER = tokenizers.from_gguf(gguf(byte_pairs()))
+LETTERS = tokenizers.from_gguf(
+    {
+        "tokenizer.ggml.model": "gpt2",
+        "tokenizer.ggml.pre": "gpt-2",
+        "tokenizer.ggml.merges": [],
+        "tokenizer.ggml.tokens": ["a", "b", "c", "<e>"],
+        "tokenizer.ggml.token_type": [1, 1, 1, 3],
+        "tokenizer.ggml.eos_token_id": 3,
+        "tokenizer.ggml.bos_token_id": 3,
+        "tokenizer.ggml.add_bos_token": True,
+    }
+)
+NEXT = from_function(lambda params, x: jax.nn.one_hot((x + 1) % 4, 4))
+
+
+def test_a_text_is_what_generate_writes_after_its_ids():
+    config = DecoderConfig(
+        vocab=TOKENIZER.vocab,
+        dim=8,
+        depth=1,
+        heads=2,
+        kv_heads=1,
+        head_dim=4,
+        mlp_dim=8,
+        max_steps=64,
+    )
+    model = decoder(config)
+    frozen = Frozen(*model.init(jax.random.key(0), {}))
+    frozen = jax.tree.map(lambda p: 20 * p, frozen)
+    texts = ["the cat", "one two three four"]
+    got = writer(model, frozen, TOKENIZER, steps=5, stop=())(texts)
+    for text, written in zip(texts, got, strict=True):
+        ids = TOKENIZER.encode(text)[None]
+        alone = generate(
+            model,
+            frozen,
+            {"inputs": ids},
+            key=jax.random.key(0),
+            steps=5,
+            choose=greedy,
+        )
+        assert written == TOKENIZER.decode(alone.tokens[0])
+
+
+def test_a_text_ends_at_eos_and_the_prompt_begins_with_bos():
+    write = writer(NEXT, Frozen({}), LETTERS, steps=9)
+    assert write("a") == "bc"
+    assert write(["b", "ab"]) == ["c", "c"]
+    batch = prompts(LETTERS, ["", "ab"])
+    assert batch["inputs"][:, :3].tolist() == [[3, 0, 0], [3, 0, 1]]
+    assert batch["token_mask"].sum(1).tolist() == [1, 3]
+    assert write("") == "abc"
+
+
+def test_what_is_drawn_follows_the_seed():
+    flat = from_function(lambda params, x: jnp.zeros((*x.shape, 4)))
+    write = writer(flat, Frozen({}), LETTERS, steps=20, choose=sample(), stop=())
+    assert write("a", seed=1) == write("a", seed=1) != write("a", seed=2)
+
+
+def test_a_prompt_without_a_token_is_named():
+    bare = tokenizers.from_gguf(gguf(byte_pairs()))
+    assert not bare.begins
+    with pytest.raises(ValueError, match="prompt 1 has no token: ''"):
+        writer(NEXT, Frozen({}), bare)(["a", ""])
+
+
+def test_no_prompts_are_no_texts():
+    assert np.asarray(prompts(LETTERS, [])["inputs"]).shape[0] == 0
