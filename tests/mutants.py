@@ -716,6 +716,8 @@ MUTANTS = (
         "found.log_prob / np.maximum(size, 1)",
         "found.log_prob",
         "tests/language/test_questions.py -k likeliest_choice",
+    ),
+    Mutant(
         "a tail that is 1 minus the sum of the classes kept",
         "jdistill/data/_targets.py",
         "return SparseTarget(ids, best - whole, rest - whole[..., 0])",

@@ -45,7 +45,7 @@ def arrays(seed=0, dtype=np.float32):
         made[f"layer.{i}.q"] = (WIDE, DIM)
         made[f"layer.{i}.kv"] = (2 * WIDE, DIM)
         made[f"layer.{i}.woven"] = (3 * WIDE, DIM)
-    return {k: (rng.normal(size=v) + 2).astype(dtype) for k, v in made.items()}
+    return {k: rng.uniform(0.5, 3, v).astype(dtype) for k, v in made.items()}
 
 
 def source(values):
