@@ -28,6 +28,7 @@ NAMESPACES = [
         "losses",
         "metrics",
         "models",
+        "models.formats",
         "models.transformers",
         "objective",
         "ops",
@@ -44,6 +45,7 @@ NAMESPACES = [
 PAGES = {
     "build": "experiments",
     "evaluate": "metrics",
+    "models.formats": "models",
     "models.transformers": "models",
     "objective": "losses",
     "predictor": "artifact",

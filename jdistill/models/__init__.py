@@ -25,9 +25,11 @@ from jdistill.models._taps import tap as tap
 from jdistill.models._vit import vit as vit
 from jdistill.models.formats import Pretrained as Pretrained
 from jdistill.models.formats import from_gguf as from_gguf
+from jdistill.models.formats import from_hf as from_hf
 from jdistill.models.formats import from_llama2c as from_llama2c
 from jdistill.models.formats import gguf_metadata as gguf_metadata
 from jdistill.models.formats import to_gguf as to_gguf
+from jdistill.models.formats import to_hf as to_hf
 from jdistill.models.transformers import DecoderConfig as DecoderConfig
 from jdistill.models.transformers import decoder as decoder
 
@@ -42,6 +44,7 @@ __all__ = [
     "execute_int8",
     "from_function",
     "from_gguf",
+    "from_hf",
     "from_linen",
     "from_llama2c",
     "from_nnx",
@@ -61,5 +64,6 @@ __all__ = [
     "simulate_int8",
     "tap",
     "to_gguf",
+    "to_hf",
     "vit",
 ]

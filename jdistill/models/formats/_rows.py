@@ -2,7 +2,6 @@
 
 import math
 import re
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -163,8 +162,13 @@ def summary(names: Collection[str], *, most: int = 20) -> str:
         >>> summary(['h.0.a', 'h.1.a', 'b'])
         'b, h.*.a (2)'
     """
-    kinds = Counter(re.sub(r"(?<=\.)\d+(?=\.)", "*", name) for name in names)
-    shown = [f"{k} ({n})" if n > 1 else k for k, n in sorted(kinds.items())]
+    kinds: dict[str, list[str]] = {}
+    for name in names:
+        kinds.setdefault(re.sub(r"(?<=\.)\d+(?=\.)", "*", name), []).append(name)
+    shown = [
+        f"{kind} ({len(own)})" if len(own) > 1 else own[0]
+        for kind, own in sorted(kinds.items())
+    ]
     rest = [f"and {len(shown) - most} more kinds"] if len(shown) > most else []
     return ", ".join(shown[:most] + rest)
 

@@ -16,7 +16,7 @@ from jdistill.models.formats._changes import (
 )
 from jdistill.models.formats._rows import Row, Source, read_rows, summary, write_rows
 
-DEPTH, DIM, HEADS, WIDE = 3, 4, 2, 12
+DEPTH, DIM, HEADS, WIDE = 4, 4, 2, 12
 TABLE = (
     Row("embed.weight", ("embed",)),
     Row("layer.{layer}.norm", ("layers/norm",), (added(1.0),)),
@@ -45,7 +45,7 @@ def arrays(seed=0, dtype=np.float32):
         made[f"layer.{i}.q"] = (WIDE, DIM)
         made[f"layer.{i}.kv"] = (2 * WIDE, DIM)
         made[f"layer.{i}.woven"] = (3 * WIDE, DIM)
-    return {k: (rng.normal(size=v) + 2).astype(dtype) for k, v in made.items()}
+    return {k: rng.uniform(0.5, 3, v).astype(dtype) for k, v in made.items()}
 
 
 def source(values):
@@ -135,10 +135,11 @@ def test_a_device_reads_its_own_part_alone():
     parts = jax.tree.map(lambda x: PartitionSpec(*[None] * (x.ndim - 1), "x"), whole)
     parts["embed"], parts["layers"]["q"] = PartitionSpec(None, "y"), PartitionSpec()
     parts["layers"]["up"] = PartitionSpec(None, ("x", "y"))
+    parts["layers"]["v"] = PartitionSpec(("x", "y"))
     homes = jax.tree.map(lambda spec: NamedSharding(mesh, spec), parts)
     split = read_rows(TABLE, source(arrays()), like(), shardings=homes)
     jax.tree.map(np.testing.assert_array_equal, whole, split)
-    assert split["layers"]["k"].addressable_shards[0].data.shape == (3, 4, 6)
+    assert split["layers"]["k"].addressable_shards[0].data.shape == (4, 4, 6)
     assert jax.tree.map(lambda x: x.sharding, split) == homes
 
 

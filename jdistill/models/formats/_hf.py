@@ -1,0 +1,239 @@
+"""Decoders in folders of Hugging Face: config.json and safetensors files."""
+
+import dataclasses
+import json
+import os
+import pathlib
+import re
+import secrets
+import shutil
+from collections.abc import Callable, Collection
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jdistill import tokenizers, tree
+from jdistill.models._sizes import float_type
+from jdistill.models.formats._families import hf_rows
+from jdistill.models.formats._hf_config import family_of, read_config, write_config
+from jdistill.models.formats._hf_facts import read_json
+from jdistill.models.formats._hf_families import FAMILIES
+from jdistill.models.formats._pretrained import Pretrained
+from jdistill.models.formats._rows import Source, read_rows, summary, write_rows
+from jdistill.models.formats._safetensors import open_folder, write_folder
+from jdistill.models.transformers import DecoderConfig, decoder
+from jdistill.typing import Frozen, Tokenizer, Tree
+
+_BUFFERS = re.compile(
+    r"(.*\.)?(rotary_emb\.inv_freq|(attn|attention)\.(masked_)?bias|position_ids)"
+)
+_NOT_TEXT = re.compile(
+    r"(model\.)?(vision_tower|vision_model|visual|multi_modal_\w+)\..*"
+)
+_SHARD = 5_000_000_000
+
+
+def from_hf(
+    folder: str | os.PathLike[str],
+    *,
+    dtype: str = "float32",
+    compute_dtype: str = "float32",
+    remat: str = "none",
+    shardings: Callable[[Tree], Tree] | None = None,
+) -> Pretrained:
+    """A pretrained decoder from a folder of Hugging Face.
+
+    The files are mapped and read one array at a time, so that the peak of memory is
+    hardly above the parameters. The arrays decide which products have a bias and
+    whether the head is the embedding's transpose.
+
+    Args:
+        folder: with `config.json`; with `model.safetensors`, or the files that
+            `model.safetensors.index.json` names; and, for a tokenizer, with
+            `tokenizer.json`.
+        dtype: of the parameters; 'float32' where they are trained.
+        compute_dtype: what the network computes in.
+        remat: what the backward pass computes again, as of `decoder`.
+        shardings: from the shapes of the parameters to where each goes, such as
+            `lambda shapes: train.shardings(shapes, mesh, rules)`; each device's part is
+            read alone. None for the default device.
+
+    Returns:
+        The model, its frozen variables, its configuration and its tokenizer.
+
+    Raises:
+        ValueError: a file is missing, cut off or altered; the family or a form of it
+            is not known; an array is missing, unknown or of the wrong shape; the
+            tokenizer is that of another network.
+
+    References:
+        Wolf et al., arXiv:1910.03771.
+
+    Example:
+        >>> from_hf('/nowhere')
+        Traceback (most recent call last):
+        ValueError: no file at /nowhere/config.json
+    """
+    path, kept = pathlib.Path(folder), float_type(dtype)
+    said = read_json(path / "config.json")
+    name, text = _named(path / "config.json", lambda: family_of(said))
+    source = _spelt(open_folder(path), name)
+    config = _named(path / "config.json", lambda: read_config(name, text, source.names))
+    if text.get("tie_word_embeddings") is not False:
+        config, source = _one_head(config, source)
+    model = decoder(config, dtype=compute_dtype, remat=remat)
+    like = jax.eval_shape(model.init, jax.random.key(0), {})[0]
+    homes = None if shardings is None else shardings(like)
+    params = _named(
+        path,
+        lambda: read_rows(hf_rows(config), source, like, dtype=kept, shardings=homes),
+    )
+    return Pretrained(model, Frozen(params, {}), config, _tokenizer(path, config))
+
+
+def to_hf(
+    pretrained: Pretrained,
+    folder: str | os.PathLike[str],
+    *,
+    dtype: str | None = None,
+    shard_bytes: int = _SHARD,
+) -> None:
+    """Writes a folder that transformers loads: config.json and safetensors files.
+
+    The folder appears whole or not at all. A trained network is written by
+    `pretrained._replace(frozen=Frozen(params, state))`.
+
+    Args:
+        pretrained: `config` and `frozen.params` are written, and the tokenizer.
+        folder: where to; it must be missing or empty.
+        dtype: of the arrays, None for that of the parameters.
+        shard_bytes: the most bytes of a file.
+
+    Returns:
+        None.
+
+    Raises:
+        ValueError: the folder holds something, config.json cannot say what the
+            configuration does, or the parameters are not its.
+
+    Example:
+        >>> import tempfile
+        >>> from jdistill.models import DecoderConfig, decoder
+        >>> config = DecoderConfig(vocab=50, dim=16, depth=2, heads=4, kv_heads=2,
+        ...                        head_dim=4, mlp_dim=32, max_steps=64)
+        >>> model = decoder(config)
+        >>> made = Pretrained(model, Frozen(*model.init(jax.random.key(0), {})), config)
+        >>> folder = tempfile.mkdtemp()
+        >>> to_hf(made, folder)
+        >>> from_hf(folder).config == config
+        True
+    """
+    kept = None if dtype is None else float_type(dtype)
+    config, params = pretrained.config, pretrained.frozen.params
+    said = write_config(config)
+    _fits(config, params)
+    source = write_rows(hf_rows(config), params, dtype=kept)
+    said["torch_dtype"] = np.dtype(next(iter(source.names.values())).dtype).name
+
+    said |= _special(pretrained.tokenizer)
+
+    def fill(path: pathlib.Path) -> None:
+        (path / "config.json").write_text(json.dumps(said, indent=2) + "\n")
+        write_folder(source, path, shard_bytes)
+        if pretrained.tokenizer is not None:
+            tokenizers.to_hf(pretrained.tokenizer, path)
+
+    _whole(pathlib.Path(folder), fill)
+
+
+def _tokenizer(folder: pathlib.Path, config: DecoderConfig) -> Tokenizer | None:
+    """The folder's, checked against the embedding; None where it has none."""
+    if not (folder / "tokenizer.json").is_file():
+        return None
+    found = tokenizers.from_hf(folder)
+    _named(folder, lambda: tokenizers.check_vocabulary(found, config.vocab))
+    return found
+
+
+def _special(tokenizer: Tokenizer | None) -> dict[str, int | None]:
+    """Ids that config.json says too; null, since transformers has ids of its own."""
+    special = {} if tokenizer is None else tokenizer.special
+    return {f"{role}_token_id": special.get(role) for role in ("bos", "eos", "pad")}
+
+
+def _spelt(source: Source, family: str) -> Source:
+    """The arrays of the text network by the family's names, without buffers."""
+    theirs: dict[str, str] = {}
+    for name in source.names:
+        if _BUFFERS.fullmatch(name) or _NOT_TEXT.fullmatch(name):
+            continue
+        ours = _spell(name, FAMILIES[family].prefixes)
+        if ours in theirs:
+            raise ValueError(f"{name!r} and {theirs[ours]!r} are one array")
+        theirs[ours] = name
+    kinds = {ours: source.names[name] for ours, name in theirs.items()}
+    whole = [
+        name for name, x in kinds.items() if not jnp.issubdtype(x.dtype, np.floating)
+    ]
+    if whole:
+        raise ValueError(f"arrays that hold no real numbers: {summary(whole)}")
+    return Source(kinds, lambda name: source.get(theirs[name]))
+
+
+def _spell(name: str, prefixes: Collection[tuple[str, str]]) -> str:
+    for pattern, ours in prefixes:
+        if found := re.match(pattern, name):
+            return ours + name[found.end() :]
+    return name
+
+
+def _one_head(config: DecoderConfig, source: Source) -> tuple[DecoderConfig, Source]:
+    """Leaves out a head that is the embedding once more, as some files hold it."""
+    if config.tied:
+        return config, source
+    by_path = {path: row.name for row in hf_rows(config) for path in row.paths}
+    head, embedding = by_path["head/kernel"], by_path["embed/embedding"]
+    if source.names.get(head) != source.names.get(embedding):
+        return config, source
+    if not np.array_equal(source.get(head), source.get(embedding)):
+        return config, source
+    rest = {name: kind for name, kind in source.names.items() if name != head}
+    return dataclasses.replace(config, tied=True), source._replace(names=rest)
+
+
+def _fits(config: DecoderConfig, params: Tree) -> None:
+    """Refuses parameters that are not of the configuration's shapes."""
+    like = jax.eval_shape(decoder(config).init, jax.random.key(0), {})[0]
+    shapes = {path: x.shape for path, x in tree.flatten(like).items()}
+    for path, x in tree.flatten(params).items():
+        if path in shapes and np.shape(x) != shapes[path]:
+            raise ValueError(
+                f"{path} is {list(np.shape(x))}, and the configuration makes it "
+                f"{list(shapes[path])}"
+            )
+
+
+def _whole(folder: pathlib.Path, fill: Callable[[pathlib.Path], None]) -> None:
+    """Fills a folder aside and moves it to its place."""
+    target = pathlib.Path(os.path.realpath(folder))
+    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        raise ValueError(f"{folder} holds something already; name a new folder")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    aside = target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}")
+    aside.mkdir()
+    try:
+        fill(aside)
+        os.replace(aside, target)
+    except BaseException:
+        shutil.rmtree(aside)
+        raise
+
+
+def _named(path: pathlib.Path, make: Callable[[], Any]) -> Any:
+    """A fault of a file, with its path."""
+    try:
+        return make()
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error

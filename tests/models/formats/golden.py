@@ -1,0 +1,36 @@
+"""Folders that `make_goldens` wrote, each read once."""
+
+import functools
+import json
+import pathlib
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jdistill.models import Pretrained, from_hf
+
+ROOT = pathlib.Path(__file__).parent / "goldens"
+NAMES = sorted(path.name for path in ROOT.iterdir())
+
+
+class Golden(NamedTuple):
+    pretrained: Pretrained
+    tokens: Any
+    logits: Any
+
+
+@functools.cache
+def golden(name):
+    """A network with tokens and the logits that transformers computed."""
+    stored = np.load(ROOT / name / "golden.npz")
+    return Golden(from_hf(ROOT / name), stored["tokens"], stored["logits"])
+
+
+def logits_of(pretrained, **batch):
+    run = jax.jit(lambda params, batch: pretrained.model.apply(params, {}, batch)[0])
+    return np.asarray(run(pretrained.frozen.params, batch).logits)
+
+
+def said(name):
+    return json.loads((ROOT / name / "config.json").read_text())
