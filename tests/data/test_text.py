@@ -127,10 +127,10 @@ def test_bpe_learns_from_the_texts_it_is_given():
 @pytest.mark.parametrize(
     "make, message",
     [
-        (lambda: data.hashed_ngrams(num_buckets=1), "num_buckets >= 2"),
-        (lambda: data.hashed_ngrams(words=()), "positive n-gram sizes"),
-        (lambda: data.hashed_ngrams(words=(0,)), "positive n-gram sizes"),
-        (lambda: data.bpe(vocab_size=256), "vocab_size >= 257"),
+        (lambda: data.hashed_ngrams(num_buckets=1), "num_buckets must be .* from 2"),
+        (lambda: data.hashed_ngrams(words=()), "words and chars are both empty"),
+        (lambda: data.hashed_ngrams(words=(0,)), "each of words must be .* from 1"),
+        (lambda: data.bpe(vocab_size=256), "vocab_size must be .* from 257"),
         (lambda: data.bpe(max_length=0), "max_length >= 1"),
     ],
 )
