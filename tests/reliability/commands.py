@@ -134,10 +134,11 @@ def _spoilt_leaf(
     path: str, value: Any, needed: Collection[str]
 ) -> Iterator[tuple[str, list]]:
     way = path.split("/")
-    for wrong in WRONG.get(way[-1], ()):
+    called = way[-1] == "name" and way[-2].isdigit()  # a stage, as one likes
+    for wrong in () if called else WRONG.get(way[-1], ()):
         if not isinstance(value, dict):
             yield f"{path} = {wrong}", [(path, wrong)]
-    if way[-1] == "name" and way[-2] not in ("tx", "0", "1"):
+    if way[-1] == "name" and way[-2] != "tx":
         yield f"{path} with a stray", [(f"{path[:-4]}nonsense", 1)]
     if way[-1] in needed:
         yield f"without {path}", [(path, "DELETED")]

@@ -8,6 +8,7 @@ same command must go on. Disks are of memory (tmpfs), which needs the right to m
 import contextlib
 import json
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from tests.experiments.small import ROOT, command
 from tests.experiments.test_resume import ENVIRONMENT
 from tests.reliability.tally import Outcome, tally
 
+PROGRESS = re.compile(r"[\w ]+ \d+ +\d+/\d+ ")
 BEGIN = 600
 """Seconds within which a run must have written its first checkpoint."""
 
@@ -33,9 +35,11 @@ def process(home: pathlib.Path, workdir: pathlib.Path) -> subprocess.Popen:
 
 
 def ended(process: subprocess.Popen, what: str) -> Outcome:
-    """Whether it ended with one line and exit code 2."""
+    """Whether it ended with one line of error, the last, and exit code 2."""
     _, said = process.communicate()
-    right = process.returncode == 2 and said.count("\n") == 1
+    lines = said.splitlines()  # the progress of a run without a terminal stands before
+    errors = [line for line in lines if not PROGRESS.match(line)]
+    right = process.returncode == 2 and errors == lines[-1:]
     return "right" if right else f"exit {process.returncode}", what, said[-500:]
 
 
