@@ -2,10 +2,14 @@
 
 import contextlib
 import os
+import socket
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import tensorboardX
+from tensorboardX.proto.event_pb2 import Event, SessionLog
+from tensorboardX.record_writer import RecordWriter
+from tensorboardX.summary import scalar
 
 
 @contextlib.contextmanager
@@ -27,13 +31,23 @@ def scalars(
         >>> with scalars(tempfile.mkdtemp(), step=100) as write:
         ...     write(100, {'train/loss': 0.25})
     """
-    writer = tensorboardX.SummaryWriter(os.fspath(folder), purge_step=step)
+    os.makedirs(folder, exist_ok=True)
+    name = f"events.out.tfevents.{time.time():.0f}.{socket.gethostname()}"
+    # Written here and not by a thread: where the disk is full the run is told so, and
+    # no thread is left to fail once more.
+    records = RecordWriter(os.path.join(folder, name))
+
+    def event(**what: Any) -> None:
+        records.write(Event(wall_time=time.time(), **what).SerializeToString())
 
     def write(step: int, values: Mapping[str, Any]) -> None:
         for name, value in values.items():
-            writer.add_scalar(name, float(value), int(step))
+            event(step=int(step), summary=scalar(name, float(value)))
+        records.flush()
 
+    event(file_version="brain.Event:2")
+    event(step=step, session_log=SessionLog(status=SessionLog.START))
     try:
         yield write
     finally:
-        writer.close()
+        records.close()

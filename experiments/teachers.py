@@ -31,6 +31,10 @@ NEEDS = (
     *("seeds", "batch_size", "eval_batch", "num_steps", "tx", "data", "labelled"),
     *("networks", "before", "methods", "against"),
 )
+STAGE = (
+    *("name", "model", "terms", "others", "begin", "augment", "data", "take"),
+    *("tx", "num_steps", "batch_size", "seed"),
+)
 FIGURES = {
     "accuracy": metrics.accuracy(),
     "recall_macro": metrics.recall(),
@@ -144,6 +148,8 @@ def _done(config, parts, name: str, spec: Spec, done, seed: int, of: Train) -> D
 
 
 def _stage(config: Spec, parts: DataSet, spec: Spec, done, seed: int) -> Stage:
+    plan.needs(spec, ("terms",), "the stage")
+    plan.known(spec, STAGE, "the stage")
     model = _network(config, parts, spec.get("model", "student"))
     others = {n: _other(s, done) for n, s in spec.get("others", {}).items()}
     learner = train.learner(

@@ -36,6 +36,8 @@ def build(namespace: Any, spec: Any, kind: Any = None, /, **extra: Any) -> Any:
         Traceback (most recent call last):
         ValueError: square takes no argument 'size'; did you mean 'side'? valid: side
     """
+    if not isinstance(spec, Mapping) and not hasattr(spec, "items"):
+        raise TypeError(f"{_place(namespace)}: give {{'name': ...}}, got {spec!r}")
     arguments = dict(spec)
     names = sorted(n for n in namespace.__all__ if _makes(namespace, n, kind))
     if "name" not in arguments:

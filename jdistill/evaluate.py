@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jdistill import programs, views
+from jdistill import kinds, programs, views
 from jdistill.typing import Batch, Frozen, Metric, Model, Needs, Outputs
 
 Network = tuple[Model, Frozen]
@@ -49,6 +49,7 @@ def evaluate(
     Raises:
         ValueError: there are no batches or no metrics, or a metric needs a network
             that is not there.
+        TypeError: something was mistaken for another, such as a data set for batches.
 
     Example:
         >>> from jdistill import metrics
@@ -58,17 +59,20 @@ def evaluate(
         >>> evaluate(model, Frozen({}), [batch], metrics={"acc": metrics.accuracy()})
         {'acc': 0.5}
     """
-    if not metrics:
-        raise ValueError("evaluate needs metrics=, such as {'accuracy': accuracy()}")
+    _check(model, frozen, batches)
+    _check_metrics(metrics)
+    kinds.mapping(others={} if others is None else others)
     networks = {views.STUDENT: (model, frozen), **(others or {})}
     if teacher is not None:
         networks[views.TEACHER] = teacher
+    _check_networks(networks)
     models = tuple((name, network) for name, (network, _) in networks.items())
     variables = _placed({name: theirs for name, (_, theirs) in networks.items()})
     parts = tuple((name, metric.sums) for name, metric in metrics.items())
     sums = _sums(model.apply, model.head, models[1:], parts)
     totals = None
     for batch in batches:
+        kinds.batch(batch=batch)
         part = sums(variables, dict(batch))
         totals = part if totals is None else _add(totals, part)
     if totals is None:
@@ -98,9 +102,11 @@ def predict(model: Model, frozen: Frozen, batches: Iterable[Batch]) -> np.ndarra
         >>> predict(model, Frozen({}), [batch])
         array([[1., 0.]], dtype=float32)
     """
+    _check(model, frozen, batches)
     logits, frozen = _logits(model.apply), _placed(frozen)
     found = []
     for batch in batches:
+        kinds.batch(batch=batch)
         rows = np.asarray(logits(frozen, dict(batch)))
         found.append(rows[np.asarray(batch.get("mask", np.ones(len(rows)))) != 0])
     if not found:
@@ -135,9 +141,11 @@ def outputs_of(
         >>> outputs_of(model, Frozen({}), [batch]).logits
         array([[1., 0.]], dtype=float32)
     """
+    _check(model, frozen, batches)
     forward, frozen = _outputs(model.apply, needs), _placed(frozen)
     found = []
     for batch in batches:
+        kinds.batch(batch=batch)
         rows = jax.device_get(forward(frozen, dict(batch)))
         size = jax.tree.leaves(rows)[0].shape[0]
         real = np.asarray(batch.get("mask", np.ones(size))) != 0
@@ -145,6 +153,30 @@ def outputs_of(
     if not found:
         raise ValueError("there are no batches to compute outputs of")
     return jax.tree.map(lambda *parts: np.concatenate(parts), *found)
+
+
+def _check(model: Any, frozen: Any, batches: Any) -> None:
+    kinds.model(model=model)
+    kinds.variables(frozen=frozen)
+    kinds.batches(batches=batches)
+
+
+def _check_metrics(metrics: Any) -> None:
+    kinds.mapping(metrics=metrics)
+    if not metrics:
+        raise ValueError("evaluate needs metrics=, such as {'accuracy': accuracy()}")
+    for name, metric in metrics.items():
+        kinds.instance(Metric, "a Metric", {f"metrics[{name!r}]": metric})
+
+
+def _check_networks(networks: Mapping[str, Any]) -> None:
+    for name, network in networks.items():
+        if (
+            not isinstance(network, tuple)
+            or len(network) != 2
+            or not (isinstance(network[0], Model) and isinstance(network[1], Frozen))
+        ):
+            raise TypeError(f"{name} must be (model, frozen), got {kinds.got(network)}")
 
 
 def _placed(variables: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 import jax.numpy as jnp
 from jax.core import Tracer
 
+from jdistill.checks import finite, whole
 from jdistill.typing import Number, Schedule
 
 __all__ = ["constant", "cubic", "linear", "piecewise"]
@@ -27,6 +28,7 @@ def constant(value: Number | int) -> Schedule:
         >>> constant(0.5)(100)
         0.5
     """
+    finite(value=value)
     return lambda step: value
 
 
@@ -107,8 +109,13 @@ def piecewise(
         >>> [float(piecewise({10: 0.5, 20: 0.9})(t)) for t in (9, 10, 19)]
         [0.0, 0.5, 0.5]
     """
-    if not values:
-        raise ValueError("piecewise needs a boundary, such as {100: 0.5}")
+    if not isinstance(values, Mapping) or not values:
+        raise ValueError(
+            f"values must have a boundary, such as {{100: 0.5}}, got {values!r}"
+        )
+    whole(**{f"boundary {step!r} of values": step for step in values}, least=0)
+    finite(**{f"values[{step}]": value for step, value in values.items()})
+    finite(initial=initial)
     boundaries = sorted(values)
 
     def schedule(step):
@@ -121,6 +128,7 @@ def piecewise(
 
 
 def _power(start, end, target, initial, *, exponent):
+    finite(start=start, end=end, target=target, initial=initial)
     if not _traced(start, end) and end <= start:
         raise ValueError(f"end must be after start, got start={start}, end={end}")
 

@@ -87,6 +87,7 @@ def select(tree: Tree, where: Where, *, default: Where = None) -> frozenset[str]
         ['a/kernel']
     """
     where = default if where is None else where
+    check_where(where)
     paths = list(flatten(tree))
     if where is None:
         raise ValueError(
@@ -105,6 +106,26 @@ def select(tree: Tree, where: Where, *, default: Where = None) -> frozenset[str]
         name = missing[0] if missing else ""
         raise ValueError(f"where names no parameter {name!r}; {_near(name, paths)}")
     return frozenset(where)
+
+
+def check_where(where: Any) -> None:
+    """Refuses what is neither a regular expression nor paths; None passes.
+
+    Raises:
+        ValueError: it is no such thing, or an expression that cannot be read.
+
+    Example:
+        >>> check_where('(')
+        Traceback (most recent call last):
+        ValueError: where='(' is no regular expression: missing ), unterminated ...
+    """
+    if isinstance(where, str):
+        try:
+            re.compile(where)
+        except re.error as error:
+            raise ValueError(f"{where=} is no regular expression: {error}") from error
+    elif where is not None and not isinstance(where, Collection):
+        raise ValueError(f"where must be a regular expression or paths, got {where!r}")
 
 
 def map_where(

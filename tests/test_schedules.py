@@ -63,5 +63,5 @@ def test_an_end_that_is_not_after_the_start_is_named(end):
 
 
 def test_a_piecewise_schedule_without_boundaries_is_refused():
-    with pytest.raises(ValueError, match="needs a boundary"):
+    with pytest.raises(ValueError, match="must have a boundary"):
         schedules.piecewise({})

@@ -39,7 +39,6 @@ def few_digits(
     c.batch_size = 32
     c.eval_batch = 256
     c.num_steps = 8 if smoke else 1000
-    c.save_every = 8 if smoke else 1000
     c.tx = dict(name="adam", schedule="cosine", learning_rate=2e-3)
     c.data = dict(name="digits", num_folds=5)
     c.labelled = 150

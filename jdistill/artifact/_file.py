@@ -70,14 +70,13 @@ def write(
     """
     for entry in entries:
         check_path(entry.path)
-    text = json.dumps(
+    text = _text(
         {
             "entries": [
                 [e.section, e.path, e.head, _digest(e.arrays)] for e in entries
             ],
             "description": dict(description),
         },
-        separators=(",", ":"),
     )
     try:
         loads(text)
@@ -204,6 +203,13 @@ def _read_array(
 
 def _bytes_of(array: np.ndarray) -> memoryview:
     return array.reshape(-1).view(np.uint8).data
+
+
+def _text(index: Any) -> str:
+    try:
+        return json.dumps(index, separators=(",", ":"))
+    except TypeError as error:
+        raise TypeError(f"the description is no JSON: {error}") from error
 
 
 def _digest(arrays: list[np.ndarray]) -> str:

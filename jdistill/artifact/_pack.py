@@ -8,11 +8,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jdistill import tree
+from jdistill import kinds, tree
 from jdistill.artifact._file import Contents, Entry, reading, write
 from jdistill.artifact._forms import described, lower
 from jdistill.artifact._lift import Allow, lift
-from jdistill.compress import Dense, Encoded, decode
+from jdistill.checks import whole
+from jdistill.compress import Dense, Encoded, check_encoded, decode
 from jdistill.typing import Tree
 
 FREE_BYTES = 2**23
@@ -94,6 +95,8 @@ def pack(
         ...     size == unpack(folder + '/m.safetensors').bytes
         True
     """
+    check_encoded(encoded)
+    _check_more(description, activations)
     dense = {name: Dense(x) for name, x in tree.flatten(state).items()}
     extra = {name: Dense(x) for name, x in (activations or {}).items()}
     sections = {"parameter": encoded, "state": dense, "activation": extra}
@@ -103,6 +106,12 @@ def pack(
         for name, form in forms.items()
     ]
     return write(path, entries, description or {})
+
+
+def _check_more(description: Any, activations: Any) -> None:
+    for name, value in (("description", description), ("activations", activations)):
+        if value is not None:
+            kinds.mapping(**{name: value})
 
 
 def unpack(
@@ -230,6 +239,8 @@ def _on_device(array: np.ndarray) -> Any:
 
 
 def _allowance(contents: Contents, max_bytes: int | None) -> Allow:
+    if max_bytes is not None:
+        whole(max_bytes=max_bytes)
     limit = FREE_BYTES + UNFOLDED * contents.num_bytes
     limit = limit if max_bytes is None else max_bytes
     made = 0

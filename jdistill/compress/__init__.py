@@ -8,6 +8,7 @@ from jdistill.compress._encoded import Encoded as Encoded
 from jdistill.compress._encoded import Factors as Factors
 from jdistill.compress._encoded import Quantized as Quantized
 from jdistill.compress._encoded import Sparse as Sparse
+from jdistill.compress._encoded import check_encoded as check_encoded
 from jdistill.compress._encoded import decode as decode
 from jdistill.compress._encoded import integer_params as integer_params
 from jdistill.compress._encoded import step_sizes as step_sizes
@@ -41,6 +42,7 @@ __all__ = [
     "applied",
     "as_optax",
     "chain",
+    "check_encoded",
     "decode",
     "factors",
     "fake_quant",

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jdistill import tree
+from jdistill import kinds, tree
 from jdistill.compress._encoded import Dense, nest
 from jdistill.compress._gradient import pull_back
 from jdistill.typing import Compression
@@ -77,6 +77,8 @@ def chain(*compressions: Compression) -> Compression:
         >>> c.kinds
         ('mask', 'quantize')
     """
+    for number, one in enumerate(compressions):
+        kinds.compression(**{f"number {number} of chain": one})
     if not compressions:
         return identity()
     return functools.reduce(_then, compressions)

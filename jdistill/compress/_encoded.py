@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Integer, Shaped
 
-from jdistill import ops, tree
+from jdistill import kinds, ops, tree
 from jdistill.typing import Tree
 
 
@@ -178,6 +178,7 @@ def step_sizes(encoded: Mapping[str, Encoded]) -> dict[str, Any]:
         >>> step_sizes({'w': Sparse(jnp.array([True]), codes), 'b': Dense(codes.scale)})
         {'w': Array([0.5], dtype=float32)}
     """
+    check_encoded(encoded)
     inner = {p: e.values if isinstance(e, Sparse) else e for p, e in encoded.items()}
     coded = {p: e for p, e in inner.items() if isinstance(e, Quantized)}
     for path, form in coded.items():
@@ -187,6 +188,26 @@ def step_sizes(encoded: Mapping[str, Encoded]) -> dict[str, Any]:
                 "symmetric codes alone"
             )
     return {path: form.scale for path, form in coded.items()}
+
+
+def check_encoded(encoded: Any) -> None:
+    """Refuses what no `encode` gave, such as parameters.
+
+    Raises:
+        TypeError: names what is there.
+
+    Example:
+        >>> check_encoded({'w': 3})
+        Traceback (most recent call last):
+        TypeError: encoded['w'] must be a form that encode gives, got a int
+    """
+    if not isinstance(encoded, Mapping):
+        said = "encode's forms by path (learner.encode(state))"
+        raise TypeError(f"encoded must be {said}, got {kinds.got(encoded)}")
+    for path, form in encoded.items():
+        if not isinstance(form, Encoded):
+            said = "a form that encode gives"
+            raise TypeError(f"encoded[{path!r}] must be {said}, got {kinds.got(form)}")
 
 
 def integer_params(params: Tree, encoded: Mapping[str, Encoded]) -> Tree:

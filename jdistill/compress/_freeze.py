@@ -29,6 +29,7 @@ def freeze(*, where: tree.Where) -> Compression:
         >>> c.trainable({'a': 1.0, 'b': 2.0}, (), ())
         {'a': False, 'b': True}
     """
+    tree.check_where(where)
 
     def init(params, *, key=None, products=None):
         del key, products

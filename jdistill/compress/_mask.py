@@ -13,9 +13,10 @@ from jax.core import Tracer
 from jaxtyping import Array, Bool, Float
 
 from jdistill import tree
+from jdistill.checks import constants, fraction, whole
 from jdistill.compress._encoded import Dense, Sparse
 from jdistill.compress._uses import uses_of
-from jdistill.compress._values import check_fraction, check_positive, refuse_weights
+from jdistill.compress._values import refuse_weights
 from jdistill.ops import Use
 from jdistill.typing import Compression, Tree, value_at
 
@@ -90,8 +91,9 @@ def masking(
         {'a': Array([0., 2.], dtype=float32)}
     """
     if every is not None:
-        check_positive("every", every)
-    check_fraction("sparsity", goal)
+        whole(every=every)
+    fraction(**constants(sparsity=goal))
+    tree.check_where(where)
 
     def init(params, *, key=None, products=None):
         del key
@@ -149,7 +151,7 @@ def _due(
     due = jnp.asarray(step % every == 0) | ~state.started
     if callable(goal):  # a schedule may come to rest between two multiples
         known = "" if isinstance(step, Tracer) else f" at step {step}"
-        check_fraction(f"sparsity{known}", value)
+        fraction(**{f"sparsity{known}": value})
         value = jnp.asarray(value, jnp.float32)
         due |= (value == value_at(goal, step + 1)) & (value != state.goal)
     return value, due

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jdistill import kinds
 from jdistill.compress._gradient import masked, pull_back
 from jdistill.compress._partition import filled, joined, moving
 from jdistill.compress._uses import Products
@@ -68,6 +69,8 @@ def optimise(compression: Compression, tx: Any) -> Optimiser:
         >>> params
         {'w': Array([2., 0.], dtype=float32)}
     """
+    kinds.compression(compression=compression)
+    kinds.optimiser(tx=tx)
     step_of = _step(compression, optax.with_extra_args_support(tx))
 
     def update(grads, params, learned, state, opt_state, *, step, **rest):
@@ -118,6 +121,8 @@ def as_optax(
         >>> optax.apply_updates(params, updates)
         {'w': Array([2.5, 0. ], dtype=float32)}
     """
+    kinds.compression(compression=compression)
+    kinds.optimiser(tx=tx)
     step_of = _step(compression, optax.with_extra_args_support(tx))
 
     def init(params):

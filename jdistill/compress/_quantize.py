@@ -9,9 +9,9 @@ import jax
 import jax.numpy as jnp
 
 from jdistill import ops, tree
+from jdistill.checks import one_of, whole
 from jdistill.compress._encoded import Dense, Quantized
 from jdistill.compress._uses import uses_of
-from jdistill.compress._values import check_choice, check_positive
 from jdistill.ops import Use
 from jdistill.typing import Compression, Tree
 
@@ -72,6 +72,7 @@ def fake_quant(
         {'w': Array([ 1.,  0., -1.], dtype=float32)}
     """
     _check_options(bits, per, group_size, codes, scale_dtype)
+    tree.check_where(where)
 
     steps = functools.partial(
         _steps,
@@ -121,12 +122,12 @@ def fake_quant(
 def _check_options(
     bits: int, per: str, group_size: int | None, codes: str, scale_dtype: str
 ) -> None:
-    check_choice("per", per, ("channel", "tensor"))
-    check_choice("codes", codes, ("symmetric", "affine"))
-    check_choice("scale_dtype", scale_dtype, ("float32", "float16", "bfloat16"))
+    one_of(("channel", "tensor"), per=per)
+    one_of(("symmetric", "affine"), codes=codes)
+    one_of(("float32", "float16", "bfloat16"), scale_dtype=scale_dtype)
     ops.absmax_scale(jnp.ones(1), bits=bits)  # refuses bits out of range
     if group_size is not None:
-        check_positive("group_size", group_size)
+        whole(group_size=group_size)
         if per != "channel":
             raise ValueError("group_size divides channels: leave per='tensor' out")
 

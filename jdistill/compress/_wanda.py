@@ -6,6 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from jdistill import ops, tree
+from jdistill.checks import whole
 from jdistill.compress._mask import masking
 from jdistill.compress._threshold import kept_of, largest_each, rank_bits
 from jdistill.compress._uses import (
@@ -100,5 +101,6 @@ def _kept(path: str, ranks: Any, use: Use, sparsity: Any, n: Any, m: Any) -> Any
 def _check(sparsity: Any, n: int | None, m: int | None) -> None:
     if (sparsity is None) == (n is None) or (n is None) != (m is None):
         raise ValueError(f"give sparsity, or n and m, got {sparsity=}, {n=}, {m=}")
-    if n is not None and m is not None and not 0 < n <= m:
-        raise ValueError(f"n must be 1 to m={m}, got {n}")
+    if n is not None and m is not None:
+        whole(m=m)
+        whole(n=n, most=m)

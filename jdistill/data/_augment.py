@@ -7,6 +7,8 @@ those of what the student sees.
 import jax
 import jax.numpy as jnp
 
+from jdistill import kinds
+from jdistill.checks import above_zero, whole
 from jdistill.typing import Augment, Batch, Key
 
 
@@ -27,8 +29,7 @@ def shift(*, pixels: int) -> Augment:
         >>> shift(pixels=1)(batch, jax.random.key(0))['inputs'].shape
         (2, 4, 4, 1)
     """
-    if pixels < 1:
-        raise ValueError(f"pixels must be 1 or more, got {pixels}")
+    whole(pixels=pixels)
 
     def augment(batch: Batch, key: Key) -> Batch:
         images = batch["inputs"]
@@ -73,8 +74,7 @@ def mixup(*, alpha: float) -> Augment:
         >>> mixup(alpha=1.0)(batch, jax.random.key(0))['inputs'].tolist()
         [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
     """
-    if not alpha > 0:
-        raise ValueError(f"alpha must be above 0, got {alpha}")
+    above_zero(alpha=alpha)
 
     def augment(batch: Batch, key: Key) -> Batch:
         x = batch["inputs"]
@@ -112,6 +112,7 @@ def augmentations(**each: Augment) -> Augment:
     """
     if not each:
         raise ValueError("augmentations needs one, such as move=shift(pixels=2)")
+    kinds.function(**each)
 
     def augment(batch: Batch, key: Key) -> Batch:
         keys = jax.random.split(key, len(each))

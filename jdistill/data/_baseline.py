@@ -9,6 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import recall_score
 from sklearn.multiclass import OneVsRestClassifier
 
+from jdistill import kinds
 from jdistill.data._splits import Parts
 
 
@@ -57,6 +58,9 @@ def tfidf_baseline(
         >>> data.tfidf_baseline(data.Parts(texts, texts, texts)).accuracy
         1.0
     """
+    if not hasattr(getattr(texts, "train", None), "texts"):
+        said = "Parts of Texts, as stdlib_texts gives"
+        raise TypeError(f"texts must be {said}, got {kinds.got(texts)}")
     vectorizer = TfidfVectorizer(
         sublinear_tf=True, ngram_range=words, token_pattern=r"\w+"
     )

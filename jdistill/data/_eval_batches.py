@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import jax
 import numpy as np
 
+from jdistill import kinds
+from jdistill.checks import whole
 from jdistill.typing import Batch, Split
 
 
@@ -60,6 +62,6 @@ def eval_batches(split: Split, *, batch_size: int) -> EvalBatches:
         >>> sum(b['mask'].sum() for b in batches) == split.size
         np.True_
     """
-    if batch_size < 1:
-        raise ValueError(f"batch_size must be positive, got {batch_size}")
+    kinds.split(split=split)
+    whole(batch_size=batch_size)
     return EvalBatches(split, batch_size)

@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jdistill import checks, kinds
 from jdistill.data._order import IndexBatches, index_batches, order_of
 from jdistill.typing import Batch, Split
 
@@ -43,8 +44,8 @@ def mixed(labelled: Split, unlabelled: Split, *, share: float) -> Split:
         >>> both.take(rows)['label_mask'].tolist()
         [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
     """
-    if not 0 < share < 1:
-        raise ValueError(f"share must be above 0 and below 1, got {share}")
+    kinds.split(labelled=labelled, unlabelled=unlabelled)
+    checks.share(share=share)
     first, total = labelled.size, labelled.size + unlabelled.size
     _check_alike(labelled.take(np.arange(1)), unlabelled.take(np.arange(1)))
 

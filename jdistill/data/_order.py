@@ -7,6 +7,7 @@ from typing import NamedTuple
 import grain
 import numpy as np
 
+from jdistill.checks import whole
 from jdistill.typing import Batch, Split
 
 
@@ -50,13 +51,8 @@ def index_batches(size: int, *, batch_size: int, seed: int) -> IndexBatches:
         >>> sorted(order.window(0, 2).reshape(-1).tolist())
         [0, 1, 2, 3]
     """
-    if size < 1 or batch_size < 1:
-        raise ValueError(
-            f"index_batches needs examples and a positive batch size, "
-            f"got size={size}, batch_size={batch_size}"
-        )
-    if not 0 <= seed < 2**64:
-        raise ValueError(f"seed must be 0 to 2^64 - 1, got {seed}")
+    whole(size=size, batch_size=batch_size)
+    whole(seed=seed, least=0, most=2**64 - 1)
 
     # Grain's own shuffle works element by element: about 18 us an example in Python, a
     # second for 60,000; and it seeds an epoch with seed + epoch, so that epoch 1 of

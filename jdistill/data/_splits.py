@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from jdistill import kinds
+from jdistill.checks import share, whole
 from jdistill.tree import flatten
 from jdistill.typing import Batch, Split
 
@@ -60,13 +62,9 @@ def folds(
         >>> sum(map(len, parts))
         100
     """
-    if num_folds < 2 or not 0 <= fold < num_folds:
-        raise ValueError(
-            f"fold must be 0 to num_folds - 1 with 2 folds or more, "
-            f"got fold={fold}, num_folds={num_folds}"
-        )
-    if not 0 < valid_part < 1:
-        raise ValueError(f"valid_part must be between 0 and 1, got {valid_part}")
+    whole(num_folds=num_folds, least=2)
+    whole(fold=fold, least=0, most=num_folds - 1)
+    share(valid_part=valid_part)
     test = hashes[:, 0] % np.uint64(num_folds) == fold
     valid = ~test & (hashes[:, 1] < np.uint64(int(valid_part * 2**64)))
     return Parts(*(np.flatnonzero(m) for m in (~test & ~valid, valid, test)))
@@ -91,11 +89,28 @@ def in_memory(batch: Batch, *, classes: Sequence[str], name: str = "data") -> Sp
         >>> in_memory(batch, classes=('no', 'yes')).take([1])['id']
         array([1], dtype=int32)
     """
+    kinds.mapping(batch=batch)
+    _check_entries(batch, classes, name)
     size = len(batch["label"])
     arrays = dict(batch, id=np.arange(size, dtype=np.int32))
     check(arrays, classes=classes, name=name)
     arrays["label"] = np.asarray(arrays["label"], np.int32)
     return Split(size, lambda indices: gather(arrays, indices), arrays, tuple(classes))
+
+
+def _check_entries(batch: Batch, classes: Any, name: str) -> None:
+    """Refuses what are no arrays [size, ...], and names that are one word."""
+    for entry in ("inputs", "label"):
+        if entry not in batch:
+            raise ValueError(f"{name}: no {entry!r}; there are {sorted(batch)}")
+    for path, value in batch.items():
+        if path == "label" and isinstance(value, list | tuple):
+            continue
+        if not isinstance(value, Mapping) and not getattr(value, "shape", ()):
+            found = kinds.got(value)
+            raise TypeError(f"{name}: {path!r} must be an array [size], got {found}")
+    if isinstance(classes, str) or not isinstance(classes, Sequence):
+        raise TypeError(f"{name}: classes must be the labels' names, got {classes!r}")
 
 
 def gather(arrays: Mapping[str, np.ndarray], indices: Any) -> dict[str, np.ndarray]:

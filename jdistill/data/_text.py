@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tokenizers
 
+from jdistill.checks import whole
 from jdistill.data._splits import in_memory
 from jdistill.typing import Batch, Split
 
@@ -97,12 +98,9 @@ def hashed_ngrams(
         >>> tokens.prepare(['red fox'])['token_mask']
         array([[1., 1., 1., 0.]], dtype=float32)
     """
-    sizes = [*words, *chars]
-    if num_buckets < 2 or max_length < 1 or not sizes or min(sizes) < 1:
-        raise ValueError(
-            "hashed_ngrams needs num_buckets >= 2, max_length >= 1 and positive n-gram "
-            f"sizes, got {num_buckets}, {max_length}, words={words}, chars={chars}"
-        )
+    whole(num_buckets=num_buckets, least=2)
+    whole(max_length=max_length)
+    _check_grams(words=words, chars=chars)
 
     def ids(text: str) -> np.ndarray:
         parts = [*_grams(_word_codes(text), words, salt=0)]
@@ -148,11 +146,8 @@ def bpe(
         >>> tokens.prepare(['red'])['inputs'].shape
         (1, 6)
     """
-    if vocab_size < 257 or max_length < 1:
-        raise ValueError(
-            "bpe needs vocab_size >= 257 (256 bytes and padding) and max_length >= 1, "
-            f"got {vocab_size} and {max_length}"
-        )
+    whole(vocab_size=vocab_size, least=257)  # 256 bytes and padding
+    whole(max_length=max_length)
 
     def fit(texts: Sequence[str]) -> Tokens:
         tokenizer = _train(texts, vocab_size)
@@ -232,6 +227,16 @@ def _char_codes(text):
     spaced = f" {' '.join(text.lower().split())} "
     points = np.frombuffer(spaced.encode("utf-32-le", "replace"), "<u4")
     return points.astype(np.uint64)
+
+
+def _check_grams(**sizes):
+    for name, several in sizes.items():
+        if isinstance(several, str) or not isinstance(several, Sequence):
+            raise ValueError(f"{name} must be sizes, such as (1, 2), got {several!r}")
+        for size in several:
+            whole(**{f"each of {name}": size})
+    if not any(sizes.values()):
+        raise ValueError("words and chars are both empty: one of them must have sizes")
 
 
 @functools.lru_cache(maxsize=2**16)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 
 from jdistill.typing import Array, Key, Number
 
@@ -57,15 +58,15 @@ def sample(
         >>> choose(jnp.array([0.0, 2.0, 1.0]), jax.random.key(0))
         Array(1, dtype=int32)
     """
-    if not isinstance(temperature, jax.core.Tracer) and not temperature > 0:
+    if not isinstance(temperature, Tracer) and not temperature > 0:
         raise ValueError(
             f"temperature must be above 0, got {temperature!r}; choose=greedy takes "
             "the likeliest"
         )
     if top_k is not None and (not isinstance(top_k, int) or top_k < 1):
         raise ValueError(f"top_k must be a whole number from 1, got {top_k!r}")
-    known = top_p is not None and not isinstance(top_p, jax.core.Tracer)
-    if known and not 0 < top_p <= 1:
+    given = 1.0 if top_p is None or isinstance(top_p, Tracer) else top_p
+    if not 0 < given <= 1:
         raise ValueError(f"top_p must be above 0 and at most 1, got {top_p!r}")
 
     def choose(logits: Array, key: Key) -> Array:

@@ -51,7 +51,7 @@ def keep_layers(
     index = np.array(chosen)
     stack = jax.tree.map(lambda x: x[index], params["layers"])
     own = {
-        name: tuple(getattr(config, name)[i] for i in chosen)  # type: ignore[index]
+        name: tuple(getattr(config, name)[i] for i in chosen)
         for name in ("theta", "position_factor", "window")
     }
     small = dataclasses.replace(config, depth=len(chosen), **own)

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 
 from jdistill.language._choose import Choose, sample
 from jdistill.typing import Array, Batch, Decoding, Frozen, Key, Model, Tree
@@ -164,7 +165,7 @@ def _count(prompts: Batch, tokens: Array) -> Array:
     if mask is None:
         return jnp.full(tokens.shape[:1], tokens.shape[1], jnp.int32)
     count = (jnp.asarray(mask) > 0).sum(1, dtype=jnp.int32)
-    if not isinstance(count, jax.core.Tracer) and (count == 0).any():
+    if not isinstance(count, Tracer) and (count == 0).any():
         raise ValueError(
             f"the prompt in row {int(count.argmin())} has no token; begin it with the "
             "tokenizer's first one"

@@ -4,7 +4,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Shaped
 
-from jdistill.losses._checks import positive, same_shape
+from jdistill.checks import above_zero
+from jdistill.losses._checks import arrays, same_shape
 from jdistill.losses._logits import divergence
 from jdistill.typing import Number
 
@@ -42,7 +43,7 @@ def binary_kl(
         Array([0.2616], dtype=float32)
     """
     same_shape(student_logits, teacher_logits)
-    positive("temperature", temperature)
+    above_zero(temperature=temperature)
     z_t = teacher_logits.astype(jnp.float32) / temperature
     z_s = student_logits.astype(jnp.float32) / temperature
     log_p, log_q = (
@@ -78,6 +79,7 @@ def binary_cross_entropy(
         >>> binary_cross_entropy(logits, jnp.array([[1, 0]])).round(2)
         Array([1.67], dtype=float32)
     """
+    arrays(logits=logits, labels=labels)
     if logits.shape != labels.shape:
         raise ValueError(
             f"logits have shape {logits.shape}, labels {labels.shape}: they must be "

@@ -7,7 +7,8 @@ import jax.scipy.stats.norm as normal
 import numpy as np
 from jaxtyping import Array, Float
 
-from jdistill.losses._checks import known, positive, same_shape
+from jdistill.checks import above_zero, known
+from jdistill.losses._checks import same_shape
 from jdistill.typing import Number
 
 
@@ -46,7 +47,7 @@ def activation_boundary(
         Array([16.25], dtype=float32)
     """
     same_shape(student, teacher)
-    positive("margin", margin)
+    above_zero(margin=margin)
     s, t = student.astype(jnp.float32), teacher.astype(jnp.float32)
     missing = jnp.maximum(0.0, margin - jnp.where(t > 0, s, -s))
     return jnp.sum(missing**2, axis=tuple(range(1, s.ndim)))

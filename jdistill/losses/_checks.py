@@ -1,19 +1,24 @@
-"""What losses refuse: shapes that differ, numbers out of range where they are known."""
+"""What losses refuse: what is no array, and shapes that do not belong together."""
 
 from typing import Any
 
 import jax.numpy as jnp
-from jax.core import Tracer
 
 
-def known(value: Any) -> bool:
-    """Whether a number can be checked: not inside a trace.
+def arrays(**given: Any) -> None:
+    """Refuses what is no array, such as a list of numbers.
+
+    Raises:
+        TypeError: with its name and type.
 
     Example:
-        >>> known(0.5)
-        True
+        >>> arrays(student=[1.0, 2.0])
+        Traceback (most recent call last):
+        TypeError: student must be an array, got a list
     """
-    return not isinstance(value, Tracer)
+    for name, value in given.items():
+        if not hasattr(value, "shape") or not hasattr(value, "astype"):
+            raise TypeError(f"{name} must be an array, got a {type(value).__name__}")
 
 
 def several(what: str, **sides: Any) -> None:
@@ -21,15 +26,21 @@ def several(what: str, **sides: Any) -> None:
 
     Raises:
         ValueError: with the side's name and shape.
+        TypeError: it is no tuple of arrays.
 
     Example:
-        >>> several("levels", student=(1, 2))
+        >>> several("levels", student=(jnp.ones(2), jnp.ones(3)))
     """
     for name, side in sides.items():
         if hasattr(side, "shape"):
             raise ValueError(
                 f"{name} is one array of shape {side.shape}: it must be a tuple, {what}"
             )
+        if not isinstance(side, list | tuple):
+            kind = type(side).__name__
+            raise TypeError(f"{name} must be a tuple, {what}, got a {kind}")
+        for one in side:
+            arrays(**{name: one})
 
 
 def of_tokens(token_mask: Any, features: Any) -> None:
@@ -49,34 +60,6 @@ def of_tokens(token_mask: Any, features: Any) -> None:
         )
 
 
-def positive(name: str, value: Any) -> None:
-    """Refuses a known number that is not above 0, or without end.
-
-    Raises:
-        ValueError: it is 0, negative, infinite or not a number.
-
-    Example:
-        >>> positive("temperature", 4.0)
-    """
-    if known(value) and not value > 0:
-        raise ValueError(f"{name} must be above 0, got {value}")
-    if known(value) and value == float("inf"):
-        raise ValueError(f"{name} must be above 0 and finite, got {value}")
-
-
-def fraction(name: str, value: Any) -> None:
-    """Refuses a known number that is not from 0 to below 1.
-
-    Raises:
-        ValueError: it is negative, 1 or more, or not a number.
-
-    Example:
-        >>> fraction("alpha", 0.0)
-    """
-    if known(value) and not 0 <= value < 1:
-        raise ValueError(f"{name} must be from 0 to below 1, got {value}")
-
-
 def one_label_each(logits: Any, labels: Any) -> None:
     """Refuses labels that are not one class for each example or token of the logits.
 
@@ -88,6 +71,7 @@ def one_label_each(logits: Any, labels: Any) -> None:
         >>> import numpy as np
         >>> one_label_each(np.ones((2, 3)), np.array([0, 2]))
     """
+    arrays(logits=logits, labels=labels)
     if labels.shape != logits.shape[:-1]:
         raise ValueError(
             f"logits have shape {logits.shape}, labels {labels.shape}: labels must be "
@@ -102,11 +86,13 @@ def same_shape(student: Any, teacher: Any) -> None:
 
     Raises:
         ValueError: their shapes differ.
+        TypeError: one is no array.
 
     Example:
         >>> import numpy as np
         >>> same_shape(np.ones(3), np.ones(3))
     """
+    arrays(student=student, teacher=teacher)
     if student.shape != teacher.shape:
         raise ValueError(
             f"student has shape {student.shape}, teacher {teacher.shape}: they must "

@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Integer
 
-from jdistill.losses._checks import positive, same_shape
+from jdistill.checks import above_zero
+from jdistill.losses._checks import same_shape
 from jdistill.losses._rows import flat, products, row_weights
 from jdistill.typing import Number
 
@@ -36,6 +37,11 @@ def crd(
     measure Z / M once, as the mean of the exponential over a first batch and a random
     memory. The default is that mean in closed form, over directions that are random
     and even: 2.2 at width 128. `normalizer=1 / M` is the paper's own form.
+
+    In the authors' program the positive of an anchor, too, is what the memory holds of
+    the other network, so the teacher's anchor moves no student by its positive. Here
+    both are embeddings of this step, and the positive term reaches the student once
+    more than there. The usual weight of 0.8 belongs to the authors' program.
 
     Args:
         student: projected embeddings s of length 1.
@@ -69,9 +75,9 @@ def crd(
         Array([2.0128, 2.0128], dtype=float32)
     """
     same_shape(student, teacher)
-    positive("temperature", temperature)
+    above_zero(temperature=temperature)
     if normalizer is not None:
-        positive("normalizer", normalizer)
+        above_zero(normalizer=normalizer)
     _check_memory(memory, student.shape[1])
     others = (ids[:, None] != memory["ids"][None]) & (memory["filled"] > 0)[None]
     number = jnp.sum(others, axis=1)

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jdistill.losses._checks import arrays
 from jdistill.losses._rows import row_weights
 
 
@@ -31,6 +32,7 @@ def one_hot(
         >>> one_hot(jnp.zeros((1, 2))).round(4)
         Array([0.6931], dtype=float32)
     """
+    arrays(logits=logits)
     return -jnp.max(jax.nn.log_softmax(logits.astype(jnp.float32)), axis=-1)
 
 
@@ -56,6 +58,7 @@ def activation(
         >>> activation(jnp.array([[1.0, -3.0]]))
         Array([-2.], dtype=float32)
     """
+    arrays(features=features)
     flat = features.reshape(features.shape[0], -1).astype(jnp.float32)
     return -jnp.mean(jnp.abs(flat), axis=-1)
 
@@ -89,6 +92,7 @@ def class_balance(
         >>> class_balance(jnp.array([[9.0, 0.0], [0.0, 9.0]])).round(4)
         Array([-0.6931, -0.6931], dtype=float32)
     """
+    arrays(logits=logits)
     weights, count = row_weights(mask, logits)
     counted = jnp.where(weights[:, None] > 0, logits.astype(jnp.float32), 0.0)
     mean = weights @ jax.nn.softmax(counted) / count

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Integer
 
-from jdistill.losses._checks import fraction, positive, same_shape
+from jdistill.checks import above_zero, finite, fraction
+from jdistill.losses._checks import arrays, same_shape
 from jdistill.losses._labels import at_label
 from jdistill.losses._logits import divergence, softened
 from jdistill.typing import Number
@@ -57,6 +58,7 @@ def dkd(
         Array([0.1611], dtype=float32)
     """
     _least_classes("dkd", student_logits, 3)
+    finite(alpha=alpha, beta=beta)
     log_p, log_q = softened(student_logits, teacher_logits, temperature)
     target_p, rest_p, others_p = _apart(log_p, labels)
     target_q, rest_q, others_q = _apart(log_q, labels)
@@ -110,7 +112,8 @@ def nkd(
     """
     _least_classes("nkd", student_logits, 2)
     same_shape(student_logits, teacher_logits)
-    positive("temperature", temperature)
+    above_zero(temperature=temperature)
+    finite(gamma=gamma)
     log_p, log_q = softened(student_logits, teacher_logits, 1.0)
     target_p, _, _ = _apart(log_p, labels)
     target_q, _, _ = _apart(log_q, labels)
@@ -174,7 +177,7 @@ def mft(
         Array([0.346], dtype=float32)
     """
     _least_classes("mft", student_logits, 2)
-    fraction("threshold", threshold)
+    fraction(threshold=threshold)
     log_p, log_q = softened(student_logits, teacher_logits, temperature)
     target_p, rest_p, others_p = _apart(log_p, labels)
     target_q, rest_q, others_q = _apart(log_q, labels)
@@ -199,6 +202,7 @@ def _apart(log_p, labels):
 
 
 def _least_classes(name, logits, least):
+    arrays(student_logits=logits)
     if logits.shape[-1] < least:
         raise ValueError(
             f"{name} needs at least {least} classes, got {logits.shape[-1]}: among "

@@ -7,7 +7,7 @@ mixtures are formed from log-probabilities.
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jdistill.losses._checks import fraction, known
+from jdistill.checks import fraction, share
 from jdistill.losses._logits import divergence, softened, terms_over
 from jdistill.typing import Number
 
@@ -88,11 +88,7 @@ def jsd(
         >>> jsd(jnp.zeros((1, 2)), jnp.log(jnp.array([[0.75, 0.25]]))).round(4)
         Array([0.0338], dtype=float32)
     """
-    if known(beta) and not 0 < beta < 1:
-        raise ValueError(
-            f"beta must be above 0 and below 1, got {beta}; the limits are kl (at 0) "
-            "and reverse_kl (at 1)"
-        )
+    share(beta=beta)
     log_p, log_q = softened(student_logits, teacher_logits, temperature)
     return temperature**2 * jnp.sum(jsd_terms(log_p, log_q, beta=beta), axis=-1)
 
@@ -170,7 +166,7 @@ def skewed_kl(
         >>> skewed_kl(jnp.zeros((1, 2)), jnp.log(jnp.array([[0.75, 0.25]]))).round(4)
         Array([0.107], dtype=float32)
     """
-    fraction("alpha", alpha)
+    fraction(alpha=alpha)
     log_p, log_q = softened(student_logits, teacher_logits, temperature)
     return temperature**2 * jnp.sum(mixture_terms(log_p, log_q, alpha), axis=-1)
 
@@ -211,7 +207,7 @@ def skewed_reverse_kl(
         >>> skewed_reverse_kl(jnp.zeros((1, 2)), teacher).round(4)
         Array([0.1131], dtype=float32)
     """
-    fraction("alpha", alpha)
+    fraction(alpha=alpha)
     log_p, log_q = softened(student_logits, teacher_logits, temperature)
     return temperature**2 * jnp.sum(mixture_terms(log_q, log_p, alpha), axis=-1)
 

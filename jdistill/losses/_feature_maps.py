@@ -5,6 +5,8 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from jdistill.losses._checks import arrays
+
 
 def agree(student: Any, teacher: Any, form: str, *, free: str = "") -> None:
     """Refuses two arrays that do not have these axes or differ in one of them.
@@ -15,6 +17,7 @@ def agree(student: Any, teacher: Any, form: str, *, free: str = "") -> None:
     Example:
         >>> agree(np.ones((2, 3)), np.ones((2, 4)), "batch dim", free="dim")
     """
+    arrays(student=student, teacher=teacher)
     axes = form.split()
     equal = [axis for axis in axes if axis not in free.split()]
     fits = len(student.shape) == len(teacher.shape) == len(axes) and all(

@@ -4,7 +4,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jdistill.losses._checks import known, of_tokens, positive, same_shape, several
+from jdistill.checks import above_zero, one_or_more
+from jdistill.losses._checks import of_tokens, same_shape, several
 from jdistill.losses._feature_maps import magnitude, unit
 from jdistill.typing import Number
 
@@ -150,8 +151,7 @@ def factor_transfer(
         Array([1.], dtype=float32)
     """
     same_shape(student, teacher)
-    if known(p) and not p >= 1:
-        raise ValueError(f"p must be 1 or more, got {p}")
+    one_or_more(p=p)
     axes = tuple(range(1, student.ndim))
     s, t = (unit(x.astype(jnp.float32), axes) for x in (student, teacher))
     return jnp.mean(magnitude(s - t) ** p, axis=axes)
@@ -196,7 +196,7 @@ def vid(
     several("(mean, raw variance), as projections.gaussian gives", student=student)
     mean, raw = student
     same_shape(mean, teacher)
-    positive("eps", eps)
+    above_zero(eps=eps)
     raw = _along("raw variance", raw, mean)
     variance = jax.nn.softplus(raw.astype(jnp.float32)) + eps
     squares = _difference(mean, teacher) ** 2
@@ -243,7 +243,7 @@ def pad_l2(
     several("(mean, log variance), as variance_branch gives", student=student)
     mean, log_variance = student
     same_shape(mean, teacher)
-    positive("eps", eps)
+    above_zero(eps=eps)
     alpha = _along("log variance", log_variance, mean).astype(jnp.float32)
     # the quotient's slope is finite for every alpha, where e^alpha is not
     precision = jnp.exp(-jnp.logaddexp(alpha, jnp.log(jnp.asarray(eps, jnp.float32))))

@@ -3,6 +3,7 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jdistill.losses._checks import arrays
 from jdistill.losses._rows import products, unit
 
 
@@ -39,6 +40,7 @@ def ickd(
         >>> ickd(apart, equal).round(4)
         Array([0.5858], dtype=float32)
     """
+    arrays(student=student, teacher=teacher)
     ends = (student.shape[0], student.shape[-1]), (teacher.shape[0], teacher.shape[-1])
     if ends[0] != ends[1]:
         raise ValueError(

@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Integer
 
-from jdistill.losses._checks import fraction, one_label_each, positive
+from jdistill.checks import above_zero, fraction
+from jdistill.losses._checks import arrays, one_label_each
 from jdistill.typing import Number
 
 
@@ -34,6 +35,7 @@ def cross_entropy(
         >>> cross_entropy(jnp.log(jnp.array([[0.75, 0.25]])), jnp.array([1]))
         Array([1.3862944], dtype=float32)
     """
+    one_label_each(logits, labels)
     return -at_label(_log_q(logits), labels)
 
 
@@ -71,7 +73,8 @@ def label_smoothing(
         >>> round(float(values[0]), 4)
         1.1116
     """
-    fraction("smoothing", smoothing)
+    fraction(smoothing=smoothing)
+    one_label_each(logits, labels)
     uniform = -jnp.mean(_log_q(logits), axis=-1)
     return (1 - smoothing) * cross_entropy(logits, labels) + smoothing * uniform
 
@@ -88,9 +91,10 @@ def virtual_teacher(
     .. math:: L = \sum_c p_c (\log p_c - \log q_c), \quad p = softmax(u / T), \quad
         u_y = a, \quad u_{c \ne y} = (1 - a) / (C - 1), \quad q = softmax(z)
 
-    Only the teacher is softened: the gradient does not fall with the temperature, and
-    no T squared is needed. As u is a probability and not a logit, p is nearly uniform
-    at a high temperature.
+    A sum over the classes, where programs that call a mean over batch and classes have
+    1 / C of it. Only the teacher is softened: the gradient does not fall with the
+    temperature, and no T squared is needed. As u is a probability and not a logit, p
+    is nearly uniform at a high temperature.
 
     Args:
         logits: the student's logits z.
@@ -115,8 +119,9 @@ def virtual_teacher(
         >>> virtual_teacher(logits, jnp.array([1]), temperature=0.5).round(3)
         Array([0.319], dtype=float32)
     """
-    fraction("probability", probability)
-    positive("temperature", temperature)
+    arrays(logits=logits)
+    fraction(probability=probability)
+    above_zero(temperature=temperature)
     others = logits.shape[-1] - 1
     if others < 1:
         raise ValueError("virtual_teacher needs at least 2 classes, got 1")

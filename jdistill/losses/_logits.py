@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jdistill.losses._checks import positive, same_shape
+from jdistill.checks import above_zero
+from jdistill.losses._checks import same_shape
 from jdistill.typing import Number
 
 
@@ -160,7 +161,7 @@ def logit_mse(
 def softened(student_logits, teacher_logits, temperature):
     """The teacher's and the student's log-probabilities at a temperature."""
     same_shape(student_logits, teacher_logits)
-    positive("temperature", temperature)
+    above_zero(temperature=temperature)
     log_p = jax.nn.log_softmax(teacher_logits.astype(jnp.float32) / temperature)
     log_q = jax.nn.log_softmax(student_logits.astype(jnp.float32) / temperature)
     return log_p, log_q

@@ -7,7 +7,8 @@ its channels respond to together, and how two layers go with each other.
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jdistill.losses._checks import known, several
+from jdistill.checks import one_or_more
+from jdistill.losses._checks import several
 from jdistill.losses._feature_maps import agree, magnitude, max_pool, unit
 from jdistill.typing import Number
 
@@ -51,8 +52,7 @@ def attention_transfer(
         Array([1.], dtype=float32)
     """
     agree(student, teacher, MAPS, free="channels")
-    if known(p) and not p >= 1:
-        raise ValueError(f"p must be 1 or more, got {p}")
+    one_or_more(p=p)
     ours, theirs = (
         unit(jnp.mean(magnitude(x.astype(jnp.float32)) ** p, axis=-1), (1, 2))
         for x in (student, teacher)
@@ -95,7 +95,8 @@ def nst(
     """
     agree(student, teacher, MAPS, free="channels")
     s, t = (unit(x.astype(jnp.float32), (1, 2)) for x in (student, teacher))
-    return _kernel(s, s) + _kernel(t, t) - 2 * _kernel(s, t)
+    apart = _kernel(s, s) + _kernel(t, t) - 2 * _kernel(s, t)
+    return jnp.maximum(apart, 0.0)  # a square, which rounding may leave below 0
 
 
 def fsp(student: Taps, teacher: Taps) -> Float[Array, " batch"]:

@@ -5,6 +5,9 @@ import math
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jdistill.checks import whole
+from jdistill.losses._checks import arrays
+
 
 def l1(weights: Float[Array, "..."]) -> Float[Array, ""]:
     r"""The sum of magnitudes; it pushes single weights to exactly 0.
@@ -25,6 +28,7 @@ def l1(weights: Float[Array, "..."]) -> Float[Array, ""]:
         >>> l1(jnp.array([[1.0, -2.0]]))
         Array(3., dtype=float32)
     """
+    arrays(weights=weights)
     weights = weights.astype(jnp.float32)
     return jnp.sum(weights * jnp.sign(weights))  # jnp.abs has the slope 1 at 0
 
@@ -47,6 +51,7 @@ def l2(weights: Float[Array, "..."]) -> Float[Array, ""]:
         >>> l2(jnp.array([[1.0, -2.0]]))
         Array(5., dtype=float32)
     """
+    arrays(weights=weights)
     return jnp.sum(jnp.square(weights.astype(jnp.float32)))
 
 
@@ -75,8 +80,8 @@ def group_lasso(weights: Float[Array, "..."], *, axis: int = -1) -> Float[Array,
         >>> group_lasso(jnp.array([[3.0, 0.0], [4.0, 0.0]]), axis=1).round(3)
         Array(7.071, dtype=float32)
     """
-    if not -weights.ndim <= axis < weights.ndim:
-        raise ValueError(f"axis {axis} is not one of shape {weights.shape}")
+    arrays(weights=weights)
+    whole(axis=axis, least=-weights.ndim, most=weights.ndim - 1)
     groups = jnp.moveaxis(weights.astype(jnp.float32), axis, 0)
     groups = groups.reshape(groups.shape[0], math.prod(groups.shape[1:]))
     squares = jnp.sum(jnp.square(groups), axis=1)

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jdistill.checks import not_negative
 from jdistill.losses._checks import same_shape
 from jdistill.typing import Number
 
@@ -28,14 +29,14 @@ def hinge_ranking(
     Args:
         student_logits: the student's logits z_s.
         teacher_logits: the teacher's logits z_t; ties are no pairs.
-        margin: by how much the student should separate a pair, in logits.
+        margin: by how much the student should separate a pair, in logits; 0 or more.
 
     Returns:
         float32; 0 where the student has every pair in order by the margin, and where
         the teacher orders none.
 
     Raises:
-        ValueError: shapes differ.
+        ValueError: shapes differ, or the margin is below 0.
 
     References:
         Herbrich, Graepel, Obermayer, Large margin rank boundaries for ordinal
@@ -45,6 +46,7 @@ def hinge_ranking(
         >>> hinge_ranking(jnp.array([[1.0, 0.0, 2.0]]), jnp.array([[3.0, 2.0, 1.0]]))
         Array([1.], dtype=float32)
     """
+    not_negative(margin=margin)
     gaps, ordered = _pairs(student_logits, teacher_logits)
     return _mean(jax.nn.relu(margin - gaps), ordered)
 

@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jdistill.losses._checks import positive, same_shape
+from jdistill.checks import above_zero, whole
+from jdistill.losses._checks import same_shape
 from jdistill.typing import Number
 
 NO_CANDIDATE = -1e30  # below every score, and finite: a difference of -inf is NaN
@@ -60,8 +61,7 @@ def rd(
         >>> round(float(values[0]), 4)
         0.1368
     """
-    positive("lam", lam)
-    positive("mu", mu)
+    above_zero(lam=lam, mu=mu)
     ours, theirs, candidate = _scores(student_scores, teacher_scores, k)
     theirs, best = jax.lax.top_k(theirs, k)
     taken = jnp.take_along_axis(ours, best, axis=-1)
@@ -87,7 +87,8 @@ def rrd(
 
     pi(r) is the teacher's item of rank r, s the student's score, U the candidates
     beyond rank k, whose order does not count. It is the negative log-likelihood of
-    drawing the items in the teacher's order.
+    drawing the items in the teacher's order, a sum over ranks: programs that take the
+    mean over them have 1 / k of it, and the weights that belong to that.
 
     Args:
         student_scores: the student's scores s.
@@ -126,8 +127,7 @@ def _scores(student_scores, teacher_scores, k):
     """Both in float32, and which items are candidates."""
     same_shape(student_scores, teacher_scores)
     items = teacher_scores.shape[-1]
-    if not 1 <= k <= items:
-        raise ValueError(f"k must be from 1 to the number of items {items}, got {k}")
+    whole(k=k, most=items)
     candidate = teacher_scores > -jnp.inf
     theirs = jnp.where(candidate, teacher_scores.astype(jnp.float32), NO_CANDIDATE)
     theirs = jnp.where(theirs == 0, 0.0, theirs)  # -0.0 would rank below 0.0

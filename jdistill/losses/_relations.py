@@ -8,7 +8,7 @@ import math
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jdistill.losses._checks import positive
+from jdistill.checks import above_zero, whole
 from jdistill.losses._rows import (
     centred,
     flat,
@@ -100,7 +100,7 @@ def pkt(
         Array([0.0294, 0.0294], dtype=float32)
     """
     same_rows(student, teacher)
-    positive("eps", eps)
+    above_zero(eps=eps)
     weights, count = row_weights(mask, student)
     q, p = (_neighbours(flat(x, weights), weights) for x in (student, teacher))
     parts = p * (jnp.log(p + eps) - jnp.log(q + eps))
@@ -150,9 +150,8 @@ def correlation_congruence(
         Array([0.1266, 0.1266], dtype=float32)
     """
     same_rows(student, teacher)
-    positive("gamma", gamma)
-    if order < 1:
-        raise ValueError(f"order must be 1 or more, got {order}")
+    above_zero(gamma=gamma)
+    whole(order=order)
     weights, count = row_weights(mask, student)
     ours, theirs = (_taylor(flat(x, weights), gamma, order) for x in (student, teacher))
     return weights * jnp.matmul(jnp.square(ours - theirs), weights) / count

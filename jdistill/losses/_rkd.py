@@ -76,8 +76,11 @@ def rkd_angle(
         e_{ij} = \frac{x_i - x_j}{\lVert x_i - x_j \rVert_2}
 
     with the Huber function h of `rkd_distance`, e = 0 where two rows are equal, and j
-    the corner of the angle. All triplets are taken: an array of batch^3 angles is 8 MB
-    at 128 examples and 67 MB at 256, whatever the width, and a gradient holds five.
+    the corner of the angle. Rows nearer to each other than a thousandth of their
+    distance from the mean are taken for equal: programs that divide by the distance
+    however small it is count their angles. All triplets are taken: an array of batch^3
+    angles is 8 MB at 128 examples and 67 MB at 256, whatever the width, and a gradient
+    holds five.
 
     Args:
         student: features x^s, flattened to `[batch, dim]`.

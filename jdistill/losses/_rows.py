@@ -7,6 +7,8 @@ and the short products that accelerators choose by themselves would leave only n
 import jax
 import jax.numpy as jnp
 
+from jdistill.losses._checks import arrays
+
 SAME = 1e-6
 """Rows whose squared distance is below this part of their squared lengths are equal."""
 
@@ -15,6 +17,7 @@ CONSTANT = 1e-10
 
 
 def same_rows(student, teacher):
+    arrays(student=student, teacher=teacher)
     """Refuses features of different numbers of examples."""
     if student.shape[:1] != teacher.shape[:1]:
         raise ValueError(

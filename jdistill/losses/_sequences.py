@@ -8,6 +8,7 @@ other losses of logits take `[batch, steps, classes]` as they are.
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jdistill.checks import whole
 from jdistill.losses._checks import same_shape
 from jdistill.losses._logits import kl
 from jdistill.typing import Number
@@ -108,8 +109,7 @@ def ctc_kl_without_blank(
 
 
 def _index(blank, classes):
-    if classes < 2 or not -classes <= blank < classes:
-        raise ValueError(
-            f"blank must be one of {classes} classes and more, got {blank}"
-        )
+    if classes < 2:
+        raise ValueError(f"a blank needs 2 classes or more, got {classes}")
+    whole(blank=blank, least=-classes, most=classes - 1)
     return blank % classes

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jdistill.losses._checks import positive
+from jdistill.checks import above_zero
 from jdistill.losses._logits import divergence
 from jdistill.typing import Number, SparseTarget
 
@@ -117,7 +117,7 @@ def outcomes(logits, target: SparseTarget, temperature):
         (Array([[-0.6931472]], dtype=float32), None)
     """
     fitting(target, logits)
-    positive("temperature", temperature)
+    above_zero(temperature=temperature)
     z = logits.astype(jnp.float32) / temperature
     whole = jax.nn.logsumexp(z, axis=-1)
     there, classes = target.ids >= 0, z.shape[-1]

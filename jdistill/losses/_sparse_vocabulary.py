@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jdistill.losses._checks import positive
+from jdistill.checks import above_zero
 from jdistill.losses._sparse import cross_entropy_of, fitting, kl_of, outcomes
 from jdistill.typing import Number, SparseTarget
 
@@ -162,7 +162,7 @@ def _logits_of(hidden, head, cap, valid) -> Callable[..., Any]:
     if valid is not None and not 0 < valid <= vocab:
         raise ValueError(f"valid must be 1 to {vocab}, the head's ids, got {valid}")
     if cap is not None:
-        positive("cap", cap)
+        above_zero(cap=cap)
     kind = jnp.result_type(hidden, head)
 
     def logits_of(hidden, wide):

@@ -4,7 +4,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jdistill.losses._checks import positive, same_shape
+from jdistill.checks import above_zero, finite
+from jdistill.losses._checks import same_shape
 from jdistill.losses._logits import kl
 from jdistill.typing import Number
 
@@ -104,7 +105,8 @@ def dist(
         Array([2.9672, 2.3312], dtype=float32)
     """
     same_shape(student_logits, teacher_logits)
-    positive("temperature", temperature)
+    above_zero(temperature=temperature)
+    finite(beta=beta, gamma=gamma)
     count = len(student_logits)
     real = jnp.ones(count) if mask is None else mask.astype(jnp.float32)
     rows = real[:, None]

@@ -11,7 +11,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jdistill.checks import whole
 from jdistill.losses._checks import of_tokens, same_shape, several
+from jdistill.losses._logits import terms_over
 from jdistill.losses._rows import products
 
 HIDDEN = -1e30
@@ -225,7 +227,8 @@ def _same_heads(student, teacher):
 
 def _split(vectors, heads):
     width = math.prod(vectors.shape[2:])
-    if heads < 1 or width % heads:
+    whole(relation_heads=heads)
+    if width % heads:
         raise ValueError(f"relation_heads={heads} does not divide the width {width}")
     return vectors.reshape(*vectors.shape[:2], heads, width // heads)
 
@@ -256,6 +259,7 @@ def _divergence(student, teacher, token_mask):
         jax.nn.log_softmax(jnp.where(keys, scores, HIDDEN))
         for scores in (student, teacher)
     )
-    parts = jnp.where(keys, jnp.exp(log_p) * (log_p - log_q), 0.0)
-    queries = jnp.sum(parts, axis=(1, 3)) / student.shape[1]
+    q = jnp.where(keys, jnp.exp(log_q), 0.0)
+    gap = jnp.where(keys, log_q - log_p, 0.0)
+    queries = jnp.sum(terms_over(log_p, q, gap), axis=(1, -1)) / student.shape[1]
     return jnp.sum(real * queries, axis=1) / count

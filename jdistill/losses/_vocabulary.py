@@ -5,7 +5,7 @@ from typing import Any
 
 from jax.sharding import Mesh
 
-from jdistill.losses._checks import positive
+from jdistill.checks import above_zero
 from jdistill.losses._vocabulary_arguments import (
     check_axes,
     check_split,
@@ -105,7 +105,7 @@ def over_vocabulary(
     bounds = {"cap": cap, "teacher_cap": teacher_cap}
     for name, size in (sizes | bounds).items():
         if size is not None:
-            positive(name, size)
+            above_zero(**{name: size})
     plan = Plan(row, chunk, block, valid, {"student": cap, "teacher": teacher_cap})
     if mesh is not None:
         plan = plan._replace(tokens=tokens, words=vocabulary)

@@ -3,6 +3,8 @@
 import numpy as np
 from jaxtyping import Shaped
 
+from jdistill.checks import whole
+
 
 def paired_bootstrap(
     correct_a: Shaped[np.ndarray, " size"],
@@ -41,8 +43,10 @@ def paired_bootstrap(
     a, b = np.asarray(correct_a, np.float64), np.asarray(correct_b, np.float64)
     if a.shape != b.shape or not a.size:
         raise ValueError(
-            f"two figures for each example are needed, got {a.shape} and {b.shape}"
+            "correct_a and correct_b must be figures of the same examples, got "
+            f"{a.shape} and {b.shape}"
         )
+    whole(num_samples=num_samples)
     # A sample of differences is a draw of how often each distinct one comes up.
     values, counts = np.unique(a - b, return_counts=True)
     generator = np.random.default_rng(seed)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jdistill.checks import whole
 from jdistill.counting import ratio, weighted_mean
 from jdistill.losses import cross_entropy
 from jdistill.metrics._labelled import labelled
@@ -92,8 +93,7 @@ def ece(*, num_bins: int = 15) -> Metric:
         >>> float(metric.finish(sums)).__round__(4)
         0.25
     """
-    if num_bins < 1:
-        raise ValueError(f"num_bins must be 1 or more, got {num_bins}")
+    whole(num_bins=num_bins)
 
     def sums(views, batch):
         logits, labels, weights = labelled(views, batch)

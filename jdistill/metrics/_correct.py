@@ -5,6 +5,7 @@ import functools
 import jax
 import jax.numpy as jnp
 
+from jdistill.checks import whole
 from jdistill.counting import ratio, weighted_mean
 from jdistill.metrics._labelled import labelled
 from jdistill.typing import Metric
@@ -55,8 +56,7 @@ def top_k(*, k: int = 5) -> Metric:
         >>> float(metric.finish(sums))
         1.0
     """
-    if k < 1:
-        raise ValueError(f"k must be 1 or more, got {k}")
+    whole(k=k)
 
     def sums(views, batch):
         logits, labels, weights = labelled(views, batch)

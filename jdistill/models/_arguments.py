@@ -1,7 +1,7 @@
 """What a network is called with: entries of the batch, and the mode."""
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from jdistill.typing import Batch
@@ -15,6 +15,7 @@ def entries(batch: Batch, names: Sequence[str]) -> list[Any]:
 
     Raises:
         ValueError: the batch lacks one.
+        TypeError: one is a list.
 
     Example:
         >>> entries({'inputs': 1, 'label': 2}, ['inputs'])
@@ -25,17 +26,52 @@ def entries(batch: Batch, names: Sequence[str]) -> list[Any]:
             raise ValueError(
                 f"the model reads {name!r} from the batch, which has {sorted(batch)}"
             )
+        if isinstance(batch[name], list | tuple):
+            kind = type(batch[name]).__name__
+            raise TypeError(f"batch[{name!r}] must be an array, got a {kind}")
     return [batch[name] for name in names]
 
 
-def names(value: str | Sequence[str]) -> tuple[str, ...]:
+def names(**values: str | Sequence[str]) -> tuple[str, ...]:
     """One name or several, as a tuple.
 
+    Raises:
+        TypeError: neither, with the name of the argument.
+
     Example:
-        >>> names('inputs'), names(['a', 'b'])
-        (('inputs',), ('a', 'b'))
+        >>> names(inputs='x'), names(taps=['a', 'b'])
+        (('x',), ('a', 'b'))
     """
-    return (value,) if isinstance(value, str) else tuple(value)
+    ((name, value),) = values.items()
+    if isinstance(value, str):
+        return (value,)
+    several = isinstance(value, Iterable)
+    if not several or not all(isinstance(one, str) for one in value):
+        raise TypeError(f"{name} must be a name or several, got {value!r}")
+    return tuple(value)
+
+
+def refuse_hidden(call: Callable[..., Any]) -> None:
+    """Refuses a network that takes any keyword and names no mode.
+
+    It would never be told that it trains, and its dropout would be off in silence.
+
+    Raises:
+        ValueError: with what to name.
+
+    Example:
+        >>> refuse_hidden(lambda x, train=False, **more: x)
+        >>> refuse_hidden(lambda x, **more: x)
+        Traceback (most recent call last):
+        ValueError: the network takes **more, which hides whether it has a mode: ...
+    """
+    parameters = inspect.signature(call).parameters
+    rest = [p.name for p in parameters.values() if p.kind is p.VAR_KEYWORD]
+    if rest and not {*TRAINS, *RESTS} & {*parameters}:
+        raise ValueError(
+            f"the network takes **{rest[0]}, which hides whether it has a mode: name "
+            "train=False (or deterministic...), or wrap it in a function without **"
+        )
 
 
 def keywords(call: Callable[..., Any], *, after: int) -> Callable[..., dict[str, Any]]:

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from jdistill.models._arguments import entries, keywords, names
+from jdistill import kinds
+from jdistill.models._arguments import entries, keywords, names, refuse_hidden
+from jdistill.models._outputs import as_outputs
 from jdistill.typing import Batch, Model, Outputs, Tree
 
 
@@ -29,6 +31,11 @@ def from_function(
         The model. `init` raises ValueError where none was given, `apply` where the
         batch lacks the inputs.
 
+    Raises:
+        TypeError: `apply` is no function.
+        ValueError: it takes `**more` and names no mode, so that it would never be told
+            that it trains.
+
     Example:
         >>> import jax.numpy as jnp
         >>> model = from_function(lambda params, x: x @ params['w'])
@@ -37,8 +44,10 @@ def from_function(
         >>> outputs.logits
         Array([[3., 3.]], dtype=float32)
     """
-    read = names(inputs)
+    kinds.function(apply=apply)
+    read = names(inputs=inputs)
     supply = keywords(apply, after=1 + len(read))
+    refuse_hidden(apply)
 
     def start(key: Any, batch: Batch) -> tuple[Tree, Tree]:
         if init is None:
@@ -52,6 +61,6 @@ def from_function(
         out = apply(
             params, *entries(batch, read), **supply(batch, train=train, key=key)
         )
-        return out if isinstance(out, Outputs) else Outputs(out), state
+        return as_outputs(out), state
 
     return Model(start, run)

@@ -7,6 +7,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jdistill import kinds
+from jdistill.checks import finite
 from jdistill.models._linen import from_linen
 from jdistill.models._sizes import positive
 from jdistill.typing import Batch, Model, Outputs
@@ -64,7 +66,8 @@ def generated(
         A model.
 
     Raises:
-        ValueError: a size that is not positive, or no multiple of 4.
+        ValueError: a size that is not positive, or no multiple of 4; high is not
+            above low.
 
     References:
         Chen, Wang, Xu et al., Data-free learning of student networks, ICCV 2019
@@ -80,11 +83,10 @@ def generated(
         >>> outputs.features['images'].shape, outputs.logits.shape
         ((2, 8, 8, 1), (2, 10))
     """
+    kinds.model(student=student)
     positive(latent=latent, width=width)
+    _check(shape, low, high)
     height, wide, channels = shape
-    positive(height=height, width_of_images=wide, channels=channels)
-    if height % 4 or wide % 4:
-        raise ValueError(f"shape must be multiples of 4, got {height} x {wide}")
     maker = from_linen(_Generator((height, wide, channels), width), inputs="noise")
 
     def noise(batch: Batch, key: Any) -> Batch:
@@ -122,3 +124,15 @@ def generated(
         )
 
     return Model(init, apply)
+
+
+def _check(shape, low, high):
+    if not isinstance(shape, list | tuple) or len(shape) != 3:
+        raise ValueError(f"shape must be (height, width, channels), got {shape!r}")
+    positive(shape=shape)
+    if shape[0] % 4 or shape[1] % 4:
+        sides = f"{shape[0]} x {shape[1]}"
+        raise ValueError(f"shape must be multiples of 4, got {sides}")
+    finite(low=low, high=high)
+    if not low < high:
+        raise ValueError(f"high must be above low={low}, got {high}")

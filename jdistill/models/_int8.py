@@ -5,7 +5,7 @@ from typing import Any
 
 import jax
 
-from jdistill import ops, tree
+from jdistill import kinds, ops, tree
 from jdistill.tree import Where
 from jdistill.typing import Batch, Frozen, Model, Tree
 
@@ -137,6 +137,9 @@ def observe_int8(
             rows=lambda params, state, batch: ops.rows(batch),
         )
     )
+    kinds.model(model=model)
+    kinds.variables(frozen=frozen)
+    kinds.batches(batches=batches)
     stats = None
     for batch in batches:
         _, seen = observe(frozen.params, frozen.state, dict(batch))
@@ -164,6 +167,8 @@ def _activations(params: Tree, state: Mapping[str, Any], key: str) -> dict[str, 
 def _rewritten(
     model: Model, rule: Callable[..., Any], where: Where, scales: Callable[..., Any]
 ) -> Model:
+    kinds.model(model=model)
+
     def init(key: Any, batch: Batch) -> tuple[Tree, Tree]:
         params, state = model.init(key, batch)
         return params, {"model": state, "activations": {}}

@@ -8,7 +8,9 @@ import flax.linen as nn
 import jax
 from flax.errors import InvalidRngError
 
-from jdistill.models._arguments import entries, keywords, names
+from jdistill import kinds
+from jdistill.models._arguments import entries, keywords, names, refuse_hidden
+from jdistill.models._outputs import as_outputs
 from jdistill.models._padding import keep_if_padding, real_positions
 from jdistill.models._taps import read_taps
 from jdistill.typing import Batch, Model, Outputs, Tree
@@ -53,7 +55,8 @@ def from_linen(
         >>> outputs.logits.shape, outputs.features['layers_0'].shape
         ((5, 2), (5, 3))
     """
-    read, wanted = names(inputs), names(taps)
+    _check_module(module)
+    read, wanted = names(inputs=inputs), names(taps=taps)
     supply = keywords(type(module).__call__, after=1 + len(read))
 
     def forward(variables, batch, *, train, key, capture):
@@ -84,7 +87,7 @@ def from_linen(
             raise ValueError(
                 f"the model draws random numbers here; pass key= to apply ({error})"
             ) from error
-        out = out if isinstance(out, Outputs) else Outputs(out)
+        out = as_outputs(out)
         features = read_taps(
             wanted,
             _by_name(changed.get(CAPTURED, {})),
@@ -96,6 +99,19 @@ def from_linen(
         return Outputs(out.logits, {**out.features, **features}), new
 
     return Model(init, apply)
+
+
+def _check_module(module: Any) -> None:
+    if not isinstance(module, nn.Module):
+        mend = ": from_nnx takes modules of nnx" if _is_nnx(module) else ""
+        said = "a flax.linen module, such as nn.Dense(3)"
+        raise TypeError(f"module must be {said}, got {kinds.got(module)}{mend}")
+    if type(module) is not nn.Sequential:  # hands on what it is given
+        refuse_hidden(type(module).__call__)
+
+
+def _is_nnx(module: Any) -> bool:
+    return type(module).__module__.startswith("flax.nnx")
 
 
 def _without_sown(forward, params, state, batch: Batch) -> dict[str, Any]:

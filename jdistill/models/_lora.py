@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jdistill import ops, tree
+from jdistill import kinds, ops, tree
+from jdistill.checks import finite
 from jdistill.models._sizes import positive
 from jdistill.tree import Where
 from jdistill.typing import Batch, Frozen, Model, Tree
@@ -58,7 +59,11 @@ def lora(
         >>> jax.tree.map(jnp.shape, params['lora']['Dense_0/kernel'])
         {'a': (5, 2), 'b': (2, 4)}
     """
+    kinds.model(model=model)
     positive(rank=rank)
+    tree.check_where(where)
+    if alpha is not None:
+        finite(alpha=alpha)
     scale = 1.0 if alpha is None else alpha / rank
 
     def init(key, batch):

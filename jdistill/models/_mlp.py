@@ -7,7 +7,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from jdistill.models._linen import from_linen
-from jdistill.models._sizes import float_type, positive, rates
+from jdistill.models._sizes import float_type, positive, rates, sequence
 from jdistill.typing import Model
 
 
@@ -62,6 +62,7 @@ def mlp(
         535818
     """
     positive(classes=classes, widths=widths)
+    sequence(widths=widths)
     rates(dropout=dropout)
     module = _MLP(tuple(widths), classes, dropout, float_type(dtype))
     return from_linen(module, taps=taps)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jdistill.models._linen import from_linen
-from jdistill.models._sizes import float_type, positive, rates
+from jdistill.models._sizes import float_type, positive, rates, sequence
 from jdistill.typing import Batch, Model, Tree
 
 
@@ -117,6 +117,7 @@ def ngram_classifier(
         (1, 3)
     """
     positive(classes=classes, num_buckets=num_buckets, dim=dim, hidden=hidden)
+    sequence(hidden=hidden)
     rates(dropout=dropout, token_dropout=token_dropout)
     if norm not in (1, 2):
         raise ValueError(f"norm must be 1 (mean) or 2, got {norm}")

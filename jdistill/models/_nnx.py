@@ -8,7 +8,9 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from jdistill import kinds
 from jdistill.models._arguments import entries, keywords, names
+from jdistill.models._outputs import as_outputs
 from jdistill.models._padding import keep_if_padding, real_positions
 from jdistill.models._taps import read_taps
 from jdistill.typing import Batch, Model, Outputs, Tree
@@ -49,7 +51,8 @@ def from_nnx(
         >>> model.apply(params, state, batch)[0].logits.shape
         (5, 2)
     """
-    read, wanted = names(inputs), names(taps)
+    _check_factory(factory)
+    read, wanted = names(inputs=inputs), names(taps=taps)
     shapes = nnx.eval_shape(lambda: factory(nnx.Rngs(0)))
     graph, _, streams, _ = nnx.split(shapes, nnx.Param, nnx.RngState, ...)
     streams = nnx.as_pure(streams)
@@ -74,7 +77,7 @@ def from_nnx(
         _record(module, wanted)
         call = nnx.capture(module, nnx.Intermediate)
         out, sown = call(*entries(batch, read), **supply(batch, train=train))
-        out = out if isinstance(out, Outputs) else Outputs(out)
+        out = as_outputs(out)
         captured = _by_name(sown)
         features = read_taps(wanted, captured, lambda: {**layers, **captured})
         new = nnx.as_pure(nnx.state(module, _is_state))
@@ -83,6 +86,16 @@ def from_nnx(
         return Outputs(out.logits, {**out.features, **features}), new
 
     return Model(init, apply)
+
+
+def _check_factory(factory: Any) -> None:
+    of_linen = any(c.__module__.startswith("flax.linen") for c in type(factory).__mro__)
+    if of_linen or isinstance(factory, nnx.Module) or not callable(factory):
+        mend = "from_linen takes modules of linen" if of_linen else "pass the function"
+        raise TypeError(
+            "factory must make a module of nnx, such as lambda rngs: nnx.Linear(4, 2, "
+            f"rngs=rngs), got {kinds.got(factory)}: {mend}"
+        )
 
 
 class _BatchMask(nnx.Variable):

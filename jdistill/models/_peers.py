@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 
+from jdistill import kinds
 from jdistill.typing import Model, Outputs
 
 
@@ -29,6 +30,7 @@ def peers(**models: Model) -> Model:
 
     Raises:
         ValueError: fewer than two networks.
+        TypeError: one is no model.
 
     References:
         Zhang, Xiang, Hospedales, Lu, Deep mutual learning, CVPR 2018
@@ -44,6 +46,7 @@ def peers(**models: Model) -> Model:
     """
     if len(models) < 2:
         raise ValueError(f"peers needs two networks or more, got {[*models]}")
+    kinds.model(**models)
 
     def keys(key: Any) -> dict[str, Any]:
         if key is None:

@@ -4,6 +4,8 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from jdistill.checks import fraction, whole
+
 
 def positive(**sizes: Any) -> None:
     """Refuses a size, or one of several, that is not a whole number from 1.
@@ -17,11 +19,27 @@ def positive(**sizes: Any) -> None:
         ValueError: widths must be whole numbers from 1, got [5, 0]
     """
     for name, size in sizes.items():
-        several = isinstance(size, list | tuple)
-        for number in size if several else [size]:
-            if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-                what = "whole numbers" if several else "a whole number"
-                raise ValueError(f"{name} must be {what} from 1, got {size!r}")
+        if not isinstance(size, list | tuple):
+            whole(**{name: size})
+        elif not all(isinstance(n, int) and n is not True and n > 0 for n in size):
+            raise ValueError(f"{name} must be whole numbers from 1, got {size!r}")
+
+
+def sequence(**values: Any) -> None:
+    """Refuses one number, or a word, where several numbers are wanted.
+
+    Raises:
+        ValueError: names the value.
+
+    Example:
+        >>> sequence(widths=8)
+        Traceback (most recent call last):
+        ValueError: widths must be several numbers, such as (8, 8), got 8
+    """
+    for name, value in values.items():
+        if not isinstance(value, list | tuple):
+            said = "several numbers, such as (8, 8)"
+            raise ValueError(f"{name} must be {said}, got {value!r}")
 
 
 def rates(**values: Any) -> None:
@@ -35,9 +53,7 @@ def rates(**values: Any) -> None:
         Traceback (most recent call last):
         ValueError: dropout must be from 0 to below 1, got 1.0
     """
-    for name, rate in values.items():
-        if not 0 <= rate < 1:
-            raise ValueError(f"{name} must be from 0 to below 1, got {rate!r}")
+    fraction(**values)
 
 
 def float_type(dtype: Any, *, name: str = "dtype") -> Any:

@@ -2,6 +2,7 @@
 
 import jax.numpy as jnp
 
+from jdistill.checks import whole
 from jdistill.typing import Memory
 
 
@@ -31,8 +32,7 @@ def bank(*, size: int) -> Memory:
         >>> tree["ids"], tree["filled"]
         (Array([ 7,  8,  9, -1], dtype=int32), Array([1., 1., 1., 0.], dtype=float32))
     """
-    if size < 1:
-        raise ValueError(f"size must be 1 or more, got {size}")
+    whole(size=size)
 
     def init(student, teacher, batch):
         _ids(batch)

@@ -284,6 +284,7 @@ def on_params(penalty: Callable[..., Any], *, where: tree.Where, **numbers) -> T
         3.0
     """
     names_of(penalty, 1, numbers)
+    tree.check_where(where)
 
     def values(views, batch, /, *, aux, step, key):
         del batch, aux, key

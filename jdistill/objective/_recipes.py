@@ -1,6 +1,7 @@
 """The two objectives of plain distillation, each a few terms combined."""
 
 from jdistill import losses
+from jdistill.checks import above_zero, constants, not_negative, zero_to_one
 from jdistill.objective._combine import combine
 from jdistill.objective._presets import on_labels, on_logits
 from jdistill.typing import Number, Objective, Schedule, value_at
@@ -20,6 +21,9 @@ def hinton(
     Returns:
         An objective of the terms 'kd' and 'ce'.
 
+    Raises:
+        ValueError: a number that is known is out of range.
+
     References:
         Hinton, Vinyals, Dean, Distilling the knowledge in a neural network, 2015
         (arXiv:1503.02531).
@@ -35,6 +39,8 @@ def hinton(
         >>> float(loss).__round__(5), sorted(metrics)
         (0.00486, ['ce', 'kd', 'loss'])
     """
+    above_zero(**constants(temperature=temperature))
+    zero_to_one(**constants(alpha=alpha))
     return combine(
         kd=on_logits(losses.kl, temperature=temperature) * alpha,
         ce=on_labels(losses.cross_entropy) * (lambda step: 1 - value_at(alpha, step)),
@@ -55,6 +61,9 @@ def distillation(
     Returns:
         An objective of the terms 'ce' and 'sl'.
 
+    Raises:
+        ValueError: a number that is known is out of range.
+
     References:
         Hinton, Vinyals, Dean, Distilling the knowledge in a neural network, 2015
         (arXiv:1503.02531).
@@ -69,6 +78,8 @@ def distillation(
         >>> float(loss).__round__(4)  # one and a half times log 2
         1.0397
     """
+    above_zero(**constants(temperature=temperature))
+    not_negative(**constants(lam=lam))
     return combine(
         ce=on_labels(losses.cross_entropy),
         sl=on_logits(losses.soft_cross_entropy, temperature=temperature) * lam,

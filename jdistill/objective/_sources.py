@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jdistill import tree
+from jdistill import kinds, tree
 from jdistill import views as seen
 from jdistill.counting import keep
 from jdistill.typing import Array, Batch, Key, Tree, Views
@@ -70,6 +70,7 @@ def logits(network: str, *, left_out: bool = False) -> Source:
         >>> sorted(logits('teacher').needs)
         [('teacher', 'logits')]
     """
+    _check_name(network=network)
 
     def read(context, learned):
         del learned
@@ -100,6 +101,7 @@ def hidden(network: str) -> Source:
         >>> sorted(hidden('student').needs)
         [('student', 'hidden')]
     """
+    _check_name(network=network)
     return Source(
         lambda context, _: context.kept(seen.hidden_of(context.views, network)),
         frozenset({(network, "hidden")}),
@@ -150,6 +152,7 @@ def head(network: str) -> Source:
         >>> sorted(head('teacher').needs)
         [('teacher', 'head')]
     """
+    _check_name(network=network)
     return Source(
         lambda context, _: seen.head_of(context.views, network),
         frozenset({(network, "head")}),
@@ -170,7 +173,8 @@ def taps(network: str, names: str | Sequence[str]) -> Source:
         >>> sorted(taps('teacher', ['a', 'b']).needs)
         [('teacher', 'features/a'), ('teacher', 'features/b')]
     """
-    names = names if isinstance(names, str) else tuple(names)
+    _check_name(network=network)
+    names = names if isinstance(names, str) else _several(names)
 
     def read(context, learned):
         del learned
@@ -196,6 +200,7 @@ def weight(network: str, path: str) -> Source:
         >>> sorted(weight('teacher', 'Dense_0/kernel').needs)
         [('teacher', 'params')]
     """
+    _check_name(network=network, path=path)
 
     def read(context, learned):
         del learned
@@ -204,3 +209,16 @@ def weight(network: str, path: str) -> Source:
         return tree.flatten(params)[path]
 
     return Source(read, frozenset({(network, "params")}))
+
+
+def _check_name(**names: Any) -> None:
+    for name, value in names.items():
+        if not isinstance(value, str):
+            raise TypeError(f"{name} must be a name, got {kinds.got(value)}")
+
+
+def _several(names: Any) -> tuple[str, ...]:
+    several = isinstance(names, Sequence)
+    if not several or not all(isinstance(name, str) for name in names):
+        raise TypeError(f"names must be those of taps, got {names!r}")
+    return tuple(names)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
+from jdistill.checks import above_zero
 from jdistill.objective._derived import computed
 from jdistill.objective._entries import entry
 from jdistill.objective._sources import Source, logits
@@ -27,7 +28,7 @@ def ensemble(networks: Sequence[str], *, temperature: Number = 1.0) -> Source:
         An argument of `term`, `[batch, ..., classes]`.
 
     Raises:
-        ValueError: fewer than two teachers.
+        ValueError: fewer than two teachers, or the temperature is not above 0.
 
     References:
         Hinton, Vinyals, Dean, Distilling the knowledge in a neural network, 2015
@@ -38,6 +39,7 @@ def ensemble(networks: Sequence[str], *, temperature: Number = 1.0) -> Source:
         >>> sorted(ensemble(['a', 'b']).needs)
         [('a', 'logits'), ('b', 'logits')]
     """
+    above_zero(temperature=temperature)
 
     def mean(*each):
         _same_classes(networks, each)
@@ -66,7 +68,7 @@ def routed(networks: Sequence[str], *, by: str) -> Source:
         An argument of `term`, `[batch, ..., classes]`.
 
     Raises:
-        ValueError: fewer than two teachers.
+        ValueError: fewer than two teachers, or the temperature is not above 0.
 
     References:
         Yuan et al., Reinforced multi-teacher selection for knowledge distillation, AAAI
@@ -94,8 +96,11 @@ def routed(networks: Sequence[str], *, by: str) -> Source:
 
 
 def _each(networks: Sequence[str]) -> list[Source]:
-    if isinstance(networks, str) or len(networks) < 2:
-        raise ValueError(f"several teachers are two or more names, got {networks!r}")
+    several = not isinstance(networks, str) and len({*networks}) == len(networks) > 1
+    if not several or not all(isinstance(name, str) for name in networks):
+        raise ValueError(
+            f"networks must be the names of two teachers or more, got {networks!r}"
+        )
     return [logits(name) for name in networks]
 
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jax.core import Tracer
 
+from jdistill.checks import above_zero, constants, finite
 from jdistill.counting import check_per, weights_of
 from jdistill.objective._connect import Argument, Connected, bound
 from jdistill.objective._signature import check_tokens, names_of
@@ -55,6 +56,7 @@ def term(
     given |= set(names)
     named = {n: x for n, x in more.items() if isinstance(x, Source | Connected)}
     numbers = {n: x for n, x in more.items() if n not in named}
+    _check_numbers(numbers)
     every = bound([*arguments, *named.values()])
     reads = _Reads(dict(zip([*names, *named], every, strict=True)), len(arguments), per)
 
@@ -87,6 +89,15 @@ def term(
 
 
 NOTHING = Aux()
+
+
+def _check_numbers(numbers: Mapping[str, Any]) -> None:
+    """Refuses what no loss takes; each loss knows its own ranges."""
+    for name, value in constants(**numbers).items():
+        if name == "temperature":
+            above_zero(temperature=value)
+        elif isinstance(value, str | float):
+            finite(**{name: value})
 
 
 class _Reads(NamedTuple):

@@ -110,7 +110,8 @@ def fake_quantize(
         \partial \hat x / \partial x = [|x / s| \le q_{max} + 1/2]
 
     and alike with a zero point. Exactly `dequantize(quantize(x, scale), scale)`, in
-    the type of `x`. No gradient reaches the scale. Written as a custom derivative,
+    the type of `x`, but for NaN, which stays NaN (codes have none). No gradient reaches
+    the scale. Written as a custom derivative,
     because `x + stop_gradient(q - x)` is not always `q` in floating point.
 
     Args:
@@ -141,7 +142,8 @@ def fake_quantize(
 @functools.partial(jax.custom_jvp, nondiff_argnums=(3,))
 def _straight_through(x: Array, scale: Array, zero: Array | None, bits: int) -> Array:
     codes = quantize(x, scale, zero=zero, bits=bits)
-    return dequantize(codes, scale, zero).astype(x.dtype)
+    values = dequantize(codes, scale, zero).astype(x.dtype)
+    return jnp.where(jnp.isnan(x), x, values)
 
 
 @_straight_through.defjvp

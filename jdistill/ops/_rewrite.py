@@ -99,7 +99,9 @@ def execute_int8(
 
     .. math:: y = s_x s_W \sum q(x / s_x) q(W / s_W)
 
-    Equals `simulate_int8` but for the last rounding, and has its gradient. A parameter
+    Equals `simulate_int8` but for the last rounding, and has its gradient. Where an
+    activation is NaN, what is computed of it is NaN; of a convolution, all of the
+    example, as integers do not say where it was. A parameter
     of int8 holds the codes themselves, so that no float weight is stored or rounded.
     Products of more terms than int32 holds are summed in parts.
 
@@ -150,7 +152,9 @@ def execute_int8(
         )
         sums = _sums(op, product, *codes)
         scale = at_output(op, weight) * _rank(activation, sums)
-        return (sums.astype(jnp.float32) * scale).astype(op.out.dtype)
+        values = sums.astype(jnp.float32) * scale
+        spoilt = _spoilt(op, data, (lhs, rhs)[data])  # codes have no NaN
+        return jnp.where(spoilt, jnp.nan, values).astype(op.out.dtype)
 
     @execute.defjvp
     def tangent(primals, tangents):
@@ -164,6 +168,27 @@ def execute_int8(
         return execute(*primals), jax.jvp(simulate, primals, tangents)[1]
 
     return execute(lhs, rhs)
+
+
+def _spoilt(op: Op, data: int, x: Array) -> Array:
+    """Where the output has read a NaN; of a convolution, in which examples."""
+    missing, rank = jnp.isnan(x), len(op.out.shape)
+    dims, other = dims_of(op, data), dims_of(op, 1 - data)
+    kept, shape = (*dims.batch, *dims.free), None
+    if op.kind == "conv_general_dilated":
+        kept, axis = kept[:1], op.params["dimension_numbers"].out_spec[0]
+        alone = data == 0 and op.params["batch_group_count"] == 1
+        shape = [1] * axis + [-1] + [1] * (rank - axis - 1) if alone else None
+    elif rank == len(kept) + len(other.free):
+        sizes = [x.shape[d] for d in kept]
+        shared, ones = len(dims.batch), [1] * len(other.free)
+        at = rank if data == 0 else shared
+        shape = [*sizes[:at], *ones, *sizes[at:]]
+    if shape is None:
+        return missing.any()
+    rest = tuple(d for d in range(x.ndim) if d not in kept)
+    rows = jnp.transpose(missing, (*kept, *rest))
+    return rows.any(axis=tuple(range(len(kept), x.ndim))).reshape(shape)
 
 
 MOST_TERMS = (2**31 - 1) // 127**2

@@ -9,6 +9,8 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float, Integer, Shaped
 
+from jdistill.checks import whole
+
 
 def qmax(bits: Any) -> int:
     """The largest code, `2^(bits-1) - 1`.
@@ -23,7 +25,7 @@ def qmax(bits: Any) -> int:
         127
     """
     if not isinstance(bits, int | np.integer) or not 2 <= bits <= 8:
-        raise ValueError(f"bits must be 2 to 8, an integer, got {bits}")
+        raise ValueError(f"bits must be 2 to 8, an integer, got {bits!r}")
     return 2 ** (bits - 1) - 1
 
 
@@ -168,7 +170,10 @@ def _scale_shape(
 ) -> tuple[int, ...]:
     if shape is not None:
         return block_shape(shape, x.shape)
-    shared = range(x.ndim) if axes is None else {axis % x.ndim for axis in axes}
+    axes = tuple(range(x.ndim)) if axes is None else axes
+    for axis in axes:
+        whole(**{f"each of axes={axes!r}": axis}, least=-x.ndim, most=x.ndim - 1)
+    shared = {axis % x.ndim for axis in axes}
     return tuple(1 if axis in shared else n for axis, n in enumerate(x.shape))
 
 

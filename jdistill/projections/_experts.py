@@ -2,8 +2,8 @@
 
 import jax
 import jax.numpy as jnp
-from jax.core import Tracer
 
+from jdistill.checks import above_zero
 from jdistill.projections._layers import apply_dense, dense, need, positive, row_keys
 from jdistill.typing import Number, Projection
 
@@ -45,8 +45,7 @@ def experts(*, number: int = 30, temperature: Number | int = 1.0) -> Projection:
         (4, 200)
     """
     positive(number=number)
-    if not isinstance(temperature, Tracer) and not 0 < temperature < float("inf"):
-        raise ValueError(f"temperature must be above 0 and finite, got {temperature}")
+    above_zero(temperature=temperature)
 
     def init(key, feature, like):
         _check(feature, like)

@@ -2,6 +2,7 @@
 
 import jax
 
+from jdistill.checks import above_zero
 from jdistill.projections import _layers
 from jdistill.projections._layers import apply_conv, apply_norm, need, norm
 from jdistill.projections._levels import each_level
@@ -115,7 +116,7 @@ def translator(*, rate: float | int = 0.5) -> Projection:
         >>> jax.eval_shape(translate.apply, params, student, teacher).shape
         (2, 4, 4, 3)
     """
-    _check(rate)
+    above_zero(rate=rate)
 
     def init(key, feature, like):
         need(feature, like, at="translator")
@@ -134,7 +135,7 @@ def translator(*, rate: float | int = 0.5) -> Projection:
 
 
 def _autoencoder(rate):
-    _check(rate)
+    above_zero(rate=rate)
 
     def init(key, feature, like):
         need(feature, feature, at="paraphraser")
@@ -164,8 +165,3 @@ def _convolve(params, x):
 
 def _factor(feature, rate):
     return max(1, int(feature.shape[-1] * rate))
-
-
-def _check(rate):
-    if not rate > 0:
-        raise ValueError(f"rate must be above 0, got {rate}")

@@ -5,6 +5,7 @@ import math
 import jax
 import jax.numpy as jnp
 
+from jdistill.checks import above_zero
 from jdistill.projections._layers import (
     apply_dense,
     apply_norm,
@@ -51,8 +52,7 @@ def gaussian(
         ((2, 4, 4, 5), (2, 1, 1, 5), 5.0)
     """
     positive(hidden=hidden)
-    if not init_variance > 0:
-        raise ValueError(f"init_variance must be above 0, got {init_variance}")
+    above_zero(init_variance=init_variance)
     raw = init_variance + math.log(-math.expm1(-init_variance))
 
     def init(key, feature, like):

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 
+from jdistill.checks import fraction, one_of
 from jdistill.projections import _layers
 from jdistill.projections._layers import apply_conv, apply_dense, dense, need, row_keys
 from jdistill.projections._levels import each_level
@@ -39,10 +40,8 @@ def generation(*, mask_ratio: float | int = 0.65, per: str = "position") -> Proj
         >>> jax.eval_shape(generate.apply, params, student, teacher, key=key).shape
         (2, 4, 4, 5)
     """
-    if not 0 <= mask_ratio < 1:
-        raise ValueError(f"mask_ratio must be from 0 to below 1, got {mask_ratio}")
-    if per not in ("position", "channel"):
-        raise ValueError(f"per must be 'position' or 'channel', got {per!r}")
+    fraction(mask_ratio=mask_ratio)
+    one_of(("position", "channel"), per=per)
 
     def init(key, feature, like):
         _same_size(feature, like)

@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 from jax.nn import initializers
 
+from jdistill.checks import whole
+
 lecun = initializers.lecun_normal()
 he = initializers.variance_scaling(2.0, "fan_out", "normal")
 SAME = ((1, 1), (1, 1))
@@ -14,7 +16,7 @@ EPSILON = 1e-5
 
 
 def positive(**sizes: int | None) -> None:
-    """Refuses a size below 1.
+    """Refuses a size that is not a whole number from 1; None passes.
 
     Raises:
         ValueError: with its name.
@@ -23,8 +25,8 @@ def positive(**sizes: int | None) -> None:
         >>> positive(dim=3, width=None)
     """
     for name, size in sizes.items():
-        if size is not None and size < 1:
-            raise ValueError(f"{name} must be 1 or more, got {size}")
+        if size is not None:
+            whole(**{name: size})
 
 
 def need(feature: Any, like: Any, *, at: str, maps: bool = True) -> None:

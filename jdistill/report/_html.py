@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from jdistill import kinds
 from jdistill.report._figures import learning, plots
 from jdistill.report._findings import all_stages, differences, headline
 from jdistill.report._markup import text
@@ -41,6 +42,7 @@ def html(
         >>> html([row], title='digits')[:15]
         '<!doctype html>'
     """
+    kinds.rows(rows=rows)
     rows = list(rows)
     curves = [point for point in curves if point.keys() >= POINT]
     stages = summarize(rows)

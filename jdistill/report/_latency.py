@@ -7,6 +7,9 @@ from typing import Any
 
 import jax
 
+from jdistill import kinds
+from jdistill.checks import whole
+
 
 def latencies(
     calls: Mapping[str, Callable[[], Any]], *, repeats: int = 20, warmup: int = 2
@@ -28,8 +31,8 @@ def latencies(
         >>> sorted(latencies({'one': lambda: 1, 'two': lambda: 2}, repeats=3))
         ['one', 'two']
     """
-    if repeats < 1:
-        raise ValueError(f"repeats must be at least 1; got {repeats}")
+    whole(repeats=repeats)
+    whole(warmup=warmup, least=0)
     times = {name: [] for name in calls}
     for turn in range(warmup + repeats):
         for name, call in calls.items():
@@ -61,5 +64,6 @@ def latency(
         >>> latency(max, 1, 2, repeats=3) < 1000
         True
     """
+    kinds.function(function=function)
     call = {"call": lambda: function(*args)}
     return latencies(call, repeats=repeats, warmup=warmup)["call"]

@@ -5,6 +5,8 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from jdistill import kinds
+
 Row = Mapping[str, Any]
 Real = float | int
 
@@ -64,6 +66,8 @@ def check(row: Row) -> None:
     Example:
         >>> check({'stage': 'pruned', 'accuracy': 0.9, 'realised': 'masked'})
     """
+    if not isinstance(row, Mapping):
+        raise TypeError(f"a row must be a dictionary, got {kinds.got(row)}")
     if "accuracy" not in row:
         return
     if not isinstance(row.get("stage"), str):
@@ -99,6 +103,7 @@ def summarize(rows: Iterable[Row]) -> tuple[Stage, ...]:
         >>> round(mean.value, 3), round(mean.error, 3)
         (0.85, 0.05)
     """
+    kinds.rows(rows=rows)
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         check(row)

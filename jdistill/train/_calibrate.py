@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jdistill import compress, ops
+from jdistill import compress, kinds, ops
 from jdistill.typing import Batch, Compression, Frozen, Key, Model, Observed, Tree
 
 
@@ -58,6 +58,10 @@ def calibrate(
         >>> int((c.apply(*at)['Dense_0']['kernel'] == 0).sum())
         4
     """
+    kinds.model(model=model)
+    kinds.variables(frozen=frozen)
+    kinds.compression(compression=compression)
+    kinds.batches(batches=batches)
     batches = [dict(batch) for batch in batches]
     if not batches:
         raise ValueError("there are no batches to calibrate with")

@@ -14,6 +14,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from jdistill import tree
+from jdistill.checks import whole
 from jdistill.train._files import arrays, raise_passing
 from jdistill.train._leaves import abstract, agrees, checksum, form, host, placed
 from jdistill.train._lock import lock
@@ -101,8 +102,7 @@ def checkpoints(
         >>> store.restore({'w': np.zeros(2)})
         (3, {'w': array([1., 1.])})
     """
-    if keep < 2:
-        raise ValueError(f"keep must be at least 2, got {keep}")
+    whole(keep=keep, least=2)
     folder = pathlib.Path(folder).absolute()
     first = jax.process_index() == 0
     release = lock(folder) if first else lambda: None

@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from jdistill import tree
+from jdistill.counting import weights_of
 from jdistill.train._gradient import (
     Forward,
     Gradient,
@@ -27,6 +29,7 @@ def explain(
     grads, forward = accumulate(recipe, state, applied, batch, networks, key)
     return (
         _examples(batch)
+        or _labels(recipe, state, batch)
         or _terms(applied, forward, grads)
         or _first_bad("the gradient of parameter", grads.applied)
         or _moved(*step(recipe, state, grads)[:2])
@@ -42,6 +45,27 @@ def _examples(batch: Batch) -> str:
             named = batch.get("id", jnp.arange(len(rows)))[rows].tolist()[:5]
             return f"{name!r} is not finite in examples {named}"
     return ""
+
+
+def _labels(recipe: Recipe, state: State, batch: Batch) -> str:
+    """A label that is no class, which makes a loss NaN."""
+    label = batch.get("label")
+    if label is None or not jnp.issubdtype(label.dtype, jnp.integer):
+        return ""
+    shape = jax.eval_shape(
+        lambda: recipe.model.apply(state.params, state.model_state, batch)[0].logits
+    )
+    if shape is None or shape.shape[:-1] != label.shape:
+        return ""
+    counts = weights_of(batch, labelled=True) != 0
+    wrong = counts & ((label < 0) | (label >= shape.shape[-1]))
+    if not wrong.any():
+        return ""
+    row = int(jnp.argmax(wrong.reshape(len(label), -1).any(axis=1)))
+    value = int(label[row].reshape(-1)[jnp.argmax(wrong[row].reshape(-1))])
+    named = int(batch["id"][row]) if "id" in batch else row
+    last = shape.shape[-1] - 1
+    return f"label {value} of example {named} is not one of the classes 0 to {last}"
 
 
 def _terms(applied: Tree, forward: Forward, grads: Gradient) -> str:

@@ -3,6 +3,8 @@
 import jax
 import jax.numpy as jnp
 
+from jdistill import kinds
+from jdistill.checks import constants, fraction
 from jdistill.typing import Follower, Frozen, Model, Number, Schedule, Tree, value_at
 
 
@@ -41,8 +43,9 @@ def follow_mean(
         >>> float(mean.variables(later).params['w'])
         2.0
     """
-    if isinstance(decay, float | int) and not 0 <= decay < 1:
-        raise ValueError(f"decay must be from 0 to below 1, got {decay}")
+    if model is not None:
+        kinds.model(model=model)
+    fraction(**constants(decay=decay))
 
     def update(tree: Tree, student: Frozen, *, step) -> Tree:
         now = jnp.asarray(value_at(decay, step), jnp.float32)

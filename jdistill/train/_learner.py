@@ -6,8 +6,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jdistill import compress, models, ops
+from jdistill import compress, kinds, models, ops, tree
 from jdistill import views as seen
+from jdistill.checks import check_key, whole
 from jdistill.train._base import begun, fixing, without
 from jdistill.train._explain import explain
 from jdistill.train._gradient import (
@@ -16,6 +17,7 @@ from jdistill.train._gradient import (
     student_view,
     trained_of,
 )
+from jdistill.train._searches import refuse_searches
 from jdistill.train._step import optimised, optimiser_of, step_of, with_base
 from jdistill.typing import (
     Augment,
@@ -28,6 +30,7 @@ from jdistill.typing import (
     Model,
     Objective,
     State,
+    Tree,
 )
 from jdistill.views import STUDENT, TEACHER
 
@@ -91,6 +94,8 @@ def learner(
         The recipe; `run` trains with it, or call its functions yourself.
 
     Raises:
+        TypeError: something was mistaken for another, or an optimiser needs the loss
+            at each of its steps.
         ValueError: `micro_batches` is below 1, `compute_dtype` is no type of floats, a
             network has two models or a name that is taken; on the first step: a batch
             that it does not divide, classes of teacher and student that differ, a
@@ -107,9 +112,9 @@ def learner(
         >>> int(state.step)
         1
     """
-    if micro_batches < 1:
-        raise ValueError(f"micro_batches must be at least 1, got {micro_batches}")
+    _check(model, objective, tx, teacher, augment, micro_batches)
     compression = compress.identity() if compression is None else compression
+    kinds.compression(compression=compression)
     recipe = Recipe(
         model=_computing(model, compute_dtype),
         objective=objective,
@@ -125,9 +130,13 @@ def learner(
         return _teach(recipe, batch, seen.by_name(frozen))
 
     def init(key, batch, frozen=None, *, start: Frozen | None = None) -> State:
+        check_key(key)
+        kinds.batch(batch=batch)
+        kinds.variables(**({} if start is None else {"start": start}))
         return _init(recipe, key, batch, seen.by_name(frozen), start)
 
     def step(state, batch, frozen=None):
+        kinds.instance(State, "what init or step gave", {"state": state})
         return step_of(recipe, state, batch, seen.by_name(frozen))
 
     def finish(state: State, frozen: Variables = None) -> Frozen:
@@ -146,6 +155,18 @@ def learner(
         return explain(based, state, teach(batch, frozen), networks, optimised)
 
     return Learner(init, teach, step, finish, encode, explained)
+
+
+def _check(model, objective, tx, teacher, augment, micro_batches) -> None:
+    kinds.model(model=model)
+    kinds.objective(objective=objective)
+    kinds.optimiser(tx=tx)
+    refuse_searches(tx)
+    if teacher is not None:
+        kinds.model(teacher=teacher)
+    if augment is not None:
+        kinds.function(augment=augment)
+    whole(micro_batches=micro_batches)
 
 
 def _teach(recipe: Recipe, batch: Batch, frozen: Mapping[str, Frozen]) -> Batch:
@@ -168,6 +189,7 @@ def _compressed(recipe: Recipe, state: State, frozen: Mapping[str, Frozen]):
 def _others(
     teacher: Model | None, others: Mapping[str, Model | Follower] | None
 ) -> dict[str, Model | Follower]:
+    kinds.mapping(others={} if others is None else others)
     found = dict(others or {})
     if STUDENT in found:
         raise ValueError("others: 'student' is the model that learns: another name")
@@ -208,6 +230,7 @@ def _init(
     params, learned, state = compression.update(
         params, learned, state, step=jnp.int32(0), key=compression_key
     )
+    _check_floats(params, compression.trainable(params, learned, state))
     followers = {
         name: other.init(Frozen(without(params, base), model_state))
         for name, other in recipe.others.items()
@@ -233,3 +256,15 @@ def _init(
         key=key,
         bad=jnp.int32(-1),
     )
+
+
+def _check_floats(params: Tree, trainable: Tree) -> None:
+    """Refuses leaves that no gradient can move and that are to be moved."""
+    moves = tree.flatten(trainable)
+    for path, leaf in tree.flatten(params).items():
+        kind = jnp.asarray(leaf).dtype
+        if not jnp.issubdtype(kind, jnp.inexact) and moves.get(path) is not False:
+            raise ValueError(
+                f"parameter {path!r} is {kind}, which has no gradient: keep it in the "
+                "model's state, or freeze it"
+            )

@@ -10,8 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from jdistill import data, programs
+from jdistill import data, kinds, programs
 from jdistill import views as seen
+from jdistill.checks import check_key, whole
 from jdistill.train import _rules
 from jdistill.train._checkpoint import Checkpoints
 from jdistill.train._dispatch import Dispatch, batch_of, dispatcher, window_of
@@ -78,7 +79,8 @@ def run(
         The state after `num_steps`.
 
     Raises:
-        ValueError: a period below 1; a batch that the mesh does not divide; rules
+        TypeError: something was mistaken for another, such as a data set for a split.
+        ValueError: a number out of range; a batch that the mesh does not divide; rules
             that do not fit; a checkpoint past `num_steps` or of another run.
         FloatingPointError: a loss or gradient that is not finite, with its step, the
             first bad parameter, and where the last good state is.
@@ -95,10 +97,22 @@ def run(
         >>> int(state.step)
         20
     """
-    every = dict(every or {})
+    kinds.learner(learner=learner)
+    kinds.split(split=split)
+    check_key(key)
+    whole(num_steps=num_steps, batch_size=batch_size)
+    whole(seed=seed, least=0, most=2**64 - 1)
+    every = _callbacks(every)
+    if checkpoints is not None:
+        opened = {"checkpoints": checkpoints}
+        kinds.instance(Checkpoints, "opened by checkpoints(folder)", opened)
+    if start is not None:
+        kinds.variables(start=start)
     periods = [*every, *([] if save_every is None else [save_every])]
+    if mesh is not None:
+        kinds.instance(Mesh, "a Mesh, such as data_mesh()", {"mesh": mesh})
     layout = None if mesh is None else layout_of(mesh, batch_axes)
-    _check_numbers(periods, steps_per_dispatch, batch_size, layout)
+    _check_numbers(save_every, steps_per_dispatch, batch_size, layout)
     frozen, start = _placed(frozen, start, layout, frozen_rules)
     order_of = split.order or functools.partial(data.index_batches, split.size)
     order = order_of(batch_size=batch_size, seed=seed)
@@ -129,11 +143,20 @@ def run(
     return _loop(dispatch, state, events, window)
 
 
-def _check_numbers(periods, steps_per_dispatch, batch_size, layout) -> None:
-    if any(period < 1 for period in periods):
-        raise ValueError(f"periods must be at least 1, got {sorted(periods)}")
-    if steps_per_dispatch is not None and steps_per_dispatch < 1:
-        raise ValueError(f"{steps_per_dispatch=} must be at least 1")
+def _callbacks(every: Mapping[int, Callback] | None) -> dict[int, Callback]:
+    every = {} if every is None else every
+    if not isinstance(every, Mapping):
+        said = "callbacks by period, such as {100: f}"
+        raise TypeError(f"every must be {said}, got {kinds.got(every)}")
+    for period, callback in every.items():
+        whole(**{"a period of every": period})
+        kinds.function(**{f"every[{period}]": callback})
+    return dict(every)
+
+
+def _check_numbers(save_every, steps_per_dispatch, batch_size, layout) -> None:
+    given = {"save_every": save_every, "steps_per_dispatch": steps_per_dispatch}
+    whole(**{name: value for name, value in given.items() if value is not None})
     if layout is not None and batch_size % layout.parts:
         raise ValueError(
             f"batch_size={batch_size} is not divisible by the {layout.parts} parts "

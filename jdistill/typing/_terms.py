@@ -1,5 +1,6 @@
 """What is learned: terms, objectives, and what is measured."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
@@ -85,6 +86,7 @@ class Term(NamedTuple):
 
     def __mul__(self, factor):  # a tuple's own would repeat the fields
         """This term with its weight times a number or a schedule."""
+        _check_factor(factor)
         weight = self.weight
         if not callable(weight) and not callable(factor):
             return self._replace(weight=weight * factor)
@@ -93,6 +95,13 @@ class Term(NamedTuple):
         )
 
     __rmul__ = __mul__
+
+
+def _check_factor(factor: Any) -> None:
+    if not callable(factor) and not hasattr(factor, "__float__"):
+        raise TypeError(f"a weight must be a number or a schedule, got {factor!r}")
+    if isinstance(factor, float) and not math.isfinite(factor):
+        raise ValueError(f"a weight must be finite, got {factor}")
 
 
 class Objective(NamedTuple):

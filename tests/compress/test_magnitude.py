@@ -143,10 +143,10 @@ def test_global_pruning_takes_more_from_the_smaller_weights():
 @pytest.mark.parametrize("make", [compress.magnitude, compress.global_magnitude])
 @pytest.mark.parametrize("sparsity", [-0.1, 1.0, 2, jnp.float32(1.5)])
 def test_a_sparsity_out_of_range_is_named(make, sparsity):
-    with pytest.raises(ValueError, match="sparsity must be at least 0 and less than 1"):
+    with pytest.raises(ValueError, match="sparsity must be from 0 to below 1"):
         make(sparsity=sparsity)
 
 
 def test_an_interval_below_one_is_named():
-    with pytest.raises(ValueError, match="every must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="every must be a whole number from 1, got 0"):
         compress.magnitude(sparsity=0.5, every=0)

@@ -140,7 +140,7 @@ def test_weight_decay_and_momentum_leave_masked_weights_at_zero():
 
 
 def test_a_period_below_1_is_refused():
-    with pytest.raises(ValueError, match="every must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="every must be a whole number from 1, got 0"):
         compress.masking(positive, where="w", every=0)
 
 
@@ -177,7 +177,7 @@ def test_a_schedule_to_no_fraction_is_refused_at_a_step_and_nan_when_traced(valu
 
     c = compress.masking(lambda at: at.masks, where="w", every=1, goal=goal)
     at = c.init(PARAMS)
-    with pytest.raises(ValueError, match=r"sparsity at step 3 must be .*less than 1"):
+    with pytest.raises(ValueError, match=r"sparsity at step 3 must be .*below 1"):
         c.update(PARAMS, *at, step=3)
     params, *_ = jax.jit(c.update)(PARAMS, *at, step=3)
     assert np.all(np.isnan(params["w"])) and not np.any(np.isnan(params["bias"]))

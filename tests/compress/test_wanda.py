@@ -76,8 +76,8 @@ def test_without_statistics_nothing_is_masked():
         ({}, "give sparsity, or n and m"),
         ({"sparsity": 0.5, "n": 2, "m": 4}, "give sparsity, or n and m"),
         ({"n": 2}, "give sparsity, or n and m"),
-        ({"n": 5, "m": 4}, "n must be 1 to m=4, got 5"),
-        ({"sparsity": 50}, "sparsity must be at least 0 and less than 1"),
+        ({"n": 5, "m": 4}, "n must be a whole number from 1 to 4, got 5"),
+        ({"sparsity": 50}, "sparsity must be from 0 to below 1"),
     ],
 )
 def test_options_that_do_not_fit_are_named(options, message):

@@ -58,7 +58,7 @@ def test_several_follow_each_other_with_keys_of_their_own():
 
 
 def test_wrong_numbers_are_refused():
-    with pytest.raises(ValueError, match="pixels must be 1 or more, got 0"):
+    with pytest.raises(ValueError, match="pixels must be a whole number from 1, got 0"):
         data.shift(pixels=0)
     with pytest.raises(ValueError, match=r"alpha must be above 0, got -1\.0"):
         data.mixup(alpha=-1.0)

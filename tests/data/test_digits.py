@@ -44,5 +44,5 @@ def test_images_of_another_shape_are_refused():
 
 
 def test_a_fold_that_is_not_there_is_refused():
-    with pytest.raises(ValueError, match="fold=5"):
+    with pytest.raises(ValueError, match=r"fold must be .* from 0 to 4, got 5"):
         data.digits(fold=5)

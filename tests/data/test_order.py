@@ -77,9 +77,13 @@ def test_positions_outside_the_batch_are_refused(rows):
 @pytest.mark.parametrize(
     "size, kw, message",
     [
-        (0, dict(batch_size=1, seed=0), "size=0"),
-        (1, dict(batch_size=0, seed=0), "batch_size=0"),
-        (1, dict(batch_size=1, seed=-1), "seed must be 0 to 2"),
+        (0, dict(batch_size=1, seed=0), "size must be a whole number from 1, got 0"),
+        (
+            1,
+            dict(batch_size=0, seed=0),
+            "batch_size must be a whole number from 1, got 0",
+        ),
+        (1, dict(batch_size=1, seed=-1), "seed must be a whole number from 0"),
     ],
 )
 def test_numbers_out_of_range_are_refused(size, kw, message):

@@ -50,7 +50,7 @@ def test_equal_examples_are_in_the_same_part():
 
 @pytest.mark.parametrize("fold, num_folds", [(-1, 5), (5, 5), (0, 1)])
 def test_a_fold_that_is_not_there_is_refused(fold, num_folds):
-    with pytest.raises(ValueError, match=f"fold={fold}, num_folds={num_folds}"):
+    with pytest.raises(ValueError, match=r"fold.* must be a whole number"):
         _splits.folds(HASHES, fold=fold, num_folds=num_folds)
 
 

@@ -1,23 +1,16 @@
-import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from jdistill.losses import _checks
 
 
-def test_a_traced_number_is_not_known():
-    assert _checks.known(jnp.ones(()))
-    jax.jit(lambda x: _checks.positive("x", x))(-1.0)
-    with pytest.raises(ValueError, match=r"x must be above 0, got -1\.0"):
-        _checks.positive("x", -1.0)
-
-
-def test_a_fraction_is_from_zero_to_below_one():
-    _checks.fraction("x", 0.0)
-    jax.jit(lambda x: _checks.fraction("x", x))(2.0)
-    for wrong in (-0.5, 1, float("nan")):
-        with pytest.raises(ValueError, match=f"x must be from 0 to below 1, .*{wrong}"):
-            _checks.fraction("x", wrong)
+def test_a_list_of_numbers_is_no_array():
+    _checks.arrays(x=jnp.ones(2), y=np.ones(2))
+    with pytest.raises(TypeError, match=r"y must be an array, got a list"):
+        _checks.arrays(x=jnp.ones(2), y=[1.0])
+    with pytest.raises(TypeError, match=r"teacher must be a tuple, maps, got a int"):
+        _checks.several("maps", student=(), teacher=3)
 
 
 def test_labels_are_integers_one_for_each_row():

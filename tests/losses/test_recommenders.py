@@ -74,7 +74,7 @@ def test_fewer_candidates_than_k_are_ranked_alone(loss):
 @LOSSES
 @pytest.mark.parametrize("k", [0, 13])
 def test_a_k_beyond_the_items_is_named(loss, k):
-    with pytest.raises(ValueError, match=f"k must be from 1 .* 12, got {k}"):
+    with pytest.raises(ValueError, match=f"k must be .* from 1 to 12, got {k}"):
         loss(STUDENT, TEACHER, k=k)
 
 

@@ -76,7 +76,7 @@ def test_a_long_series_is_the_gaussian_kernel():
 def test_numbers_out_of_range_are_named():
     with pytest.raises(ValueError, match=r"gamma must be above 0, got 0\.0"):
         losses.correlation_congruence(STUDENT, TEACHER, gamma=0.0)
-    with pytest.raises(ValueError, match="order must be 1 or more, got 0"):
+    with pytest.raises(ValueError, match="order must be a whole number from 1, got 0"):
         losses.correlation_congruence(STUDENT, TEACHER, order=0)
     with pytest.raises(ValueError, match=r"eps must be above 0, got 0\.0"):
         losses.pkt(STUDENT, TEACHER, eps=0.0)

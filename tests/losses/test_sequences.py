@@ -52,5 +52,5 @@ def test_minus_one_is_the_last_class_and_one_that_is_not_there_is_named(loss):
     last = loss(STUDENT, TEACHER, blank=4)
     np.testing.assert_array_equal(loss(STUDENT, TEACHER, blank=-1), last)
     for wrong in (5, -6):
-        with pytest.raises(ValueError, match=f"blank must be .* 5 .*got {wrong}"):
+        with pytest.raises(ValueError, match=rf"blank must be .* 4, got {wrong}"):
             loss(STUDENT, TEACHER, blank=wrong)

@@ -81,7 +81,7 @@ def test_other_heads_are_refused_with_a_way_out(name):
 
 def test_relation_heads_that_do_not_divide_a_width_are_named():
     for heads in (3, 0):
-        with pytest.raises(ValueError, match=f"relation_heads={heads} does not divide"):
+        with pytest.raises(ValueError, match=f"relation_heads.*{heads}"):
             losses.minilm(JOINED, WIDE, relation_heads=heads)
     with pytest.raises(ValueError, match=r"relation_heads=8 .* the width 4"):
         losses.minilm(JOINED, WIDE, relation_heads=8)

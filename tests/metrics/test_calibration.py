@@ -56,5 +56,7 @@ def test_a_certain_model_that_is_right_is_calibrated():
 
 
 def test_a_wrong_number_of_bins_is_named():
-    with pytest.raises(ValueError, match="num_bins must be 1 or more, got 0"):
+    with pytest.raises(
+        ValueError, match="num_bins must be a whole number from 1, got 0"
+    ):
         metrics.ece(num_bins=0)

@@ -50,5 +50,5 @@ def test_equal_calls_give_the_same_object():
 
 
 def test_a_wrong_k_is_named():
-    with pytest.raises(ValueError, match="k must be 1 or more, got 0"):
+    with pytest.raises(ValueError, match="k must be a whole number from 1, got 0"):
         metrics.top_k(k=0)

@@ -6,8 +6,8 @@ from jdistill.models._arguments import entries, keywords, names
 
 
 def test_one_name_and_several_are_both_tuples():
-    assert names("inputs") == ("inputs",)
-    assert names(["a", "b"]) == ("a", "b")
+    assert names(inputs="inputs") == ("inputs",)
+    assert names(taps=["a", "b"]) == ("a", "b")
 
 
 def test_a_batch_without_the_inputs_is_an_error_that_lists_its_entries():

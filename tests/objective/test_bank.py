@@ -107,7 +107,7 @@ def test_what_is_missing_or_out_of_range_is_named():
         recent.update(tree, rows([1]), rows([1], 3), {"mask": jnp.ones(1)})
     with pytest.raises(ValueError, match="no 'id' in the batch"):
         recent.init(rows([1]), rows([1]), {})
-    with pytest.raises(ValueError, match="size must be 1 or more, got 0"):
+    with pytest.raises(ValueError, match="size must be a whole number from 1, got 0"):
         bank(size=0)
 
 

@@ -43,9 +43,9 @@ def test_a_number_that_names_no_teacher_stops_a_run():
 
 
 def test_what_is_missing_or_differs_is_named():
-    with pytest.raises(ValueError, match="two or more names, got"):
+    with pytest.raises(ValueError, match="names of two teachers or more, got"):
         ensemble(["a"])
-    with pytest.raises(ValueError, match="two or more names, got 'ab'"):
+    with pytest.raises(ValueError, match="names of two teachers or more, got 'ab'"):
         routed("ab", by="expert")
     with pytest.raises(ValueError, match=r"teachers' logits differ in shape: .'a'"):
         value(kl(ensemble(["a", "b"])), views(a=Y, b=Y[:, :2]))

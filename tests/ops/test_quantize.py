@@ -130,3 +130,11 @@ def test_the_gradient_with_a_zero_point_is_one_where_there_are_codes():
 def test_a_scale_that_does_not_divide_is_refused(shape):
     with pytest.raises(ValueError, match=r"does not divide the shape \(64, 32\)"):
         ops.quantize(jnp.asarray(WEIGHT), jnp.ones(shape))
+
+
+def test_nan_stays_nan_and_its_neighbours_what_they_were():
+    x = jnp.array([0.6, jnp.nan, -jnp.inf, 200.0])
+    found = ops.fake_quantize(x, jnp.ones(1))
+    np.testing.assert_array_equal(found, [1.0, np.nan, -127.0, 127.0])
+    zero = ops.fake_quantize(x, jnp.ones(1), zero=jnp.array([3]), bits=4)
+    np.testing.assert_array_equal(zero, [1.0, np.nan, -3.0, 12.0])

@@ -251,3 +251,40 @@ def test_a_convolution_of_more_products_than_int32_holds_is_refused():
     aux = {"": {"activation": jnp.float32(1), "weight": jnp.float32(1)}}
     with pytest.raises(ValueError, match="sums 160000 products of int8 codes"):
         ops.rewrite(conv, ops.execute_int8)(aux, w, x)
+
+
+def with_nan(fn, weight, x, axes):
+    """Simulated and executed, where one number of the second row of x is NaN."""
+    params, aux = prepared(fn, {"w": weight}, (x,), {"w": axes})
+    x = x.at[(1,) * x.ndim].set(jnp.nan)
+    return [
+        np.asarray(jax.jit(ops.rewrite(fn, rule))(aux, params, x))
+        for rule in (ops.simulate_int8, ops.execute_int8)
+    ]
+
+
+@pytest.mark.parametrize("name", ["right", "left", "batched", "layers per tensor"])
+def test_a_nan_activation_stays_nan_where_it_is_read_and_nowhere_else(name):
+    fn, weight, x, axes = PRODUCTS[name]
+    simulated, executed = with_nan(fn, normal(*weight), normal(*x), axes)
+    np.testing.assert_array_equal(np.isnan(executed), np.isnan(simulated))
+    assert np.isnan(executed).any() and not np.isnan(executed).all()
+
+
+@pytest.mark.parametrize(
+    "numbers", [("NHWC", "HWIO", "NHWC"), ("NCHW", "OIHW", "CNHW")]
+)
+def test_a_nan_activation_spoils_its_example_of_a_convolution(numbers):
+    def fn(p, x):
+        return jax.lax.conv_general_dilated(
+            x, p["w"], (1, 1), "SAME", dimension_numbers=numbers
+        )
+
+    shape = (3, 3, 4, 6) if numbers[1] == "HWIO" else (6, 4, 3, 3)
+    axes = (0, 1, 2) if numbers[1] == "HWIO" else (1, 2, 3)
+    x = normal(2, 7, 7, 4) if numbers[0] == "NHWC" else normal(2, 4, 7, 7)
+    simulated, executed = with_nan(fn, normal(*shape), x, axes)
+    examples = numbers[2].index("N")
+    spoilt = np.moveaxis(np.isnan(executed), examples, 0)
+    assert spoilt[1].all() and not spoilt[0].any()
+    assert np.isnan(executed)[np.isnan(simulated)].all()

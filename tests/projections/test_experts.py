@@ -83,9 +83,9 @@ def test_a_temperature_may_be_traced():
 
 
 def test_what_they_do_not_take_is_named():
-    with pytest.raises(ValueError, match="number must be 1 or more, got 0"):
+    with pytest.raises(ValueError, match="number must be a whole number from 1, got 0"):
         projections.experts(number=0)
-    with pytest.raises(ValueError, match="temperature must be above 0 and finite"):
+    with pytest.raises(ValueError, match="temperature must be above 0"):
         projections.experts(temperature=0)
     with pytest.raises(
         ValueError, match=r"experts take \(4, 3\) to \(4, 2, 6\): all ax"

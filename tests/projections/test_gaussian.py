@@ -85,7 +85,7 @@ def test_features_of_a_variance_branch_without_channels_are_named():
 
 
 def test_wrong_numbers_are_named():
-    with pytest.raises(ValueError, match="hidden must be 1 or more, got 0"):
+    with pytest.raises(ValueError, match="hidden must be a whole number from 1, got 0"):
         projections.gaussian(hidden=0)
     with pytest.raises(ValueError, match="init_variance must be above 0, got -1"):
         projections.gaussian(init_variance=-1)

@@ -71,5 +71,7 @@ def test_features_without_channels_are_named(make):
 )
 def test_a_size_below_one_is_named(make, numbers):
     (name, value), *_ = numbers.items()
-    with pytest.raises(ValueError, match=f"{name} must be 1 or more, got {value}"):
+    with pytest.raises(
+        ValueError, match=f"{name} must be a whole number from 1, got {value}"
+    ):
         make(**numbers)

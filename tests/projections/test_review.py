@@ -86,5 +86,5 @@ def test_levels_that_do_not_fit_are_named(student, teacher, said):
 
 
 def test_a_width_below_one_is_named():
-    with pytest.raises(ValueError, match="mid must be 1 or more, got 0"):
+    with pytest.raises(ValueError, match="mid must be a whole number from 1, got 0"):
         projections.review(mid=0)

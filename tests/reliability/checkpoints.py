@@ -5,14 +5,11 @@ and whole files of the rest. The run must go on from the newest that is whole, w
 bits that were saved. Prints one row of JSON.
 """
 
-import collections
-import json
 import logging
 import pathlib
 import shutil
 import sys
 import tempfile
-import time
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -20,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from jdistill import train
+from tests.reliability.tally import Outcome, main, tally
 
 RANDOM = 600
 """Damages beside those of the note."""
@@ -91,40 +89,36 @@ def outcome(folder: pathlib.Path, values: dict[int, Any]) -> str:
     return "right"
 
 
-def run(share: int = 1) -> tuple[dict[str, Any], list[tuple[str, str, str]]]:
+def run(share: int = 1) -> tuple[dict[str, Any], list[Outcome]]:
     """The row of every `share`-th damage, and those that ended otherwise."""
     logging.getLogger("absl").setLevel(logging.CRITICAL)
     warnings.simplefilter("ignore")
-    counts: collections.Counter[str] = collections.Counter()
-    wrong, begin = [], time.perf_counter()
     with tempfile.TemporaryDirectory() as home:
-        whole, copy = pathlib.Path(home, "whole"), pathlib.Path(home, "copy")
-        values = saved(whole)
-        for kind, name, data in list(damages(whole / "steps/2"))[::share]:
-            shutil.rmtree(copy, ignore_errors=True)
-            shutil.copytree(whole, copy)
-            file = copy / "steps/2" / name
-            file.unlink() if data is None else file.write_bytes(data)
-            how = outcome(copy, values)
-            counts["of notes" if kind == "note" else "of other files"] += 1
-            counts[how.split(":")[0]] += 1
-            if how != "right":
-                wrong.append((kind, name, how))
+        found = tally(_outcomes(pathlib.Path(home), share))
+    counts = found.counts
     row = {
         "harness": "damaged checkpoints",
-        "tried": counts["of notes"] + counts["of other files"],
-        "bits of a note": counts["of notes"],
+        "tried": counts.total(),
+        "bits of a note": sum(what.startswith("note ") for _, what, _ in found.every),
         "stopped": counts["stopped"],
         "restarted at 0": counts["restarted"],
         "wrong bits": counts["wrong"],
-        "seconds": round(time.perf_counter() - begin),
+        "seconds": found.seconds,
     }
-    return row, wrong
+    return row, found.wrong
+
+
+def _outcomes(home: pathlib.Path, share: int) -> Iterator[Outcome]:
+    whole, copy = home / "whole", home / "copy"
+    values = saved(whole)
+    for kind, name, data in list(damages(whole / "steps/2"))[::share]:
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(whole, copy)
+        file = copy / "steps/2" / name
+        file.unlink() if data is None else file.write_bytes(data)
+        how, _, said = outcome(copy, values).partition(": ")
+        yield how, f"{kind} of {name}", said
 
 
 if __name__ == "__main__":
-    found, wrong = run(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
-    for case in wrong:
-        print(*case, file=sys.stderr)
-    print(json.dumps(found))
-    sys.exit(bool(wrong))
+    sys.exit(main(run))

@@ -4,7 +4,6 @@ Every configuration is spoilt in many ways. A line that is bad must end with exi
 2 and one line on standard error, before anything is trained.
 """
 
-import collections
 import contextlib
 import functools
 import importlib
@@ -14,26 +13,27 @@ import os
 import pathlib
 import sys
 import tempfile
-import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments.main import main
+from experiments import main as experiments_main
 from jdistill import data, train
 from jdistill.typing import DataSet
+from tests.reliability.tally import Outcome, main, tally
 
 ROOT = pathlib.Path(__file__).parents[2]
 CONFIGS = sorted(p.stem for p in (ROOT / "configs").glob("*.py"))
 WRAPPER = """
-import importlib, json, os, sys
+import copy, importlib, json, os, sys
 sys.path.insert(0, {root!r})
 
 def get_config(arg):
     stem, changes = arg.split(":", 1)
     c = importlib.import_module("configs." + stem).get_config("smoke").to_dict()
+    c = copy.deepcopy(c)  # what lists hold is the module's own
     for path, value in json.loads(changes):
         *way, last = path.split("/")
         node = c
@@ -56,11 +56,15 @@ OPTIONAL = ("devices", "idf_gates", "baseline", "teacher_half", "equal_bytes")
 
 
 class Case(NamedTuple):
-    """One bad command line: what is wrong, its arguments, what is in the folder."""
+    """A command line: what is wrong, its arguments, what is in the folder.
+
+    `good` is one with nothing wrong, without which the others would show nothing.
+    """
 
     what: str
     arguments: list[str]
     files: dict[str, bytes]
+    good: bool = False
 
 
 def images(dataset: str, *, fold: int = 0, **_: Any) -> Any:
@@ -94,6 +98,8 @@ def cases(folder: pathlib.Path) -> Iterator[Case]:
         for what, changes in spoilt(config.to_dict()):
             argument = f"--config={folder}/wrap.py:{stem}:{json.dumps(changes)}"
             yield Case(f"{stem} {what}", [argument], {})
+        whole = f"--config={folder}/wrap.py:{stem}:[]"
+        yield Case(f"{stem} as it is", [whole], {}, good=True)
         yield from _lines(stem)
     yield from _files(folder)
     yield from _folders()
@@ -118,18 +124,23 @@ def spoilt(config: dict[str, Any]) -> Iterator[tuple[str, list]]:
     for other in ("pipeline", "losses", "ctc", "recommend", "hinton2015"):
         if other != config["experiment"]:
             yield f"as {other}", [("experiment", other)]
+    # where networks have names, a stage without one is of the student
+    needed = {*NEEDED} - ({"model"} if "networks" in config else set())
     for path, value in _leaves(config):
-        yield from _spoilt_leaf(path, value)
+        yield from _spoilt_leaf(path, value, needed)
 
 
-def _spoilt_leaf(path: str, value: Any) -> Iterator[tuple[str, list]]:
+def _spoilt_leaf(
+    path: str, value: Any, needed: Collection[str]
+) -> Iterator[tuple[str, list]]:
     way = path.split("/")
-    for wrong in WRONG.get(way[-1], ()):
+    called = way[-1] == "name" and way[-2].isdigit()  # a stage, as one likes
+    for wrong in () if called else WRONG.get(way[-1], ()):
         if not isinstance(value, dict):
             yield f"{path} = {wrong}", [(path, wrong)]
-    if way[-1] == "name" and way[-2] not in ("tx", "0", "1"):
+    if way[-1] == "name" and way[-2] != "tx":
         yield f"{path} with a stray", [(f"{path[:-4]}nonsense", 1)]
-    if way[-1] in NEEDED:
+    if way[-1] in needed:
         yield f"without {path}", [(path, "DELETED")]
 
 
@@ -202,7 +213,8 @@ def _config(stem: str) -> dict[str, Any]:
 def outcome(case: Case, workdir: pathlib.Path) -> tuple[str, str]:
     """How a command line ended, and what it said.
 
-    'right', 'silent' (exit 0), 'late' (training began), 'traceback' or 'lines'.
+    'right', 'began' (a good one), 'silent' (exit 0), 'late' (training began),
+    'traceback' or 'lines'; 'refused' is a good one that was.
     """
     for name, content in case.files.items():
         file = workdir / name if name else workdir
@@ -221,48 +233,49 @@ def outcome(case: Case, workdir: pathlib.Path) -> tuple[str, str]:
             contextlib.redirect_stderr(said),
             contextlib.redirect_stdout(io.StringIO()),
         ):
-            code = main(["main", *case.arguments, f"--workdir={workdir}"])
+            code = experiments_main.main(
+                ["main", *case.arguments, f"--workdir={workdir}"]
+            )
     except Began:
-        return "late", ""
+        return "began" if case.good else "late", ""
     except BaseException as error:
         return "traceback", f"{type(error).__name__}: {str(error)[:200]}"
     finally:
         train.run, data.tfds = kept
     line = said.getvalue()
     right = code == 2 and line.count("\n") == 1
+    if case.good:
+        return "refused", line
     return "right" if right else "silent" if code == 0 else "lines", line
 
 
-def run(share: int = 1) -> tuple[dict[str, Any], list[tuple[str, str, str]]]:
+def run(share: int = 1) -> tuple[dict[str, Any], list[Outcome]]:
     """The row of every `share`-th case, and the cases that ended otherwise."""
-    counts: collections.Counter[str] = collections.Counter()
-    wrong, begin = [], time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        home = pathlib.Path(folder)
-        for number, case in enumerate(list(cases(home))[::share]):
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                how, said = outcome(case, home / f"run{number}")
-            counts[how] += 1
-            if how != "right":
-                wrong.append((how, case.what, said))
-            if os.environ.get("SHOW"):
-                print(how, case.what, said.strip(), file=sys.stderr, flush=True)
+        found = tally(_outcomes(pathlib.Path(folder), share), ("right", "began"))
+    counts = found.counts
     row = {
         "harness": "command lines",
-        "tried": sum(counts.values()),
+        "tried": counts.total() - counts["began"] - counts["refused"],
         "tracebacks": counts["traceback"],
         "silent": counts["silent"],
         "after training began": counts["late"],
         "not one line": counts["lines"],
-        "seconds": round(time.perf_counter() - begin),
+        "good ones refused": counts["refused"],
+        "seconds": found.seconds,
     }
-    return row, wrong
+    return row, found.wrong
+
+
+def _outcomes(home: pathlib.Path, share: int) -> Iterator[Outcome]:
+    for number, case in enumerate(list(cases(home))[::share]):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            how, said = outcome(case, home / f"run{number}")
+        if os.environ.get("SHOW"):
+            print(how, case.what, said.strip(), file=sys.stderr, flush=True)
+        yield how, case.what, said
 
 
 if __name__ == "__main__":
-    found, wrong = run(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
-    for case in wrong:
-        print(*case, file=sys.stderr)
-    print(json.dumps(found))
-    sys.exit(bool(wrong))
+    sys.exit(main(run))

@@ -1,5 +1,9 @@
 """A short run of what `make reliability` runs whole."""
 
+import json
+import subprocess
+import sys
+
 import pytest
 
 from tests.reliability import checkpoints, commands
@@ -26,3 +30,11 @@ def test_many_bad_command_lines_are_one_line_each():
     row, wrong = commands.run(6)
     assert not wrong
     assert row["tried"] >= 250
+
+
+def test_bad_calls_name_their_culprit():
+    """In a process of its own, whose annotations are not checked, as a user's are."""
+    command = [sys.executable, "-m", "tests.reliability.calls", "41"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert json.loads(done.stdout)["tried"] > 20

@@ -26,5 +26,7 @@ def test_a_result_on_the_device_is_awaited():
 
 
 def test_no_repeats_is_refused():
-    with pytest.raises(ValueError, match="repeats must be at least 1; got 0"):
+    with pytest.raises(
+        ValueError, match="repeats must be a whole number from 1, got 0"
+    ):
         report.latency(lambda: 1, repeats=0)

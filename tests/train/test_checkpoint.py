@@ -132,7 +132,7 @@ def test_a_better_score_at_a_later_time_replaces_the_best(store):
 
 
 def test_one_kept_checkpoint_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="keep must be at least 2, got 1"):
+    with pytest.raises(ValueError, match="keep must be a whole number from 2, got 1"):
         train.checkpoints(tmp_path, keep=1)
 
 

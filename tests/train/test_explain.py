@@ -2,11 +2,13 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 import pytest
 
 from jdistill import losses, models, objective, train
-from jdistill.typing import Outputs
+from jdistill.data._splits import gather
+from jdistill.typing import Outputs, Split
 from tests.train.examples import SOFT, adam, batch, begin, frozen, net
 
 TEACHER = net(taps="Dense_0")
@@ -108,3 +110,15 @@ def test_the_step_agrees_with_what_is_explained():
     recipe = adam(tx=optax.sgd(jnp.inf))
     state, _ = jax.jit(recipe.step)(begin(recipe), batch())
     assert int(state.bad) == 0
+
+
+def test_a_label_that_is_no_class_is_named_with_its_example():
+    label = np.array([0, 1, 2, 0, 9, 1, 2, 0])
+    arrays = {"inputs": np.ones((8, 3), np.float32), "label": label}
+    arrays["id"] = np.arange(8, dtype=np.int32)
+    split = Split(8, lambda rows: gather(arrays, rows), arrays, ("a", "b", "c"))
+    goal = objective.combine(ce=objective.on_labels(losses.cross_entropy))
+    made = train.learner(models.mlp(classes=3, widths=(4,)), goal, optax.adam(1e-3))
+    said = "step 0: label 9 of example 4 is not one of the classes 0 to 2"
+    with pytest.raises(FloatingPointError, match=said):
+        train.run(made, split, key=jax.random.key(0), num_steps=2, batch_size=8)

@@ -302,5 +302,5 @@ def test_a_state_that_was_trained_is_a_start():
 
 @pytest.mark.parametrize("parts", [0, -1])
 def test_micro_batches_below_one_are_refused(parts):
-    with pytest.raises(ValueError, match="micro_batches must be at least 1"):
+    with pytest.raises(ValueError, match="micro_batches must be a whole number from 1"):
         adam(micro_batches=parts)

@@ -114,8 +114,8 @@ class DecoderConfig:
 
     def _each_layer(self, name: str) -> tuple[Any, ...]:
         value = getattr(self, name)
-        several = tuple(value) if isinstance(value, list | tuple) else ()
-        several = several or (value,) * self.depth
+        many = isinstance(value, list | tuple)
+        several: tuple[Any, ...] = tuple(value) if many else (value,) * self.depth
         if len(several) != self.depth:
             raise ValueError(
                 f"{name} must be one number, or {self.depth} for the layers, got "

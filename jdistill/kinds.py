@@ -1,0 +1,264 @@
+"""Which things a function accepts: what was mistaken for another is named, with a mend.
+
+Each check is given its values by name, `model(teacher=teacher)`.
+"""
+
+import inspect
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from jdistill.typing import (
+    Compression,
+    DataSet,
+    Frozen,
+    Learner,
+    Model,
+    Objective,
+    Split,
+    State,
+    Term,
+)
+
+MENDS: Mapping[tuple[type, type], str] = {
+    (Frozen, State): "learner.finish(state) gives them",
+    (Split, DataSet): "take one of its parts, such as dataset.train",
+    (Objective, Term): "combine(name=term) makes one of terms",
+}
+"""What to do who has the second where the first is wanted."""
+
+BATCHES = "eval_batches(split, batch_size=...) gives those of a part"
+
+
+def instance(wanted: type, said: str, values: Mapping[str, Any]) -> None:
+    """Refuses what is not of a class.
+
+    Raises:
+        TypeError: names the value, what is wanted and what it is.
+
+    Example:
+        >>> instance(Split, 'a Split', {'split': [1]})
+        Traceback (most recent call last):
+        TypeError: split must be a Split, got a list
+    """
+    for name, value in values.items():
+        if not isinstance(value, wanted):
+            mend = MENDS.get((wanted, type(value)), "")
+            raise TypeError(
+                f"{name} must be {said}, got {got(value)}" + (mend and f": {mend}")
+            )
+
+
+def model(**values: Any) -> None:
+    """Refuses what is no `Model`.
+
+    Raises:
+        TypeError: names the value.
+
+    Example:
+        >>> model(student=3)
+        Traceback (most recent call last):
+        TypeError: student must be a Model (models.from_linen...), got a int
+    """
+    instance(Model, "a Model (models.from_linen...)", values)
+
+
+def variables(**values: Any) -> None:
+    """Refuses what is no `Frozen`, such as bare parameters or a state.
+
+    Raises:
+        TypeError: names the value.
+
+    Example:
+        >>> variables(frozen={})
+        Traceback (most recent call last):
+        TypeError: frozen must be variables, Frozen(params, state), got a dict
+    """
+    instance(Frozen, "variables, Frozen(params, state)", values)
+
+
+def split(**values: Any) -> None:
+    """Refuses what is no `Split`.
+
+    Raises:
+        TypeError: names the value.
+
+    Example:
+        >>> split(labelled=None)
+        Traceback (most recent call last):
+        TypeError: labelled must be a Split (data.in_memory...), got None
+    """
+    instance(Split, "a Split (data.in_memory...)", values)
+
+
+def learner(**values: Any) -> None:
+    """Refuses what is no `Learner`.
+
+    Raises:
+        TypeError: names the value.
+
+    Example:
+        >>> learner(learner=3)
+        Traceback (most recent call last):
+        TypeError: learner must be made by train.learner, got a int
+    """
+    instance(Learner, "made by train.learner", values)
+
+
+def objective(**values: Any) -> None:
+    """Refuses what is no `Objective`.
+
+    Raises:
+        TypeError: names the value.
+
+    Example:
+        >>> objective(objective='kl')
+        Traceback (most recent call last):
+        TypeError: objective must be an Objective, got 'kl'
+    """
+    instance(Objective, "an Objective", values)
+
+
+def compression(**values: Any) -> None:
+    """Refuses what is no `Compression`, such as a factory that was not called.
+
+    Raises:
+        TypeError: names the value.
+
+    Example:
+        >>> compression(compression=print)
+        Traceback (most recent call last):
+        TypeError: compression must be a Compression, got the function print: call it
+    """
+    instance(Compression, "a Compression", values)
+
+
+def optimiser(**values: Any) -> None:
+    """Refuses what is no optimiser of optax.
+
+    Raises:
+        TypeError: names the value.
+
+    Example:
+        >>> optimiser(tx='adam')
+        Traceback (most recent call last):
+        TypeError: tx must be an optimiser, such as optax.adam(1e-3), got 'adam'
+    """
+    for name, value in values.items():
+        if not (hasattr(value, "init") and hasattr(value, "update")):
+            said = "an optimiser, such as optax.adam(1e-3)"
+            raise TypeError(f"{name} must be {said}, got {got(value)}")
+
+
+def function(**values: Any) -> None:
+    """Refuses what cannot be called.
+
+    Raises:
+        TypeError: names the value.
+
+    Example:
+        >>> function(augment='shift')
+        Traceback (most recent call last):
+        TypeError: augment must be a function, got 'shift'
+    """
+    for name, value in values.items():
+        if not callable(value):
+            raise TypeError(f"{name} must be a function, got {got(value)}")
+
+
+def mapping(**values: Any) -> None:
+    """Refuses what is no dictionary.
+
+    Raises:
+        TypeError: names the value.
+
+    Example:
+        >>> mapping(metrics=['accuracy'])
+        Traceback (most recent call last):
+        TypeError: metrics must be a dictionary by name, got a list
+    """
+    for name, value in values.items():
+        if not isinstance(value, Mapping):
+            raise TypeError(f"{name} must be a dictionary by name, got {got(value)}")
+
+
+def batches(**values: Any) -> None:
+    """Refuses what gives no batches: one batch alone, a part of a data set, or all.
+
+    Raises:
+        TypeError: names the value.
+
+    Example:
+        >>> batches(batches={'inputs': 0})
+        Traceback (most recent call last):
+        TypeError: batches must be several: [batch] is one of them
+    """
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            raise TypeError(f"{name} must be several: [batch] is one of them")
+        apart = isinstance(value, DataSet | Split) or hasattr(value, "shape")
+        if apart or not isinstance(value, Iterable):
+            raise TypeError(f"{name} must be batches, got {got(value)}: {BATCHES}")
+
+
+def rows(**values: Any) -> None:
+    """Refuses what are no rows of a report, such as one row alone.
+
+    Raises:
+        TypeError: names the value.
+
+    Example:
+        >>> rows(rows={'stage': 'a'})
+        Traceback (most recent call last):
+        TypeError: rows must be several: [row] is one of them
+    """
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            raise TypeError(f"{name} must be several: [row] is one of them")
+        if isinstance(value, str) or not isinstance(value, Iterable):
+            raise TypeError(f"{name} must be dictionaries, got {got(value)}")
+
+
+def batch(**values: Any) -> None:
+    """Refuses a batch whose entries are not arrays with examples along an axis.
+
+    Raises:
+        TypeError: it is no dictionary, or an entry is a list.
+        ValueError: an entry has no axis, or fewer examples than another.
+
+    Example:
+        >>> batch(batch={'inputs': [1.0]})
+        Traceback (most recent call last):
+        TypeError: batch['inputs'] must be an array, got a list
+    """
+    mapping(**values)
+    for name, entries in values.items():
+        sizes = {}
+        for key, value in entries.items():
+            if key == "outputs" or value is None:
+                continue
+            if not hasattr(value, "shape"):
+                if isinstance(value, Mapping):
+                    continue
+                kind = TypeError if isinstance(value, list | tuple) else ValueError
+                raise kind(f"{name}[{key!r}] must be an array, got {got(value)}")
+            if not value.shape:
+                raise ValueError(f"{name}[{key!r}] has no axis for the examples")
+            sizes[key] = value.shape[0]
+        if len({*sizes.values()}) > 1:
+            raise ValueError(f"{name}: the entries differ in examples: {sizes}")
+
+
+def got(value: Any) -> str:
+    """What a value is, in a few words.
+
+    Example:
+        >>> got('kl'), got(None), got(3), got(Split)
+        ("'kl'", 'None', 'a int', 'the class Split: call it')
+    """
+    if value is None or isinstance(value, str):
+        return repr(value)
+    if isinstance(value, type):
+        return f"the class {value.__name__}: call it"
+    if inspect.isroutine(value):
+        return f"the function {getattr(value, '__name__', value)}: call it"
+    return f"a {type(value).__name__}"
