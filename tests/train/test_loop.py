@@ -313,7 +313,7 @@ def test_no_callback_sees_a_state_after_a_bad_step():
     [
         ({"every": {0: print}}, "a period of every must be .* from 1, got 0"),
         ({"save_every": 0}, "save_every must be .* from 1, got 0"),
-        ({"every": {3: print}, "save_every": -2}, r"got \[-2, 3\]"),
+        ({"every": {3: print}, "save_every": -2}, "save_every must be .* got -2"),
         ({"steps_per_dispatch": 0}, "steps_per_dispatch must be .* from 1, got 0"),
         (
             {"mesh": train.data_mesh(jax.devices()[:3])},
