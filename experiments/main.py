@@ -25,7 +25,7 @@ import experiments
 from experiments.flags import parse
 from experiments.origin import origin
 from experiments.rows import open_rows, read_rows
-from experiments.workdir import claim, write_whole
+from experiments.workdir import check_there, claim, write_whole
 from jdistill import report, train
 
 IDENTITY = ("stage", "fold", "seed", "of", "against", "metric")
@@ -42,7 +42,8 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     rest = [argument for argument in arguments if argument != "--traceback"]
     # What a save meets is raised here as well, and then said in one line.
-    logging.getLogger("absl").setLevel(logging.CRITICAL)
+    for name in ("absl", "asyncio", "concurrent.futures"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         command = parse(rest)
         experiment = load(command.config)
@@ -101,6 +102,7 @@ def _run(config: Any, workdir: pathlib.Path, experiment: Any, title: str) -> Non
     source = origin()
     for row in experiment.run(config, workdir):
         report.check(row)
+        check_there(workdir)
         append({**row, **source})
     rows, curves = (read_rows(workdir / f"{n}.jsonl") for n in ("rows", "curves"))
     page = report.html(rows, curves, title=title, config=config.to_dict())

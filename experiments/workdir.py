@@ -1,6 +1,7 @@
 """The folder of a run: it belongs to one configuration."""
 
 import contextlib
+import errno
 import json
 import os
 import pathlib
@@ -42,6 +43,17 @@ def claim(folder: pathlib.Path, config: Mapping[str, Any]) -> None:
         )
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(file, json.dumps(mine, indent=2, sort_keys=True) + "\n")
+
+
+def check_there(folder: pathlib.Path) -> None:
+    """Refuses to go on in a folder that was removed and made again by a later write.
+
+    Raises:
+        FileNotFoundError: what `claim` wrote is gone.
+    """
+    file = folder / "config.json"
+    if not file.exists():
+        raise FileNotFoundError(errno.ENOENT, "it was removed amid the run", str(file))
 
 
 def _read(file: pathlib.Path) -> Any:

@@ -31,6 +31,41 @@ class Mutant(NamedTuple):
 LOSSES = "tests/losses"
 MUTANTS = (
     Mutant(
+        "integer products make zeros of NaN",
+        "jdistill/ops/_rewrite.py",
+        "return jnp.where(spoilt, jnp.nan, values).astype(op.out.dtype)",
+        "return values.astype(op.out.dtype)",
+        "tests/ops/test_rewrite.py -k nan_activation",
+    ),
+    Mutant(
+        "rounded activations make zeros of NaN",
+        "jdistill/ops/_quantize.py",
+        "return jnp.where(jnp.isnan(x), x, values)",
+        "return values",
+        "tests/ops/test_quantize.py -k nan_stays",
+    ),
+    Mutant(
+        "a number without end is in any range",
+        "jdistill/checks.py",
+        "if not math.isfinite(number) or not within(number):",
+        "if not within(number):",
+        "tests/test_checks.py -k range",
+    ),
+    Mutant(
+        "a factory that was not called is a compression",
+        "jdistill/kinds.py",
+        "if not isinstance(value, wanted):",
+        "if not isinstance(value, wanted) and not callable(value):",
+        "tests/test_kinds.py -k mistakes",
+    ),
+    Mutant(
+        "searches for a step size pass for optimisers",
+        "jdistill/train/_searches.py",
+        'if "required keyword-only" in str(error):',
+        'if "required keyword-only" == str(error):',
+        "tests/train/test_searches.py",
+    ),
+    Mutant(
         "kl without the squared temperature",
         "jdistill/losses/_logits.py",
         "return temperature**2 * divergence(log_p, log_q)",

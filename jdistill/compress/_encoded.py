@@ -193,6 +193,12 @@ def step_sizes(encoded: Mapping[str, Encoded]) -> dict[str, Any]:
 def check_encoded(encoded: Any) -> None:
     """Refuses what no `encode` gave, such as parameters.
 
+    Args:
+        encoded: forms by path, or what is taken for them.
+
+    Returns:
+        Nothing.
+
     Raises:
         TypeError: names what is there.
 

@@ -136,3 +136,11 @@ def test_a_config_file_that_fails_is_one_line(tmp_path, capsys, text):
     assert main(run) == 2
     said(capsys)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_that_was_removed_and_made_again_is_not_gone_on_in(tmp_path):
+    workdir.claim(tmp_path / "run", {"a": 1})
+    workdir.check_there(tmp_path / "run")
+    (tmp_path / "run/config.json").unlink()
+    with pytest.raises(FileNotFoundError, match="removed amid the run"):
+        workdir.check_there(tmp_path / "run")

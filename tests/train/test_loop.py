@@ -237,7 +237,9 @@ def test_variables_to_start_from_survive_the_run(learner):
     one, two = run(learner, start=start), run(learner, start=start)
     assert same(start, before)
     assert same(one, two)
-    zero = run(learner, start=start, num_steps=0)
+    teacher = frozen(net(widths=(7,)))
+    first = split().take(np.arange(8))
+    zero = learner.init(jax.random.key(1), first, teacher, start=start)
     kernel = start.params["Dense_1"]["kernel"]
     assert np.array_equal(zero.params["Dense_1"]["kernel"], kernel)
 
@@ -274,7 +276,7 @@ def test_nan_in_the_data_names_the_step_and_the_example_and_saves_the_last_good_
     with pytest.raises(FloatingPointError, match=said):
         run(part=part, checkpoints=store, num_steps=9,
             every={9: lambda s, m: calls.append(s)})  # fmt: skip
-    good = run(num_steps=first) if first else run(num_steps=0)
+    good = run(num_steps=first)
     step, found = store.restore(good)
     assert step == first
     assert close(found, good)
@@ -311,7 +313,7 @@ def test_no_callback_sees_a_state_after_a_bad_step():
     [
         ({"every": {0: print}}, "a period of every must be .* from 1, got 0"),
         ({"save_every": 0}, "save_every must be .* from 1, got 0"),
-        ({"every": {3: print}, "save_every": -2}, r"got \[-2, 3\]"),
+        ({"every": {3: print}, "save_every": -2}, "save_every must be .* got -2"),
         ({"steps_per_dispatch": 0}, "steps_per_dispatch must be .* from 1, got 0"),
         (
             {"mesh": train.data_mesh(jax.devices()[:3])},
