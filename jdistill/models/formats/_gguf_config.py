@@ -9,9 +9,9 @@ import numpy as np
 
 from jdistill.models.formats._gguf_facts import Facts
 from jdistill.models.formats._gguf_families import (
-    ARCHITECTURES,
     REFUSED,
     Family,
+    architecture_of,
     family_of,
 )
 from jdistill.models.transformers import DecoderConfig
@@ -82,12 +82,7 @@ def metadata_of(config: DecoderConfig, shapes: Shapes) -> dict[str, Any]:
         ValueError: the family has no architecture of GGUF, or the file could not say
             a field; the message lists them.
     """
-    if config.family not in ARCHITECTURES:
-        raise ValueError(
-            f"no architecture of GGUF is known for the family {config.family!r}; those "
-            f"that are: {sorted(ARCHITECTURES)}"
-        )
-    arch = ARCHITECTURES[config.family]
+    arch = architecture_of(config.family)
     keys = {f"{arch}.{k}": x for k, x in _keys(config, family_of(arch)).items()}
     metadata = {"general.architecture": arch, **keys}
     read = config_of(metadata, shapes, rope_factors(config))
