@@ -109,10 +109,12 @@ def _scored(
 
 
 def _merges(definition: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [
-        tuple(pair.split(" ", 1) if isinstance(pair, str) else pair)
+    """The older spelling is a text with a space between the two."""
+    pairs = (
+        pair.split(" ", 1) if isinstance(pair, str) else pair
         for pair in definition["model"]["merges"]
-    ]
+    )
+    return [(left, right) for left, right in pairs]
 
 
 def _cuts(tokenizer: Tokenizer) -> list[tuple[int, int]]:

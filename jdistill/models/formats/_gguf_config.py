@@ -225,7 +225,8 @@ def _keys(config: DecoderConfig, family: Family) -> dict[str, Any]:
 
 
 def _rotation_keys(config: DecoderConfig, family: Family) -> dict[str, Any]:
-    layers = list(zip(config.theta, config.position_factor, config.window, strict=True))  # type: ignore
+    each: Any = config.theta, config.position_factor, config.window
+    layers: Any = list(zip(*each, strict=True))
     theta, factor, _ = next((x for x in layers if x[0] and not x[2]), layers[0])
     keys: dict[str, Any] = {
         "rope.dimension_count": config.rotary_dim,
@@ -265,7 +266,8 @@ def _compare(config: DecoderConfig, read: DecoderConfig, arch: str) -> None:
 
 def _effective(config: DecoderConfig) -> dict[str, Any]:
     """The fields, with one spelling for what computes the same."""
-    wide = [0 if w >= config.max_steps else w for w in config.window]  # type: ignore
+    window: Any = config.window
+    wide = [0 if w >= config.max_steps else w for w in window]
     scale = config.score_scale or config.head_dim**-0.5
     return {**config.as_dict(), "window": tuple(wide), "score_scale": scale}
 

@@ -149,7 +149,7 @@ def _tokens(
 def _padded(said: Mapping[str, Any], rows: int) -> dict[str, Any]:
     tokens = list(said["tokenizer.ggml.tokens"])
     more = rows - len(tokens)
-    padded = {
+    padded: dict[str, Any] = {
         "tokenizer.ggml.tokens": tokens[:rows]
         + [f"[PAD{i}]" for i in range(len(tokens), rows)]
     }
