@@ -907,6 +907,62 @@ MUTANTS = (
         "if False:",
         "tests/models/formats/test_hf.py -k whole_or_not",
     ),
+    Mutant(
+        "a nibble of a GGUF block beside its neighbour",
+        "jdistill/models/formats/_gguf_blocks.py",
+        "return codes[:, :half] | codes[:, half:] << np.uint8(4)",
+        "return codes[:, ::2] | codes[:, 1::2] << np.uint8(4)",
+        "tests/models/formats/test_gguf_blocks.py -k 'bytes_of_a_block'",
+    ),
+    Mutant(
+        "a step size of a GGUF block that float16 rounds",
+        "jdistill/models/formats/_gguf_blocks.py",
+        "if (half != x).any():",
+        "if not np.isfinite(half).all():",
+        "tests/models/formats/test_gguf_blocks.py -k 'lost'",
+    ),
+    Mutant(
+        "a GGUF tensor beyond the end of its file",
+        "jdistill/models/formats/_gguf_header.py",
+        "if offset % alignment or base + offset + size > end:",
+        "if offset % alignment:",
+        "tests/models/formats/test_gguf_header.py -k 'one_line'",
+    ),
+    Mutant(
+        "texts of GGUF metadata that no file has room for",
+        "jdistill/models/formats/_gguf_header.py",
+        "if 8 * count > len(scan.data) - scan.at:",
+        "if count < 0:",
+        "tests/models/formats/test_gguf_header.py -k 'one_line'",
+    ),
+    Mutant(
+        "queries of a GGUF llama left in pairs",
+        "jdistill/models/formats/_gguf_families.py",
+        '"llama": Family({"family": "llama"}, interleaved=True),',
+        '"llama": Family({"family": "llama"}),',
+        "tests/models/formats/test_gguf.py -k 'transformers and llama3'",
+    ),
+    Mutant(
+        "a local base of Gemma 3 that is the global one",
+        "jdistill/models/formats/_gguf_config.py",
+        "bases = [local if n else theta for n in near]",
+        "bases = [theta for n in near]",
+        "tests/models/formats/test_gguf.py -k 'transformers and gemma3'",
+    ),
+    Mutant(
+        "a configuration that a GGUF file cannot say",
+        "jdistill/models/formats/_gguf_config.py",
+        "    if lost:",
+        "    if not lost:",
+        "tests/models/formats/test_gguf_save.py -k 'cannot_say'",
+    ),
+    Mutant(
+        "llama2.c's version 2 without its step sizes",
+        "jdistill/models/formats/_llama2c.py",
+        "return (codes * scale).astype(np.float32).reshape(part.shape)",
+        "return codes.astype(np.float32).reshape(part.shape)",
+        "tests/models/formats/test_llama2c.py -k 'bit_for_bit'",
+    ),
 )
 
 

@@ -12,6 +12,12 @@ from jdistill.typing import Tokenizer
 
 _NORMAL, _UNKNOWN, _CONTROL, _USER, _BYTE = 1, 2, 3, 4, 6
 _ROLES = {"bos": "bos", "eos": "eos", "pad": "padding", "unk": "unknown"}
+_SMALL = {
+    "tokenizer.ggml.model": "gpt2",
+    "tokenizer.ggml.tokens": ["a"],
+    "tokenizer.ggml.merges": [],
+    "tokenizer.ggml.add_bos_token": False,
+}
 _CUTS = "The 3 fox's 1,024 jumps;  it'S \n\n\tnaïve — 你好 12345!? x**2  "
 
 
@@ -75,8 +81,7 @@ def _byte_level(
     merges = [" ".join(pair) for pair in _merges(definition)]
     cuts = _cuts(tokenizer)
     for kind in SPLITS:
-        small = {"model": "gpt2", "pre": kind, "tokens": ["a"], "merges": []}
-        probe = from_gguf({f"tokenizer.ggml.{k}": x for k, x in small.items()})
+        probe = from_gguf(_SMALL | {"tokenizer.ggml.pre": kind})
         if _cuts(probe) == cuts:
             yield {"model": "gpt2", "pre": kind, "merges": merges}
 
@@ -104,10 +109,12 @@ def _scored(
 
 
 def _merges(definition: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [
-        tuple(pair.split(" ", 1) if isinstance(pair, str) else pair)
+    """The older spelling is a text with a space between the two."""
+    pairs = (
+        pair.split(" ", 1) if isinstance(pair, str) else pair
         for pair in definition["model"]["merges"]
-    ]
+    )
+    return [(left, right) for left, right in pairs]
 
 
 def _cuts(tokenizer: Tokenizer) -> list[tuple[int, int]]:

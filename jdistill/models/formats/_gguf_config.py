@@ -9,9 +9,9 @@ import numpy as np
 
 from jdistill.models.formats._gguf_facts import Facts
 from jdistill.models.formats._gguf_families import (
-    ARCHITECTURES,
     REFUSED,
     Family,
+    architecture_of,
     family_of,
 )
 from jdistill.models.transformers import DecoderConfig
@@ -82,12 +82,7 @@ def metadata_of(config: DecoderConfig, shapes: Shapes) -> dict[str, Any]:
         ValueError: the family has no architecture of GGUF, or the file could not say
             a field; the message lists them.
     """
-    if config.family not in ARCHITECTURES:
-        raise ValueError(
-            f"no architecture of GGUF is known for the family {config.family!r}; those "
-            f"that are: {sorted(ARCHITECTURES)}"
-        )
-    arch = ARCHITECTURES[config.family]
+    arch = architecture_of(config.family)
     keys = {f"{arch}.{k}": x for k, x in _keys(config, family_of(arch)).items()}
     metadata = {"general.architecture": arch, **keys}
     read = config_of(metadata, shapes, rope_factors(config))
@@ -230,7 +225,8 @@ def _keys(config: DecoderConfig, family: Family) -> dict[str, Any]:
 
 
 def _rotation_keys(config: DecoderConfig, family: Family) -> dict[str, Any]:
-    layers = list(zip(config.theta, config.position_factor, config.window, strict=True))  # type: ignore
+    each: Any = config.theta, config.position_factor, config.window
+    layers: Any = list(zip(*each, strict=True))
     theta, factor, _ = next((x for x in layers if x[0] and not x[2]), layers[0])
     keys: dict[str, Any] = {
         "rope.dimension_count": config.rotary_dim,
@@ -270,7 +266,8 @@ def _compare(config: DecoderConfig, read: DecoderConfig, arch: str) -> None:
 
 def _effective(config: DecoderConfig) -> dict[str, Any]:
     """The fields, with one spelling for what computes the same."""
-    wide = [0 if w >= config.max_steps else w for w in config.window]  # type: ignore
+    window: Any = config.window
+    wide = [0 if w >= config.max_steps else w for w in window]
     scale = config.score_scale or config.head_dim**-0.5
     return {**config.as_dict(), "window": tuple(wide), "score_scale": scale}
 

@@ -104,3 +104,17 @@ def family_of(arch: Any) -> Family:
             f"{sorted(FAMILIES)}"
         )
     return FAMILIES[arch]
+
+
+def architecture_of(family: str) -> str:
+    """The architecture of a family of ours.
+
+    Raises:
+        ValueError: GGUF has none; the message lists the families that have.
+    """
+    if family not in ARCHITECTURES:
+        raise ValueError(
+            f"no architecture of GGUF is known for the family {family!r}; those that "
+            f"are: {sorted(ARCHITECTURES)}"
+        )
+    return ARCHITECTURES[family]

@@ -7,7 +7,7 @@ from jdistill.models.formats._changes import (
     joined,
     transpose,
 )
-from jdistill.models.formats._gguf_families import ARCHITECTURES, FAMILIES, Family
+from jdistill.models.formats._gguf_families import FAMILIES, Family, architecture_of
 from jdistill.models.formats._rows import Row
 from jdistill.models.transformers import DecoderConfig
 
@@ -26,7 +26,7 @@ def rows_of(config: DecoderConfig) -> list[Row]:
         >>> [row.name for row in rows_of(config)][:3]
         ['token_embd.weight', 'output_norm.weight', 'blk.{layer}.attn_norm.weight']
     """
-    family = FAMILIES[ARCHITECTURES[config.family]]
+    family = FAMILIES[architecture_of(config.family)]
     rows = [Row("token_embd.weight", ("embed/embedding",))]
     if config.position_offset is not None:
         rows.append(Row("position_embd.weight", ("position/embedding",)))

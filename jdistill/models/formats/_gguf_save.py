@@ -1,5 +1,6 @@
 """Decoders to GGUF files."""
 
+import math
 import os
 from collections import Counter
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ from jdistill.models.formats._gguf_tensors import (
 from jdistill.models.formats._gguf_tokenizer import check_tokenizer
 from jdistill.models.formats._gguf_write import Planned, write_file
 from jdistill.models.formats._pretrained import Pretrained
+from jdistill.models.formats._rows import write_rows
 from jdistill.typing import Tokenizer
 
 _FILE_TYPES = {
@@ -92,22 +94,20 @@ def to_gguf(
     if floats not in FLOATS:
         raise ValueError(f"floats must be one of {tuple(FLOATS)}, got {floats!r}")
     params, config = pretrained.frozen.params, pretrained.config
-    leaves = tree.flatten(params)
-    encoded = with_codes(encoded or {}, leaves)
-    asked = asked_kinds(leaves, kinds or {})
+    leaves, rows = tree.flatten(params), rows_of(config)
+    shapes = {name: x.shape for name, x in write_rows(rows, params).names.items()}
+    said = metadata_of(config, shapes)  # refuses before anything is made
+    said |= _tokens(pretrained.tokenizer, config.vocab, metadata or {})
+    codes, asked = with_codes(encoded or {}, leaves), asked_kinds(leaves, kinds or {})
     tensors = {}
     if (factors := rope_factors(config)) is not None:
         tensors[ROPE_FACTORS] = plain(
             ROPE_FACTORS, factors.shape, "F32", lambda: factors
         )
-    for row in rows_of(config):
-        tensors |= tensors_of(row, leaves, encoded, asked, floats)
+    for row in rows:
+        tensors |= tensors_of(row, leaves, codes, asked, floats)
     planned = {name: written.planned for name, written in tensors.items()}
-    said = {
-        **metadata_of(config, {name: p.shape for name, p in planned.items()}),
-        **_general(planned, metadata or {}),
-        **_tokens(pretrained.tokenizer, config.vocab, metadata or {}),
-    }
+    said |= _general(planned, metadata or {})
     with replacing(path) as file:
         data = ((name, written.make()) for name, written in tensors.items())
         write_file(file, said, planned, data)
@@ -115,12 +115,12 @@ def to_gguf(
 
 def _general(planned: Mapping[str, Planned], given: Mapping[str, Any]) -> dict:
     """What is said of the file as a whole; the kind of most of its numbers."""
-    sizes: Counter[str] = Counter()
+    numbers: Counter[str] = Counter()
     for tensor in planned.values():
-        sizes[tensor.kind.name] += tensor.size * 8 // tensor.kind.size
+        numbers[tensor.kind.name] += math.prod(tensor.shape)
     own = {
         "general.type": "model",
-        "general.file_type": _FILE_TYPES[sizes.most_common(1)[0][0]],
+        "general.file_type": _FILE_TYPES[numbers.most_common(1)[0][0]],
         "general.quantization_version": 2,
     }
     fixed = own.keys() | {"general.architecture", "general.alignment"}
@@ -149,7 +149,7 @@ def _tokens(
 def _padded(said: Mapping[str, Any], rows: int) -> dict[str, Any]:
     tokens = list(said["tokenizer.ggml.tokens"])
     more = rows - len(tokens)
-    padded = {
+    padded: dict[str, Any] = {
         "tokenizer.ggml.tokens": tokens[:rows]
         + [f"[PAD{i}]" for i in range(len(tokens), rows)]
     }

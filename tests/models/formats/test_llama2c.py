@@ -14,6 +14,7 @@ CONFIG = DecoderConfig(
     vocab=24, dim=16, depth=2, heads=4, kv_heads=2, head_dim=4, mlp_dim=32, max_steps=8
 )
 GROUP = 16
+WEIGHTS = ("wq", "wk", "wv", "wo", "w1", "w2", "w3")
 
 
 def interleave(kernel, heads):
@@ -118,7 +119,7 @@ def floats(params, tied=True):
 def int8(params, tied=True):
     parts = parts_of(params)
     data = joined(parts, "attention_norm", "ffn_norm", "norm")
-    for name in ["embed", "wq", "wk", "wv", "wo", "w1", "w2", "w3", "output"]:
+    for name in ("embed", *WEIGHTS, "output"):
         for x in parts[name]:
             data += (x * 8).astype(np.int8).tobytes()
             data += np.full(x.size // GROUP, 0.125, "<f4").tobytes()

@@ -1,0 +1,73 @@
+"""Tokenizers as the metadata of a GGUF file."""
+
+import json
+
+import numpy as np
+import pytest
+import tokenizers
+from tokenizers import models, pre_tokenizers
+
+from jdistill.tokenizers import from_gguf, from_json, to_gguf
+from tests.tokenizers.made import TEXTS, byte_pairs, gguf, scored
+
+
+def same(one, two):
+    assert one.fingerprint == two.fingerprint
+    assert one.special == two.special
+    assert one.begins == two.begins
+    for text in TEXTS:
+        np.testing.assert_array_equal(one.encode(text), two.encode(text))
+
+
+@pytest.mark.parametrize("pre", ["gpt-2", "smollm", "llama-bpe", "qwen2", "default"])
+def test_byte_pairs_come_back(pre):
+    made = from_gguf(gguf(pre=pre))
+    metadata = to_gguf(made)
+    assert metadata["tokenizer.ggml.pre"] == pre
+    assert metadata["tokenizer.ggml.merges"] == gguf()["tokenizer.ggml.merges"]
+    same(from_gguf(metadata), made)
+
+
+@pytest.mark.parametrize("name", ["prefix", "plain"])
+def test_pieces_with_scores_come_back(name):
+    known = scored(name)
+    made = from_gguf(known)
+    metadata = to_gguf(made)
+    same(from_gguf(metadata), made)
+    assert list(metadata["tokenizer.ggml.token_type"]) == list(
+        known["tokenizer.ggml.token_type"]
+    )
+    assert metadata["tokenizer.ggml.add_space_prefix"] == (name == "prefix")
+
+
+def test_digits_of_a_tokenizer_json_are_known_by_how_they_are_cut():
+    inner = byte_pairs("12 123 1234 the 12th 2012 " * 9, 300)
+    inner.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Digits(individual_digits=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False),
+        ]
+    )
+    made = from_json(inner.to_str())
+    metadata = to_gguf(made)
+    assert metadata["tokenizer.ggml.pre"] == "smollm"
+    same(from_gguf(metadata), made)
+
+
+def test_what_no_metadata_give_is_refused():
+    words = tokenizers.Tokenizer(models.WordLevel({"a": 0}, unk_token="a"))
+    with pytest.raises(ValueError, match="no metadata of a GGUF file"):
+        to_gguf(from_json(words.to_str()))
+    inner = byte_pairs()
+    inner.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split("t", "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False),
+        ]
+    )
+    with pytest.raises(ValueError, match="cuts text like this one"):
+        to_gguf(from_json(inner.to_str()))
+    holes = json.loads(byte_pairs().to_str())
+    holes["model"]["vocab"]["zz"] = 999
+    with pytest.raises(ValueError, match="ids without a token"):
+        to_gguf(from_json(json.dumps(holes)))
