@@ -65,7 +65,7 @@ def ours(split: Split, frozen: Frozen):
 def teacher_of(batch) -> Frozen:
     """A teacher with its first weights: nothing here depends on what it knows."""
     teacher = models.mlp(widths=TEACHER, classes=CLASSES)
-    return Frozen(*teacher.init(jax.random.key(1), batch))
+    return Frozen(*jax.jit(teacher.init)(jax.random.key(1), batch))
 
 
 def with_logits(arrays, frozen: Frozen):

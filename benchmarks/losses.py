@@ -105,7 +105,7 @@ def setting(*, steps: int, batch_size: int, depth: int) -> Setting:
     batch = {"inputs": jnp.asarray(images), "id": jnp.arange(batch_size)}
     batch["label"] = jnp.asarray(random.integers(0, CLASSES, batch_size))
     teacher = models.resnet(classes=CLASSES, depth=depth, taps=TAPS)
-    frozen = Frozen(*teacher.init(jax.random.key(0), batch))
+    frozen = Frozen(*jax.jit(teacher.init)(jax.random.key(0), batch))
     features = jax.jit(teacher.apply)(*frozen, batch)[0].features
     plain = recipe(SOFT, depth, ())
     without = stepping(plain, batch, frozen, steps=steps)

@@ -50,7 +50,7 @@ def stepping(learner, batch, frozen, *, steps: int):
 
 def apart(student, teacher, kd, tx, batch, frozen, *, steps: int) -> dict:
     """Many calls of teacher, gradient and optimiser, each compiled alone."""
-    params, model_state = student.init(jax.random.key(0), batch)
+    params, model_state = jax.jit(student.init)(jax.random.key(0), batch)
 
     def loss(params, soft):
         outputs, _ = student.apply(params, model_state, batch, train=True)
@@ -157,7 +157,7 @@ def tracing(
     encoder = models.encoder_classifier(
         classes=CLASSES, vocab=VOCAB, steps=length, dim=dim, depth=depth
     )
-    params, _ = encoder.init(jax.random.key(0), batch)
+    params, _ = jax.jit(encoder.init)(jax.random.key(0), batch)
 
     def logits(params, batch):
         return encoder.apply(params, {}, batch)[0].logits

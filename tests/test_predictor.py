@@ -18,7 +18,7 @@ def packed(path, description, *, activations=None):
     model = jd.models.ngram_classifier(**spec)
     tokens = jd.data.hashed_ngrams(num_buckets=50, max_length=8)(())
     batch = tokens.prepare(["a red fox", "blue"])
-    params, state = model.init(jax.random.key(0), batch)
+    params, state = jax.jit(model.init)(jax.random.key(0), batch)
     compression = jd.compress.fake_quant(where=".*")
     learned, compressed = compression.init(params)
     applied = compression.apply(params, learned, compressed)
@@ -184,7 +184,7 @@ def test_an_encoder_is_loaded_from_its_file(tmp_path):
     spec |= {"dim": 8, "depth": 1}
     model = jd.build(jd.models, spec)
     batch = jd.data.hashed_ngrams(num_buckets=50, max_length=8)(()).prepare(["a b"])
-    params, state = model.init(jax.random.key(0), batch)
+    params, state = jax.jit(model.init)(jax.random.key(0), batch)
     encoded = jd.compress.identity().encode(params, (), ())
     about = {"model": spec, "prepare": WORDS}
     jd.pack(tmp_path / "f", encoded, state, description=about)

@@ -138,7 +138,7 @@ def encoder_classifier(
         >>> model = encoder_classifier(classes=3, vocab=50, steps=8, dim=16)
         >>> batch = {'inputs': jnp.array([[7, 9, 0]]),
         ...          'token_mask': jnp.array([[1, 1, 0]])}
-        >>> params, _ = model.init(jax.random.key(0), batch)
+        >>> params, _ = jax.jit(model.init)(jax.random.key(0), batch)
         >>> model.apply(params, {}, batch)[0].logits.shape
         (1, 3)
     """

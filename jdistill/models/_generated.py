@@ -77,7 +77,7 @@ def generated(
         >>> from jdistill.models import mlp
         >>> net = generated(mlp(widths=(8,), classes=10), shape=(8, 8, 1), width=8)
         >>> batch = {'inputs': jnp.zeros((2, 8, 8, 1)), 'id': jnp.arange(2)}
-        >>> params, state = net.init(jax.random.key(0), batch)
+        >>> params, state = jax.jit(net.init)(jax.random.key(0), batch)
         >>> key = jax.random.key(1)
         >>> outputs, _ = net.apply(params, state, batch, train=True, key=key)
         >>> outputs.features['images'].shape, outputs.logits.shape

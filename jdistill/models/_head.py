@@ -34,7 +34,7 @@ def offer_head(
         >>> net = offer_head(mlp(widths=(4,), classes=3, taps='Dense_0'),
         ...                  hidden='Dense_0', weight='Dense_1/kernel')
         >>> batch = {'inputs': jax.numpy.ones((2, 5))}
-        >>> params, state = net.init(jax.random.key(0), batch)
+        >>> params, state = jax.jit(net.init)(jax.random.key(0), batch)
         >>> net.head(params).shape
         (4, 3)
     """

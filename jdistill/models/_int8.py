@@ -37,7 +37,7 @@ def simulate_int8(model: Model, *, where: Where = None) -> Model:
         >>> from jdistill import models
         >>> batch = {'inputs': jax.numpy.ones((2, 3))}
         >>> plain = models.mlp(widths=(4,), classes=2)
-        >>> frozen = Frozen(*plain.init(jax.random.key(0), batch))
+        >>> frozen = Frozen(*jax.jit(plain.init)(jax.random.key(0), batch))
         >>> ready = observe_int8(plain, frozen, [batch])
         >>> simulate_int8(plain).apply(*ready, batch)[0].logits.shape
         (2, 2)
@@ -73,7 +73,7 @@ def execute_int8(model: Model, *, where: Where = None) -> Model:
         >>> from jdistill import models
         >>> batch = {'inputs': jax.numpy.ones((2, 3))}
         >>> plain = models.mlp(widths=(4,), classes=2)
-        >>> frozen = Frozen(*plain.init(jax.random.key(0), batch))
+        >>> frozen = Frozen(*jax.jit(plain.init)(jax.random.key(0), batch))
         >>> ready = observe_int8(plain, frozen, [batch])
         >>> scales = {p: ops.absmax_scale(w) for p, w in _kernels(frozen).items()}
         >>> state = {**ready.state, 'weights': scales}
@@ -121,7 +121,7 @@ def observe_int8(
         >>> from jdistill import models
         >>> batch = {'inputs': jax.numpy.full((2, 3), 254.0)}
         >>> plain = models.mlp(widths=(), classes=2)
-        >>> frozen = Frozen(*plain.init(jax.random.key(0), batch))
+        >>> frozen = Frozen(*jax.jit(plain.init)(jax.random.key(0), batch))
         >>> observe_int8(plain, frozen, [batch]).state['activations']
         {'Dense_0/kernel': Array(2., dtype=float32)}
     """

@@ -52,7 +52,8 @@ def lenet_300_100(
         >>> import jax
         >>> from jdistill import tree
         >>> batch = {'inputs': jnp.zeros((1, 28, 28))}
-        >>> params, _ = lenet_300_100(classes=10).init(jax.random.key(0), batch)
+        >>> start = jax.jit(lenet_300_100(classes=10).init)
+        >>> params, _ = start(jax.random.key(0), batch)
         >>> tree.count(params)
         266610
     """
@@ -89,7 +90,7 @@ def lenet5(
         >>> import jax
         >>> from jdistill import tree
         >>> batch = {'inputs': jnp.zeros((1, 28, 28, 1))}
-        >>> params, _ = lenet5(classes=10).init(jax.random.key(0), batch)
+        >>> params, _ = jax.jit(lenet5(classes=10).init)(jax.random.key(0), batch)
         >>> tree.count(params)
         431080
     """

@@ -50,7 +50,7 @@ def from_linen(
         >>> model = from_linen(nn.Sequential([nn.Dense(3), nn.relu, nn.Dense(2)]),
         ...                    taps='layers_0')
         >>> batch = {'inputs': jax.numpy.ones((5, 4))}
-        >>> params, state = model.init(jax.random.key(0), batch)
+        >>> params, state = jax.jit(model.init)(jax.random.key(0), batch)
         >>> outputs, state = model.apply(params, state, batch)
         >>> outputs.logits.shape, outputs.features['layers_0'].shape
         ((5, 2), (5, 3))

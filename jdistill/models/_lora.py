@@ -55,7 +55,7 @@ def lora(
         >>> from jdistill.models import mlp
         >>> net = lora(mlp(widths=(4,), classes=3), rank=2)
         >>> batch = {'inputs': jnp.ones((2, 5))}
-        >>> params, state = net.init(jax.random.key(0), batch)
+        >>> params, state = jax.jit(net.init)(jax.random.key(0), batch)
         >>> jax.tree.map(jnp.shape, params['lora']['Dense_0/kernel'])
         {'a': (5, 2), 'b': (2, 4)}
     """
@@ -113,7 +113,7 @@ def lora_start(
     Example:
         >>> from jdistill.models import mlp
         >>> net, batch = mlp(widths=(4,), classes=3), {'inputs': jnp.ones((2, 5))}
-        >>> frozen = Frozen(*net.init(jax.random.key(0), batch))
+        >>> frozen = Frozen(*jax.jit(net.init)(jax.random.key(0), batch))
         >>> start = lora_start(net, frozen, batch, key=jax.random.key(1), rank=2)
         >>> start.params['base'] is frozen.params
         True

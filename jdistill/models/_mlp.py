@@ -57,7 +57,7 @@ def mlp(
         >>> import jax
         >>> from jdistill import tree
         >>> batch = {'inputs': jnp.zeros((1, 28, 28))}
-        >>> params, _ = mlp(classes=10).init(jax.random.key(0), batch)
+        >>> params, _ = jax.jit(mlp(classes=10).init)(jax.random.key(0), batch)
         >>> tree.count(params)
         535818
     """

@@ -112,7 +112,7 @@ def ngram_classifier(
         >>> model = ngram_classifier(classes=3, num_buckets=100, dim=4)
         >>> batch = {'inputs': jnp.array([[7, 9, 0]]),
         ...          'token_mask': jnp.array([[1, 1, 0]])}
-        >>> params, _ = model.init(jax.random.key(0), batch)
+        >>> params, _ = jax.jit(model.init)(jax.random.key(0), batch)
         >>> model.apply(params, {}, batch)[0].logits.shape
         (1, 3)
     """

@@ -47,7 +47,7 @@ def from_nnx(
     Example:
         >>> model = from_nnx(lambda rngs: nnx.Linear(4, 2, rngs=rngs))
         >>> batch = {'inputs': jnp.ones((5, 4))}
-        >>> params, state = model.init(jax.random.key(0), batch)
+        >>> params, state = jax.jit(model.init)(jax.random.key(0), batch)
         >>> model.apply(params, state, batch)[0].logits.shape
         (5, 2)
     """

@@ -40,7 +40,7 @@ def peers(**models: Model) -> Model:
         >>> from jdistill.models import mlp
         >>> both = peers(a=mlp(widths=(4,), classes=3), b=mlp(widths=(8,), classes=3))
         >>> batch = {'inputs': jax.numpy.ones((2, 5))}
-        >>> params, state = both.init(jax.random.key(0), batch)
+        >>> params, state = jax.jit(both.init)(jax.random.key(0), batch)
         >>> sorted(both.apply(params, state, batch)[0].features)
         ['a/logits', 'b/logits']
     """

@@ -100,7 +100,7 @@ def vit(
         >>> import jax
         >>> model = vit(classes=3, patch=2, dim=16, depth=1)
         >>> batch = {'inputs': jnp.zeros((1, 8, 8, 1))}
-        >>> params, _ = model.init(jax.random.key(0), batch)
+        >>> params, _ = jax.jit(model.init)(jax.random.key(0), batch)
         >>> model.apply(params, {}, batch)[0].logits.shape
         (1, 3)
     """

@@ -52,7 +52,7 @@ def calibrate(
         >>> from jdistill import models
         >>> batch = {'inputs': jnp.array([[1.0, 2.0, 3.0, 4.0]])}
         >>> plain = models.mlp(widths=(), classes=2)
-        >>> frozen = Frozen(*plain.init(jax.random.key(0), batch))
+        >>> frozen = Frozen(*jax.jit(plain.init)(jax.random.key(0), batch))
         >>> c = compress.wanda(sparsity=0.5)
         >>> at = calibrate(plain, frozen, c, [batch])
         >>> int((c.apply(*at)['Dense_0']['kernel'] == 0).sum())

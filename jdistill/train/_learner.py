@@ -107,8 +107,8 @@ def learner(
         >>> hard = objective.on_labels(losses.cross_entropy)
         >>> recipe = learner(student, objective.combine(ce=hard), optax.adam(1e-2))
         >>> batch = {'inputs': jnp.ones((4, 5)), 'label': jnp.zeros(4, int)}
-        >>> state = recipe.init(jax.random.key(0), batch)
-        >>> state, metrics = recipe.step(state, batch)
+        >>> state = jax.jit(recipe.init)(jax.random.key(0), batch)
+        >>> state, metrics = jax.jit(recipe.step)(state, batch)
         >>> int(state.step)
         1
     """

@@ -45,7 +45,7 @@ def sweep(make: Callable[..., Learner], hyper: Mapping[str, Any]) -> Learner:
         >>> three = sweep(lambda rate: train.learner(student, hard, optax.sgd(rate)),
         ...               rates)
         >>> batch = {'inputs': jnp.ones((4, 5)), 'label': jnp.zeros(4, int)}
-        >>> three.init(jax.random.key(0), batch).bad.shape
+        >>> jax.jit(three.init)(jax.random.key(0), batch).bad.shape
         (3,)
     """
     values = _values(hyper)

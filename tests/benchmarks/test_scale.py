@@ -45,7 +45,9 @@ def test_both_sides_take_one_step():
     }
     start, teacher = random(FORMS[0], jnp.float32, 1), random(FORMS[1], jnp.bfloat16, 2)
     learner, tx = scale.learner_of(FORMS, MESH), optax.adamw(1e-4)
-    state = learner.init(jax.random.key(0), batch, Frozen(teacher), start=Frozen(start))
+    state = jax.jit(learner.init)(
+        jax.random.key(0), batch, Frozen(teacher), start=Frozen(start)
+    )
     _, sums = jax.jit(learner.step)(state, batch, Frozen(teacher))
     step = jax.jit(scale.step_of(FORMS, MESH, tx))
     _, value = step((start, tx.init(start)), batch, teacher)

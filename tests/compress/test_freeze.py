@@ -18,7 +18,7 @@ def test_decay_momentum_and_gradients_leave_frozen_layers_alone():
             compression=c,
         )
         batch = {"inputs": jnp.ones((6, 5)), "label": jnp.arange(6) % 3}
-        first = recipe.init(jax.random.key(0), batch)
+        first = jax.jit(recipe.init)(jax.random.key(0), batch)
         state = first
         for _ in range(3):
             state, _ = jax.jit(recipe.step)(state, batch)

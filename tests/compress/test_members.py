@@ -1,5 +1,7 @@
 """What holds for every compression, from the table of members."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import members
@@ -13,10 +15,15 @@ EVERY = pytest.mark.parametrize("name", members.MEMBERS)
 STEP = 100
 
 
-def run(compression, params, step=STEP):
+def updated(name, dtype=jnp.float32):
     """Post-training use: init, one update."""
-    learned, state = compression.init(params, products=members.PRODUCTS)
-    return compression.update(params, learned, state, step=step)
+    return once_updated(name, dtype)
+
+
+@functools.cache  # most tests of a member begin with it
+def once_updated(name, dtype):
+    c, params = members.MEMBERS[name].make, members.params(dtype)
+    return c.update(params, *c.init(params, products=members.PRODUCTS), step=STEP)
 
 
 def equal(one, two):
@@ -29,7 +36,7 @@ def equal(one, two):
 @EVERY
 def test_applied_parameters_follow_the_float64_equation(name):
     member, params = members.MEMBERS[name], members.params()
-    found = tree.flatten(member.make.apply(*run(member.make, params)))
+    found = tree.flatten(member.make.apply(*updated(name)))
     raw = tree.flatten(params)
     wanted = member.reference(*(np.float64(raw[path]) for path in members.PRODUCTS))
     for path, value in zip(members.PRODUCTS, wanted, strict=True):
@@ -39,7 +46,7 @@ def test_applied_parameters_follow_the_float64_equation(name):
 @EVERY
 def test_what_is_not_selected_is_left_alone(name):
     member, params = members.MEMBERS[name], members.params()
-    found = tree.flatten(member.make.apply(*run(member.make, params)))
+    found = tree.flatten(member.make.apply(*updated(name)))
     for path, leaf in tree.flatten(params).items():
         if path not in members.PRODUCTS:
             assert np.array_equal(found[path], leaf), path
@@ -49,7 +56,7 @@ def test_what_is_not_selected_is_left_alone(name):
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
 def test_decoding_gives_what_apply_gives_bit_for_bit(name, dtype):
     c = members.MEMBERS[name].make
-    at = run(c, members.params(dtype))
+    at = updated(name, dtype)
     decoded = {path: compress.decode(e) for path, e in c.encode(*at).items()}
     for apply in (c.apply, jax.jit(c.apply)):
         equal(decoded, tree.flatten(apply(*at)))
@@ -62,13 +69,13 @@ def test_compiled_updates_equal_eager_ones(name):
     c, params = members.MEMBERS[name].make, members.params()
     learned, state = c.init(params, products=members.PRODUCTS)
     update = jax.jit(lambda p, x, s, step: c.update(p, x, s, step=step))
-    equal(update(params, learned, state, STEP), run(c, params))
+    equal(update(params, learned, state, STEP), updated(name))
 
 
 @EVERY
 def test_applying_twice_changes_nothing_more(name):
     c = members.MEMBERS[name].make
-    params, learned, state = run(c, members.params())
+    params, learned, state = updated(name)
     once = c.apply(params, learned, state)
     twice = c.apply(once, learned, state)
     for a, b in zip(jax.tree.leaves(once), jax.tree.leaves(twice), strict=True):
@@ -78,14 +85,14 @@ def test_applying_twice_changes_nothing_more(name):
 @EVERY
 def test_a_second_update_keeps_the_mask(name):
     c = members.MEMBERS[name].make
-    at = run(c, members.params())
+    at = updated(name)
     equal(c.update(*at, step=2 * STEP), at)
 
 
 @EVERY
 def test_parameters_that_may_not_move_are_zero_and_all_others_may(name):
     c = members.MEMBERS[name].make
-    params, learned, state = run(c, members.params())
+    params, learned, state = updated(name)
     applied = c.apply(params, learned, state)
 
     def check(moves, raw, seen):
@@ -100,7 +107,7 @@ def test_parameters_that_may_not_move_are_zero_and_all_others_may(name):
 @EVERY
 def test_the_gradient_is_that_of_identity_where_parameters_may_move(name):
     c, params = members.MEMBERS[name].make, members.params()
-    params, learned, state = run(c, params)
+    params, learned, state = updated(name)
     ones = jax.tree.map(jnp.ones_like, params)
     found, _ = compress.pull_back(c, params, learned, state, ones)
     wanted = compress.masked(ones, c.trainable(params, learned, state))
@@ -118,10 +125,10 @@ def test_a_state_goes_through_scan_and_vmap(name):
         return c.update(*carry, step=i), None
 
     scanned, _ = jax.lax.scan(step, (params, learned, state), jnp.arange(99, 102))
-    equal(scanned, run(c, params))
+    equal(scanned, updated(name))
     copies = jax.tree.map(lambda x: jnp.stack([x, x]), (params, learned, state))
-    batched = jax.vmap(lambda at: c.update(*at, step=STEP))(copies)
-    equal(jax.tree.map(lambda x: x[1], batched), run(c, params))
+    batched = jax.jit(jax.vmap(lambda at: c.update(*at, step=STEP)))(copies)
+    equal(jax.tree.map(lambda x: x[1], batched), updated(name))
 
 
 @EVERY

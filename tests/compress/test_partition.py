@@ -27,9 +27,9 @@ def test_what_never_moves_leaves_and_comes_back_in_its_place():
     "tx", [optax.adam(0.1), optax.adamw(0.1), optax.adafactor(0.1)]
 )
 def test_optimisers_hold_moments_of_what_trains_only(tx):
-    whole = adam(tx=tx).init(jax.random.key(0), batch())
+    whole = jax.jit(adam(tx=tx).init)(jax.random.key(0), batch())
     recipe = adam(tx=tx, compression=compress.freeze(where=HEAD))
-    state = recipe.init(jax.random.key(0), batch())
+    state = jax.jit(recipe.init)(jax.random.key(0), batch())
     frozen = {p for p in tree.flatten(whole.opt_state) if "Dense_0" in p}
     assert frozen and not [p for p in tree.flatten(state.opt_state) if "Dense_0" in p]
     after, _ = jax.jit(recipe.step)(state, batch())
@@ -40,7 +40,7 @@ def test_optimisers_hold_moments_of_what_trains_only(tx):
 
 def test_no_gradient_of_what_is_frozen_is_computed():
     def products(recipe):
-        state = recipe.init(jax.random.key(0), batch())
+        state = jax.jit(recipe.init)(jax.random.key(0), batch())
         step = jax.jit(recipe.step)
         text = step.lower(state, batch()).as_text()
         return text.count("dot_general")
@@ -78,7 +78,7 @@ def test_masks_and_codes_go_with_frozen_parts_and_micro_batches():
     trainable = both.trainable(*_begun(both))
     assert trainable["Dense_0"]["kernel"] is False
     recipe = adam(compression=both, micro_batches=2)
-    state = recipe.init(jax.random.key(0), batch())
+    state = jax.jit(recipe.init)(jax.random.key(0), batch())
     after, _ = jax.jit(recipe.step)(state, batch())
     assert after.bad == -1
     np.testing.assert_array_equal(
@@ -87,7 +87,7 @@ def test_masks_and_codes_go_with_frozen_parts_and_micro_batches():
 
 
 def _begun(compression):
-    params, _ = net().init(jax.random.key(0), batch())
+    params, _ = jax.jit(net().init)(jax.random.key(0), batch())
     return params, *compression.init(params)
 
 
@@ -100,8 +100,8 @@ def test_penalties_alone_reach_the_raw_parameters():
         adam(goal=goal),
         adam(goal=goal, compression=compress.freeze(where=HEAD)),
     ):
-        state = recipe.init(jax.random.key(0), batch())
-        after, _ = recipe.step(state, batch())
+        state = jax.jit(recipe.init)(jax.random.key(0), batch())
+        after, _ = jax.jit(recipe.step)(state, batch())
         assert after.bad == -1
     assert HARD.needs == {("student", "logits")}  # and then there is no second gradient
 
@@ -114,7 +114,7 @@ def test_integers_among_the_parameters_stay_as_they_are():
         apply, lambda key, x: {"w": jnp.ones((5, 3)), "table": jnp.arange(2)}
     )
     recipe = adam(model)
-    state = recipe.init(jax.random.key(0), batch())
+    state = jax.jit(recipe.init)(jax.random.key(0), batch())
     after, _ = jax.jit(recipe.step)(state, batch())
     assert after.params["table"].tolist() == [0, 1] and after.bad == -1
     assert not np.array_equal(after.params["w"], state.params["w"])

@@ -74,14 +74,14 @@ def test_teacher_and_student_see_the_same_altered_batch():
     recipe = train.learner(
         model, goal, optax.sgd(0.1), teacher=model, augment=data.mixup(alpha=1.0)
     )
-    frozen = Frozen(*model.init(jax.random.key(1), batch))
-    state = recipe.init(KEY, batch, frozen, start=frozen)
+    frozen = Frozen(*jax.jit(model.init)(jax.random.key(1), batch))
+    state = jax.jit(recipe.init)(KEY, batch, frozen, start=frozen)
     assert recipe.teach(batch, frozen) is batch  # nothing is known ahead
-    _, metrics = recipe.step(state, batch, frozen)
+    _, metrics = jax.jit(recipe.step)(state, batch, frozen)
     np.testing.assert_allclose(metrics["kd"][0], 0, atol=1e-6)
-    fresh = recipe.init(KEY, batch, frozen)
-    _, one = recipe.step(fresh, batch, frozen)
-    _, two = recipe.step(fresh._replace(step=jnp.int32(1)), batch, frozen)
+    fresh = jax.jit(recipe.init)(KEY, batch, frozen)
+    _, one = jax.jit(recipe.step)(fresh, batch, frozen)
+    _, two = jax.jit(recipe.step)(fresh._replace(step=jnp.int32(1)), batch, frozen)
     assert one["kd"][0] != two["kd"][0]  # another step is altered otherwise
     known = {**batch, "outputs": {"teacher": Outputs(jnp.zeros((5, 3)))}}
     with pytest.raises(

@@ -83,7 +83,7 @@ def test_sizes_shrink_together_and_never_to_nothing(size, share, wanted):
 def test_products_are_the_weights_of_the_model():
     model = recipes.stages(config(), DIGITS)["student"].model
     batch = next(iter(eval_batches(DIGITS.train, batch_size=2)))
-    params, state = model.init(jax.random.key(0), batch)
+    params, state = jax.jit(model.init)(jax.random.key(0), batch)
     found = recipes.products(model, params, state, batch)
     assert (
         set(found) == {"Dense_0/kernel", "Dense_1/kernel"} < set(tree.flatten(params))

@@ -60,12 +60,6 @@ SCRIPT = textwrap.dedent("""
         threading.Timer(float(number), end).start()
     sys.exit(main.main(["main", *sys.argv[3:]]))
 """)
-ENVIRONMENT = {
-    **os.environ,
-    "JAX_PLATFORMS": "cpu",
-    "JAX_COMPILATION_CACHE_DIR": str(ROOT / ".cache/jax"),
-    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
-}
 FLAGS = os.environ.get("XLA_FLAGS", "")
 TIMES = ("seconds", "latency_ms", "commit")
 
@@ -75,7 +69,7 @@ def start(folder, workdir, moment="none:0", devices=1):
     more = [f"--config.devices={devices}"]
     done = subprocess.run(
         child(SCRIPT, ROOT, moment, *command(folder, workdir, *more)),
-        env={**ENVIRONMENT, "XLA_FLAGS": flags}, capture_output=True, text=True,
+        env={**os.environ, "XLA_FLAGS": flags}, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode in (0, -signal.SIGKILL), done.stderr[-3000:]
     return done.returncode

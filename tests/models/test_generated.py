@@ -13,7 +13,9 @@ STUDENT = models.mlp(widths=(8,), classes=4)
 TEACHER = models.mlp(widths=(12,), classes=4)
 NET = models.generated(STUDENT, shape=SHAPE, latent=6, width=8, low=-1.0, high=2.0)
 BATCH = {"inputs": jnp.full((6, *SHAPE), jnp.nan), "id": jnp.arange(6)}
-FROZEN = Frozen(*TEACHER.init(jax.random.key(1), {"inputs": jnp.zeros((1, *SHAPE))}))
+FROZEN = Frozen(
+    *jax.jit(TEACHER.init)(jax.random.key(1), {"inputs": jnp.zeros((1, *SHAPE))})
+)
 FROZEN = jax.tree.map(lambda x: 3 * x, FROZEN)  # sure of some images, not of all
 
 
@@ -33,7 +35,7 @@ def recipe(tx=None):
 
 
 def test_images_are_made_in_the_given_range_and_no_data_are_looked_at():
-    params, state = NET.init(jax.random.key(0), BATCH)
+    params, state = jax.jit(NET.init)(jax.random.key(0), BATCH)
     out, after = NET.apply(params, state, BATCH, train=True, key=jax.random.key(2))
     images = out.features["images"]
     assert images.shape == (6, *SHAPE) and images.min() > -1 and images.max() < 2
@@ -43,7 +45,7 @@ def test_images_are_made_in_the_given_range_and_no_data_are_looked_at():
 
 
 def test_each_part_learns_from_its_own_terms():
-    state = recipe().init(jax.random.key(0), BATCH, FROZEN)
+    state = jax.jit(recipe().init)(jax.random.key(0), BATCH, FROZEN)
     only = train.learner(
         NET,
         objective.combine(
@@ -56,7 +58,9 @@ def test_each_part_learns_from_its_own_terms():
         optax.sgd(0.1),
         teacher=TEACHER,
     )
-    moved, _ = only.step(only.init(jax.random.key(0), BATCH, FROZEN), BATCH, FROZEN)
+    moved, _ = jax.jit(only.step)(
+        jax.jit(only.init)(jax.random.key(0), BATCH, FROZEN), BATCH, FROZEN
+    )
 
     def change(part):
         parts = zip(
@@ -69,7 +73,7 @@ def test_each_part_learns_from_its_own_terms():
 
 def test_the_generator_learns_to_make_what_the_teacher_is_sure_of():
     learner = recipe()
-    state = learner.init(jax.random.key(0), BATCH, FROZEN)
+    state = jax.jit(learner.init)(jax.random.key(0), BATCH, FROZEN)
     step = jax.jit(learner.step)
     values = []
     for _ in range(30):
@@ -80,7 +84,7 @@ def test_the_generator_learns_to_make_what_the_teacher_is_sure_of():
 
 
 def test_where_nothing_is_trained_it_is_the_student():
-    params, state = NET.init(jax.random.key(0), BATCH)
+    params, state = jax.jit(NET.init)(jax.random.key(0), BATCH)
     real = {"inputs": jnp.ones((3, *SHAPE)), "id": jnp.arange(3)}
     found, _ = NET.apply(params, state, real)
     wanted, _ = STUDENT.apply(params["student"], state["student"], real)
@@ -92,6 +96,6 @@ def test_what_cannot_be_made_is_refused():
         models.generated(STUDENT, shape=(6, 8, 1))
     with pytest.raises(ValueError, match="latent must be a whole number from 1"):
         models.generated(STUDENT, shape=SHAPE, latent=0)
-    params, state = NET.init(jax.random.key(0), BATCH)
+    params, state = jax.jit(NET.init)(jax.random.key(0), BATCH)
     with pytest.raises(ValueError, match="pass key= to apply"):
         NET.apply(params, state, BATCH, train=True)

@@ -19,7 +19,7 @@ def net(width):
 
 def test_hidden_states_and_the_matrix_are_those_of_the_model():
     model = net(4)
-    params, state = model.init(jax.random.key(0), BATCH)
+    params, state = jax.jit(model.init)(jax.random.key(0), BATCH)
     outputs, _ = model.apply(params, state, BATCH)
     np.testing.assert_array_equal(outputs.hidden, outputs.features["Dense_0"])
     assert model.head(params) is params["Dense_1"]["kernel"]
@@ -31,7 +31,7 @@ def test_hidden_states_and_the_matrix_are_those_of_the_model():
 
 def test_what_is_not_there_is_named():
     model = models.offer_head(net(4), hidden="Dense_9", weight="Dense_9/kernel")
-    params, state = model.init(jax.random.key(0), BATCH)
+    params, state = jax.jit(model.init)(jax.random.key(0), BATCH)
     with pytest.raises(ValueError, match=r"no tap 'Dense_9'; there are \['Dense_0'\]"):
         model.apply(params, state, BATCH)
     with pytest.raises(ValueError, match="no parameter 'Dense_9/kernel'"):
@@ -65,15 +65,15 @@ def test_a_loss_reads_hidden_states_and_heads_and_no_logits_exist(cached):
         )
     )
     recipe = train.learner(student, goal, optax.sgd(0.1), teacher=teacher)
-    frozen = Frozen(*teacher.init(jax.random.key(1), BATCH))
-    state = recipe.init(jax.random.key(0), BATCH, frozen)
+    frozen = Frozen(*jax.jit(teacher.init)(jax.random.key(1), BATCH))
+    state = jax.jit(recipe.init)(jax.random.key(0), BATCH, frozen)
     batch = recipe.teach(BATCH, frozen) if cached else BATCH
     if cached:
         known = batch["outputs"]["teacher"]
         assert known.logits is None and known.hidden.shape == (6, 8)
     program = jax.jit(recipe.step).lower(state, batch, frozen).compile().as_text()
     assert "f32[6,7]" not in program and "f32[2,7]" in program
-    after, metrics = recipe.step(state, batch, frozen)
+    after, metrics = jax.jit(recipe.step)(state, batch, frozen)
     ours, theirs = (
         m.apply(p, {}, BATCH)[0].hidden @ m.head(p)
         for m, p in ((student, state.params), (teacher, frozen.params))

@@ -57,7 +57,7 @@ each = pytest.mark.parametrize("name", NETS)
 
 def begun(model, **options):
     net = models.lora(model, rank=2, **options)
-    params, state = net.init(jax.random.key(0), BATCH)
+    params, state = jax.jit(net.init)(jax.random.key(0), BATCH)
     return net, params, state
 
 
@@ -102,10 +102,10 @@ def _change(path, w, adapters, name):
 def test_only_adapters_train_and_only_they_have_moments(name):
     model = NETS[name]
     net = models.lora(model, rank=2)
-    frozen = Frozen(*model.init(jax.random.key(3), BATCH))
+    frozen = Frozen(*jax.jit(model.init)(jax.random.key(3), BATCH))
     start = models.lora_start(model, frozen, BATCH, key=jax.random.key(4), rank=2)
     recipe = train.learner(net, HARD, optax.adam(0.05), compression=FROZEN_BASE)
-    state = recipe.init(jax.random.key(0), BATCH, start=start)
+    state = jax.jit(recipe.init)(jax.random.key(0), BATCH, start=start)
     adapters = tree.num_bytes(start.params["lora"])
     assert tree.num_bytes(state.opt_state) == 2 * adapters + 4  # and a counter
     step, values = jax.jit(recipe.step), []
@@ -138,7 +138,7 @@ def test_where_chooses_and_what_takes_no_adapter_is_named():
     net = models.lora(
         NETS["linen, scan, heads"], rank=2, where=".*(query|value)/kernel"
     )
-    params, _ = net.init(jax.random.key(0), BATCH)
+    params, _ = jax.jit(net.init)(jax.random.key(0), BATCH)
     assert {path.split("/")[-2] for path in params["lora"]} == {"query", "value"}
     with pytest.raises(ValueError, match="'Dense_0/bias' is read by no single matrix"):
         models.lora(models.mlp(widths=(4,), classes=3), rank=2, where=".*").init(

@@ -24,7 +24,7 @@ def mutual():
 
 
 def test_each_network_is_what_it_is_alone():
-    params, state = BOTH.init(jax.random.key(0), batch())
+    params, state = jax.jit(BOTH.init)(jax.random.key(0), batch())
     outputs, _ = BOTH.apply(params, state, batch())
     for name, model in (("a", A), ("b", B)):
         alone, _ = model.apply(params[name], state[name], batch())
@@ -37,8 +37,8 @@ def test_each_network_is_what_it_is_alone():
 
 def test_each_learns_from_the_labels_and_from_the_other_which_is_fixed():
     learner = train.learner(BOTH, mutual(), optax.sgd(0.3))
-    state = learner.init(jax.random.key(0), batch())
-    moved, _ = learner.step(state, batch())
+    state = jax.jit(learner.init)(jax.random.key(0), batch())
+    moved, _ = jax.jit(learner.step)(state, batch())
     logits = {
         n: m.apply(state.params[n], {}, batch())[0].logits
         for n, m in (("a", A), ("b", B))
@@ -57,7 +57,7 @@ def test_each_learns_from_the_labels_and_from_the_other_which_is_fixed():
 
 def test_one_of_them_leaves_as_a_network_of_its_own():
     learner = train.learner(BOTH, mutual(), optax.sgd(0.3))
-    done = learner.finish(learner.init(jax.random.key(0), batch()))
+    done = learner.finish(jax.jit(learner.init)(jax.random.key(0), batch()))
     one = Frozen(done.params["b"], done.state["b"])
     assert B.apply(*one, batch())[0].logits.shape == (8, 3)
 
@@ -65,7 +65,7 @@ def test_one_of_them_leaves_as_a_network_of_its_own():
 def test_dropout_differs_between_them_and_one_network_is_refused():
     drop = models.mlp(widths=(50,), classes=3, dropout=0.5)
     both = models.peers(a=drop, b=drop)
-    params, state = both.init(jax.random.key(0), batch())
+    params, state = jax.jit(both.init)(jax.random.key(0), batch())
     same = {"a": params["a"], "b": params["a"]}
     out, _ = both.apply(same, state, batch(), train=True, key=jax.random.key(1))
     assert not np.array_equal(out.features["a/logits"], out.features["b/logits"])

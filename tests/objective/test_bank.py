@@ -129,10 +129,11 @@ def test_the_rows_that_stay_are_those_that_were_compared():
     )
     inputs = jax.random.normal(jax.random.key(3), (4, 5))
     batch = {"inputs": inputs, "label": jnp.zeros(4, int), "id": jnp.arange(4)}
-    frozen = Frozen(*teacher.init(jax.random.key(1), batch))
-    before = recipe.init(jax.random.key(0), batch, frozen)
-    before, _ = recipe.step(before, batch, frozen)  # fills the bank, which starts empty
-    after, _ = recipe.step(before, {**batch, "id": jnp.arange(4) + 4}, frozen)
+    frozen = Frozen(*jax.jit(teacher.init)(jax.random.key(1), batch))
+    before = jax.jit(recipe.init)(jax.random.key(0), batch, frozen)
+    step = jax.jit(recipe.step)
+    before, _ = step(before, batch, frozen)  # fills the bank, which starts empty
+    after, _ = step(before, {**batch, "id": jnp.arange(4) + 4}, frozen)
     seen = student.apply(before.params, {}, batch)[0].features["Dense_0"]
 
     def rows_of(state):

@@ -197,7 +197,7 @@ def test_a_projection_trains_with_the_student_and_stays_out_of_the_file():
     frozen = models_frozen(teacher, batch)
     term = on_features(squared, student=connect("Dense_0", linear), teacher="Dense_0")
     recipe = train.learner(student, combine(hint=term), optax.sgd(0.1), teacher=teacher)
-    state = recipe.init(jax.random.key(0), batch, frozen)
+    state = jax.jit(recipe.init)(jax.random.key(0), batch, frozen)
     moved, _ = jax.jit(recipe.step)(state, batch, frozen)
     before, after = (s.aux["hint"].trained["student"] for s in (state, moved))
     assert not np.array_equal(before, after)
@@ -205,4 +205,4 @@ def test_a_projection_trains_with_the_student_and_stays_out_of_the_file():
 
 
 def models_frozen(model, batch):
-    return Frozen(*model.init(jax.random.key(1), batch))
+    return Frozen(*jax.jit(model.init)(jax.random.key(1), batch))

@@ -82,7 +82,7 @@ def test_a_batch_without_masks_counts_whole():
 def test_int8_step_sizes_are_those_of_what_is_no_padding():
     model = models.mlp(widths=(4,), classes=2)
     batch = {"inputs": X[:, 0]}
-    frozen = Frozen(*model.init(jax.random.key(0), batch))
+    frozen = Frozen(*jax.jit(model.init)(jax.random.key(0), batch))
     padded = {
         "inputs": jnp.concatenate([X[:, 0], jnp.full((2, 5), 1e4)]),
         "mask": jnp.array([1, 1, 1, 0, 0]),
@@ -96,7 +96,7 @@ def test_int8_step_sizes_are_those_of_what_is_no_padding():
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e-37])
 def test_inputs_without_a_range_are_refused(value):
     model = models.mlp(widths=(4,), classes=2)
-    frozen = Frozen(*model.init(jax.random.key(0), {"inputs": X[:, 0]}))
+    frozen = Frozen(*jax.jit(model.init)(jax.random.key(0), {"inputs": X[:, 0]}))
     batch = {"inputs": jnp.zeros((3, 5)).at[0, 0].set(value)}
     with pytest.raises(ValueError, match="Dense_0/kernel' has no step size"):
         models.observe_int8(model, frozen, [batch])

@@ -51,7 +51,7 @@ def _classifier(folder: pathlib.Path) -> pathlib.Path:
     spec = {"name": "mlp", "classes": 3, "widths": [16, 8]}
     model = jd.models.mlp(classes=3, widths=(16, 8))
     batch = {"inputs": jnp.ones((1, 20))}
-    params, state = model.init(jax.random.key(0), batch)
+    params, state = jax.jit(model.init)(jax.random.key(0), batch)
     codes = compress.chain(
         compress.magnitude(sparsity=0.7, where=".*kernel"),
         compress.fake_quant(bits=4, where=".*kernel"),

@@ -37,7 +37,7 @@ def test_the_teachers_logits_name_the_example_and_stop_the_run(value):
     logits = jnp.zeros((8, 3)).at[5, 1].set(value)
     found = {**batch(), **taught(logits), "id": batch()["id"] + 100}
     recipe = adam(goal=SOFT)
-    state = recipe.init(jax.random.key(0), found)
+    state = jax.jit(recipe.init)(jax.random.key(0), found)
     after, _ = jax.jit(recipe.step)(state, found)
     assert after.bad == 0
     said = recipe.explain(state, found)

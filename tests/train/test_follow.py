@@ -21,7 +21,7 @@ def recipe(decay=0.75, **more):
 
 def test_the_mean_is_that_of_all_parameters_so_far():
     learner = recipe()
-    state = learner.init(jax.random.key(0), batch())
+    state = jax.jit(learner.init)(jax.random.key(0), batch())
     wanted = state.params
     for number in range(4):
         state, _ = jax.jit(learner.step)(state, batch(8, 8 * number))
@@ -35,12 +35,12 @@ def test_the_mean_is_that_of_all_parameters_so_far():
 
 def test_its_logits_teach_and_receive_no_gradient():
     learner = recipe()
-    state = learner.init(jax.random.key(0), batch())
-    _, first = learner.step(state, batch())
+    state = jax.jit(learner.init)(jax.random.key(0), batch())
+    _, first = jax.jit(learner.step)(state, batch())
     np.testing.assert_allclose(first["kd"][0], 0, atol=1e-6)  # it begins as the student
     other = jax.tree.map(lambda x: x + 1.0, state.params)
     apart = state._replace(followers={"mean": Frozen(other, {})})
-    _, metrics = learner.step(apart, batch())
+    _, metrics = jax.jit(learner.step)(apart, batch())
     ours = net().apply(state.params, {}, batch())[0].logits
     theirs = net().apply(other, {}, batch())[0].logits
     np.testing.assert_allclose(
@@ -61,8 +61,8 @@ def test_micro_batches_and_windows_change_nothing():
 
 def test_raw_parameters_are_followed_under_a_compression():
     learner = recipe(compression=compress.magnitude(sparsity=0.5, where=".*kernel"))
-    state = learner.init(jax.random.key(0), batch())
-    state, _ = learner.step(state, batch())
+    state = jax.jit(learner.init)(jax.random.key(0), batch())
+    state, _ = jax.jit(learner.step)(state, batch())
     kernel = state.followers["mean"].params["Dense_0"]["kernel"]
     assert kernel.shape == state.params["Dense_0"]["kernel"].shape
     assert set(learner.encode(state)) == {

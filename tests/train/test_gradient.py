@@ -65,7 +65,7 @@ def test_micro_batches_of_tokens_are_weighed_by_their_tokens():
     whole, split = (
         train.learner(model, goal, optax.sgd(1.0), micro_batches=n) for n in (1, 4)
     )
-    state = whole.init(jax.random.key(0), found)
+    state = jax.jit(whole.init)(jax.random.key(0), found)
     one, two = jax.jit(whole.step)(state, found), jax.jit(split.step)(state, found)
     assert float(one[1]["ce"][1]) == 27
     assert close(one, two)
