@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
@@ -154,7 +155,7 @@ def check_key(key: Any) -> None:
         Traceback (most recent call last):
         TypeError: key must be one that jax.random.key(0) makes, got 0
     """
-    typed = hasattr(key, "dtype") and jax.dtypes.issubdtype(
+    typed = hasattr(key, "dtype") and jnp.issubdtype(
         key.dtype, jax.dtypes.prng_key
     )
     raw = getattr(key, "dtype", None) == np.uint32
