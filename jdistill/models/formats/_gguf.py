@@ -1,5 +1,6 @@
 """Decoders from GGUF files."""
 
+import mmap
 import os
 import pathlib
 from collections.abc import Callable, Mapping
@@ -69,17 +70,17 @@ def from_gguf(
         ValueError: no file at /nowhere/model.gguf
     """
     kept = float_type(dtype)
-    data = _mapped(pathlib.Path(file))
+    mapped = _mapped(pathlib.Path(file))
     try:
-        header = read_header(data)
-        config = _config(header, data)
+        header = read_header(mapped)
+        config = _config(header, mapped)
         tokenizer = tokenizer or _tokenizer(header)
         if tokenizer is not None:
             tokenizers.check_vocabulary(tokenizer, config.vocab)
         model = decoder(config, dtype=compute_dtype, remat=remat)
         like = jax.eval_shape(model.init, jax.random.key(0), {})[0]
         homes = None if shardings is None else shardings(like)
-        source = _parameters(source_of(header, data))
+        source = _parameters(source_of(header, mapped))
         params = read_rows(rows_of(config), source, like, dtype=kept, shardings=homes)
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from error
@@ -106,26 +107,28 @@ def gguf_metadata(file: str | os.PathLike[str]) -> dict[str, Any]:
         Traceback (most recent call last):
         ValueError: no file at /nowhere/model.gguf
     """
-    data = _mapped(pathlib.Path(file))
+    mapped = _mapped(pathlib.Path(file))
     try:
-        return read_header(data).metadata
+        return read_header(mapped).metadata
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from error
 
 
-def _mapped(path: pathlib.Path) -> np.ndarray:
+def _mapped(path: pathlib.Path) -> mmap.mmap:
     if not path.is_file():
         raise ValueError(f"no file at {path}")
     if not path.stat().st_size:
         raise ValueError(f"{path} is empty")
-    return np.memmap(path, np.uint8, "r")
+    with path.open("rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
-def _config(header: Header, data: np.ndarray) -> DecoderConfig:
+def _config(header: Header, mapped: mmap.mmap) -> DecoderConfig:
     shapes = {name: tensor.shape for name, tensor in header.tensors.items()}
     factors = header.tensors.get(ROPE_FACTORS)
     if factors is not None and factors.kind.name != "F32":
         raise ValueError(f"{ROPE_FACTORS!r} must be stored as F32")
+    data = np.frombuffer(mapped, np.uint8)
     found = None if factors is None else values(factors, data)
     config = config_of(header.metadata, shapes, found)
     check_shapes(config, shapes)

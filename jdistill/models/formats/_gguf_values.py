@@ -2,6 +2,7 @@
 
 import importlib
 import math
+import mmap
 from typing import Any
 
 import jax
@@ -9,19 +10,19 @@ import jax.numpy as jnp
 import numpy as np
 
 from jdistill.models.formats._gguf_header import Header, Tensor
-from jdistill.models.formats._rows import Source
+from jdistill.models.formats._rows import Source, empty
 
 _PLAIN = {"F32": "<f4", "F16": "<f2", "F64": "<f8", "BF16": jnp.bfloat16}
 _AT_ONCE = 1 << 20
 """Numbers that are unfolded at once."""
 
 
-def source_of(header: Header, data: np.ndarray) -> Source:
+def source_of(header: Header, mapped: mmap.mmap) -> Source:
     """The tensors of a file, unfolded one at a time.
 
     Args:
         header: of the file.
-        data: its bytes, mapped.
+        mapped: its bytes. Those of one tensor leave memory when the next is asked for.
 
     Raises:
         ValueError: a tensor is stored in blocks and `gguf` is not installed, or it
@@ -34,7 +35,14 @@ def source_of(header: Header, data: np.ndarray) -> Source:
         name: jax.ShapeDtypeStruct(tensor.shape, np.float32)
         for name, tensor in header.tensors.items()
     }
-    return Source(names, lambda name: values(header.tensors[name], data))
+    data = np.frombuffer(mapped, np.uint8)
+
+    def get(name: str) -> np.ndarray:
+        if hasattr(mmap, "MADV_DONTNEED"):
+            mapped.madvise(mmap.MADV_DONTNEED)
+        return values(header.tensors[name], data)
+
+    return Source(names, get)
 
 
 def values(tensor: Tensor, data: np.ndarray) -> np.ndarray:
@@ -49,7 +57,7 @@ def values(tensor: Tensor, data: np.ndarray) -> np.ndarray:
         found = np.frombuffer(raw, _PLAIN[tensor.kind.name]).reshape(tensor.shape)
         return found if found.dtype == np.float32 else found.astype(np.float32)
     unfold = _package({tensor.kind.name})
-    out = np.empty(math.prod(tensor.shape), np.float32)
+    out = empty((math.prod(tensor.shape),), np.float32)
     most = max(_AT_ONCE // tensor.kind.block, 1)
     blocks = np.asarray(raw).reshape(-1, tensor.kind.size)
     for first in range(0, len(blocks), most):

@@ -32,7 +32,8 @@ class Source(NamedTuple):
     """Named arrays, read one at a time.
 
     * `names`: shape and type by name.
-    * `get(name) -> array`: from a file, or made when asked for.
+    * `get(name) -> array`: from a file, or made when asked for. One that can be written
+      to is the reader's to keep.
     """
 
     names: Mapping[str, jax.ShapeDtypeStruct]
@@ -194,10 +195,9 @@ def _reader(row: Row, part: int, source: Source, path: str, shape: tuple, dtype:
         size = tuple(
             len(range(*s.indices(n))) for s, n in zip(index, shape, strict=True)
         )
-        out = _empty(size, dtype)
         if not _is_stack(row):
-            out[...] = one(row.name)[index]
-            return out
+            return _own(one(row.name)[index], dtype)
+        out = empty(size, dtype)
         for i, layer in enumerate(range(*index[0].indices(shape[0]))):
             out[i] = one(row.name.replace("{layer}", str(layer)))[index[1:]]
         return out
@@ -219,8 +219,22 @@ def _put(read: Callable[..., np.ndarray], shape: tuple, sharding: Any) -> jax.Ar
     return jax.make_array_from_callback(shape, sharding, read)
 
 
-def _empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-    """New memory, aligned so that a device of the host takes it over without a copy."""
+def _own(x: np.ndarray, dtype: Any) -> np.ndarray:
+    """The array itself where it was made for this alone, else a copy."""
+    if x.dtype == dtype and x.flags.writeable and x.flags.c_contiguous:
+        return x
+    out = empty(x.shape, dtype)
+    out[...] = x
+    return out
+
+
+def empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """New memory, aligned so that a device of the host takes it over without a copy.
+
+    Args:
+        shape: of the array.
+        dtype: of its numbers.
+    """
     size = math.prod(shape) * np.dtype(dtype).itemsize
     raw = np.empty(size + 64, np.uint8)
     start = -raw.ctypes.data % 64

@@ -14,7 +14,14 @@ from jdistill.models.formats._changes import (
     transpose,
     woven,
 )
-from jdistill.models.formats._rows import Row, Source, read_rows, summary, write_rows
+from jdistill.models.formats._rows import (
+    Row,
+    Source,
+    empty,
+    read_rows,
+    summary,
+    write_rows,
+)
 
 DEPTH, DIM, HEADS, WIDE = 4, 4, 2, 12
 TABLE = (
@@ -187,3 +194,15 @@ def test_a_summary_of_many_names_is_a_line():
     names = [f"a{i}" for i in range(30)] + [f"h.{i}.w" for i in range(99)]
     assert summary(names, most=2) == "a0, a1, and 29 more kinds"
     assert summary(names[-2:]) == "h.*.w (2)"
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_an_array_that_was_made_for_it_is_not_copied(kept):
+    made = empty((64, 16), np.float32)
+    made[...] = 1
+    made.flags.writeable = kept
+    source = Source({"a": jax.ShapeDtypeStruct((64, 16), np.float32)}, lambda _: made)
+    like = {"w": jax.ShapeDtypeStruct((64, 16), np.float32)}
+    found = read_rows([Row("a", ("w",))], source, like)["w"]
+    assert (found.unsafe_buffer_pointer() == made.ctypes.data) == kept
+    np.testing.assert_array_equal(found, np.ones((64, 16)))
