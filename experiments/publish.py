@@ -5,7 +5,8 @@
 A table stands between `<!-- KIND: NAME -->` and `<!-- end -->`, and is made of
 `experiments/results/NAME.jsonl`. KIND is `table` (stages and what they cost), `gains`
 (methods against others), `errors` (mistakes beside the paper's) or `parity` (networks
-read from files of others). A column 'our number' of a table of losses is filled as well.
+read from the files of others). A column 'our number' of a table of losses is filled as
+well.
 """
 
 import pathlib
@@ -113,7 +114,8 @@ def parity(rows: list[dict]) -> str:
         >>> row = {'model': 'a', 'stage': 'read', 'logit_difference': 1e-4,
         ...        'logit_largest': 30.0, 'agreement': 1.0, 'load_cpu_seconds': 4.0,
         ...        'load_peak_ratio': 1.2, 'perplexity': 17.0, 'bos': True}
-        >>> print(parity([row, row | {'bos': False, 'perplexity': 40}]).splitlines()[-1])
+        >>> bare = row | {'bos': False, 'perplexity': 40}
+        >>> print(parity([row, bare]).splitlines()[-1])
         | a | 0.0001 of 30 | 100.0 % | 4.0 | 1.20 | 17.0 | 40.0 |
     """
     cells, read = [], [row for row in rows if "logit_difference" in row]

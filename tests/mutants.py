@@ -230,8 +230,8 @@ MUTANTS = (
     Mutant(
         "an evaluation that compiles each time",
         "jdistill/evaluate.py",
-        "sums = _sums(models,",
-        "sums = _sums.__wrapped__(models,",
+        "sums = _sums(model.apply,",
+        "sums = _sums.__wrapped__(model.apply,",
         "tests/test_evaluate.py -k again",
     ),
     Mutant(

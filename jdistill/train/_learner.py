@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jdistill import compress, kinds, models, ops, tree
+from jdistill import compress, kinds, models, ops
 from jdistill import views as seen
 from jdistill.checks import check_key, whole
 from jdistill.train._base import begun, fixing, without
@@ -30,7 +30,6 @@ from jdistill.typing import (
     Model,
     Objective,
     State,
-    Tree,
 )
 from jdistill.views import STUDENT, TEACHER
 
@@ -230,7 +229,6 @@ def _init(
     params, learned, state = compression.update(
         params, learned, state, step=jnp.int32(0), key=compression_key
     )
-    _check_floats(params, compression.trainable(params, learned, state))
     followers = {
         name: other.init(Frozen(without(params, base), model_state))
         for name, other in recipe.others.items()
@@ -256,15 +254,3 @@ def _init(
         key=key,
         bad=jnp.int32(-1),
     )
-
-
-def _check_floats(params: Tree, trainable: Tree) -> None:
-    """Refuses leaves that no gradient can move and that are to be moved."""
-    moves = tree.flatten(trainable)
-    for path, leaf in tree.flatten(params).items():
-        kind = jnp.asarray(leaf).dtype
-        if not jnp.issubdtype(kind, jnp.inexact) and moves.get(path) is not False:
-            raise ValueError(
-                f"parameter {path!r} is {kind}, which has no gradient: keep it in the "
-                "model's state, or freeze it"
-            )

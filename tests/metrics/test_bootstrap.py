@@ -45,5 +45,5 @@ def test_a_seed_repeats_itself_and_the_number_of_samples_is_as_asked():
 def test_figures_that_are_not_pairs_are_refused():
     with pytest.raises(ValueError, match=r"got \(400,\) and \(3,\)"):
         paired_bootstrap.__wrapped__(A, B[:3])
-    with pytest.raises(ValueError, match="for each example are needed"):
+    with pytest.raises(ValueError, match="figures of the same examples, got"):
         paired_bootstrap(A[:0], B[:0])

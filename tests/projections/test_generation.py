@@ -48,7 +48,9 @@ def test_widths_are_aligned_only_where_they_differ():
 def test_what_it_does_not_take_is_named():
     with pytest.raises(ValueError, match="mask_ratio must be from 0 to below 1, got 1"):
         projections.generation(mask_ratio=1.0)
-    with pytest.raises(ValueError, match="per must be 'position' or 'channel', got 'x"):
+    with pytest.raises(
+        ValueError, match="per must be one of 'position', 'channel', got"
+    ):
         projections.generation(per="x")
     with pytest.raises(ValueError, match=r"from \(4, 2, 2, 3\) to \(4, 4, 4, 3\): hei"):
         projections.generation().init(KEY, arrays((2, 2, 3)), arrays((4, 4, 3)))

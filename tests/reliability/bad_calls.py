@@ -251,12 +251,6 @@ def _learning(t: Things) -> Iterator[Row]:
         "label",
         lambda: t.learner.step(t.state, {"inputs": t.batch["inputs"]}),
     )
-    whole = jax.tree.map(lambda x: x.astype(int), t.frozen.params)
-    yield (
-        "integer parameters",
-        ("parameter", "int32"),
-        lambda: init(KEY, t.batch, start=Frozen(whole)),
-    )
     for name in ("lbfgs", "reduce_on_plateau"):
         kind = optax.lbfgs if name == "lbfgs" else optax.contrib.reduce_on_plateau
         yield f"learner(tx={name})", name, make(tx=optax.chain(tx, kind()))

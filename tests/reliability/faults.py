@@ -7,6 +7,7 @@ same command must go on. Disks are of memory (tmpfs), which needs the right to m
 
 import contextlib
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -17,10 +18,10 @@ import time
 from collections.abc import Iterator
 
 from tests.experiments.small import ROOT, command
-from tests.experiments.test_resume import ENVIRONMENT
 from tests.reliability.tally import Outcome, tally
 
 PROGRESS = re.compile(r"[\w ]+ \d+ +\d+/\d+ ")
+CPU = {**os.environ, "JAX_PLATFORMS": "cpu"}
 BEGIN = 600
 """Seconds within which a run must have written its first checkpoint."""
 
@@ -29,7 +30,7 @@ def process(home: pathlib.Path, workdir: pathlib.Path) -> subprocess.Popen:
     """The small pipeline, as a command line."""
     line = [sys.executable, "-m", "experiments.main", *command(home, workdir)]
     return subprocess.Popen(
-        line, cwd=ROOT, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True,
+        line, cwd=ROOT, env=CPU, stderr=subprocess.PIPE, text=True,
         stdout=subprocess.DEVNULL,
     )  # fmt: skip
 
