@@ -56,7 +56,7 @@ def test_each_stage_is_a_row_and_the_file_is_what_was_evaluated(small, tmp_path)
     assert sizes[0] > sizes[1] > sizes[2] == sizes[3] == sizes[4]
     assert "kl" not in teacher and rows["two layers"]["kl"] > 0
     assert "kl" not in rows["its tokens"] and rows["quantised"]["kl"] > 0
-    assert teacher["targets"] < rows["its tokens"]["targets"]
+    assert teacher["targets"] <= rows["its tokens"]["targets"]
 
 
 @pytest.mark.parametrize(
