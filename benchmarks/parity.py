@@ -33,11 +33,12 @@ def theirs(args: argparse.Namespace) -> None:
 
     torch.set_num_threads(args.threads)
     path = pathlib.Path(args.model)
-    before, start = memory(), time.perf_counter()
+    before, start, cpu = memory(), time.perf_counter(), time.process_time()
     network = transformers.AutoModelForCausalLM.from_pretrained(
         path.parent, gguf_file=path.name, dtype=torch.float32
     ).eval()
     seconds, peak = time.perf_counter() - start, peak_memory() - before
+    cpu = time.process_time() - cpu
     words = transformers.AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
     tokens = words(text(args), return_tensors="pt").input_ids[:, :TOKENS]
     with torch.no_grad():
@@ -48,6 +49,7 @@ def theirs(args: argparse.Namespace) -> None:
         tokens=tokens.numpy().astype(np.int32),
         logits=logits,
         seconds=seconds,
+        cpu=cpu,
         peak=peak,
         versions=versions,
     )
@@ -106,6 +108,7 @@ def compared(read: Any, path: str) -> dict[str, Any]:
         "compared_tokens": int(tokens.size),
         "theirs": str(stored["versions"]),
         "their_load_seconds": float(stored["seconds"]),
+        "their_load_cpu_seconds": float(stored["cpu"]),
         "their_load_peak_bytes": int(stored["peak"]),
     }
 
