@@ -33,11 +33,12 @@ def theirs(args: argparse.Namespace) -> None:
 
     torch.set_num_threads(args.threads)
     path = pathlib.Path(args.model)
-    before, start = memory(), time.perf_counter()
+    before, start, cpu = memory(), time.perf_counter(), time.process_time()
     network = transformers.AutoModelForCausalLM.from_pretrained(
         path.parent, gguf_file=path.name, dtype=torch.float32
     ).eval()
     seconds, peak = time.perf_counter() - start, peak_memory() - before
+    cpu = time.process_time() - cpu
     words = transformers.AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
     tokens = words(text(args), return_tensors="pt").input_ids[:, :TOKENS]
     with torch.no_grad():
@@ -48,6 +49,7 @@ def theirs(args: argparse.Namespace) -> None:
         tokens=tokens.numpy().astype(np.int32),
         logits=logits,
         seconds=seconds,
+        cpu=cpu,
         peak=peak,
         versions=versions,
     )
@@ -60,6 +62,7 @@ def ours(args: argparse.Namespace) -> None:
     from experiments.origin import origin
     from jdistill import models, tree
 
+    here = origin()
     jax.numpy.ones(1).block_until_ready()  # what any program of JAX takes
     before, start, cpu = memory(), time.perf_counter(), time.process_time()
     read = models.from_gguf(args.model)
@@ -83,7 +86,7 @@ def ours(args: argparse.Namespace) -> None:
         "edition": args.edition,
     }
     for begins in (True, False):
-        found = row | scores(read, args, begins=begins) | origin()
+        found = row | scores(read, args, begins=begins) | here
         line = json.dumps(found)
         print(line, flush=True)
         if args.out:
@@ -106,6 +109,7 @@ def compared(read: Any, path: str) -> dict[str, Any]:
         "compared_tokens": int(tokens.size),
         "theirs": str(stored["versions"]),
         "their_load_seconds": float(stored["seconds"]),
+        "their_load_cpu_seconds": float(stored["cpu"]),
         "their_load_peak_bytes": int(stored["peak"]),
     }
 
