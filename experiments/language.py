@@ -203,14 +203,10 @@ def _figures(one, against, texts, config) -> Iterator[tuple[str, dict[str, Any]]
             corpus, steps=config["context"], positions=one.config.max_steps
         )
         teacher = None if against is one else (against.model, against.frozen)
-        caps = ()
-        if one.config.logit_cap:
-            caps = tuple((n, one.config.logit_cap) for n in ("student", "teacher"))
         row = language.figures(
             *(one.model, one.frozen, windows),
             teacher=teacher,
             batch_size=config["batch_size"],
-            caps=caps,
         )
         yield each.edition, row
 

@@ -69,7 +69,7 @@ def evaluate(
     models = tuple((name, network) for name, (network, _) in networks.items())
     variables = _placed({name: theirs for name, (_, theirs) in networks.items()})
     parts = tuple((name, metric.sums) for name, metric in metrics.items())
-    sums = _sums(model.apply, model.head, models[1:], parts)
+    sums = _sums(model.apply, model.head, model.cap, models[1:], parts)
     totals = None
     for batch in batches:
         kinds.batch(batch=batch)
@@ -190,10 +190,12 @@ def _placed(variables: Any) -> Any:
 def _sums(
     apply: Callable[..., Any],
     head: Callable[..., Any] | None,
+    cap: float | None,
     others: tuple[tuple[str, Model], ...],
     parts: tuple[tuple[str, Callable[..., Any]], ...],
 ) -> Callable[..., dict[str, Any]]:
-    models = {views.STUDENT: Model(lambda *_: ({}, {}), apply, head), **dict(others)}
+    models = {views.STUDENT: Model(lambda *_: ({}, {}), apply, head, cap=cap)}
+    models |= dict(others)
 
     def sums(variables, batch):
         networks = {name: (model, variables[name]) for name, model in models.items()}

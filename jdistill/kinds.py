@@ -57,7 +57,7 @@ def model(**values: Any) -> None:
     Example:
         >>> model(student=3)
         Traceback (most recent call last):
-        TypeError: student must be a Model (models.from_linen...), got a int
+        TypeError: student must be a Model (models.from_linen...), got an int
     """
     instance(Model, "a Model (models.from_linen...)", values)
 
@@ -99,7 +99,7 @@ def learner(**values: Any) -> None:
     Example:
         >>> learner(learner=3)
         Traceback (most recent call last):
-        TypeError: learner must be made by train.learner, got a int
+        TypeError: learner must be made by train.learner, got an int
     """
     instance(Learner, "made by train.learner", values)
 
@@ -253,7 +253,7 @@ def got(value: Any) -> str:
 
     Example:
         >>> got('kl'), got(None), got(3), got(Split)
-        ("'kl'", 'None', 'a int', 'the class Split: call it')
+        ("'kl'", 'None', 'an int', 'the class Split: call it')
     """
     if value is None or isinstance(value, str):
         return repr(value)
@@ -261,4 +261,5 @@ def got(value: Any) -> str:
         return f"the class {value.__name__}: call it"
     if inspect.isroutine(value):
         return f"the function {getattr(value, '__name__', value)}: call it"
-    return f"a {type(value).__name__}"
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"

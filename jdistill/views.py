@@ -137,6 +137,7 @@ def views_of(
                 params=frozen.params,
                 raw=frozen.params,
                 head=head,
+                cap=model.cap,
                 run=lambda batch, m=model, f=fixed: m.apply(*f, batch, train=False)[0],
             )
         found[name] = seen

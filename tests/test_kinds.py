@@ -36,7 +36,7 @@ GOOD = {
 def test_each_check_takes_what_it_is_for_and_names_what_is_not(check):
     check(x=GOOD[check])
     with pytest.raises(
-        TypeError, match=r"^x must be .*, got 3|^x must be .* got a int"
+        TypeError, match=r"^x must be .*, got 3|^x must be .* got an int"
     ):
         check(x=3)
 

@@ -205,7 +205,7 @@ def check_encoded(encoded: Any) -> None:
     Example:
         >>> check_encoded({'w': 3})
         Traceback (most recent call last):
-        TypeError: encoded['w'] must be a form that encode gives, got a int
+        TypeError: encoded['w'] must be a form that encode gives, got an int
     """
     if not isinstance(encoded, Mapping):
         said = "encode's forms by path (learner.encode(state))"

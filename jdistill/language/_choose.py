@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-from jax.core import Tracer
 
+from jdistill.checks import above_zero, whole, zero_to_one
 from jdistill.typing import Array, Key, Number
 
 Choose = Callable[[Array, Key], Array]
@@ -42,7 +42,7 @@ def sample(
     own distribution, which distillation on a student's texts needs.
 
     Args:
-        temperature: above 0; below 1 sharpens.
+        temperature: above 0; below 1 sharpens; `greedy` is its limit at 0.
         top_k: only the `k` likeliest may be drawn (equals of the last are in).
         top_p: only the fewest likeliest whose probabilities sum to `top_p` may be
             drawn, after `top_k` (Holtzman et al., arXiv:1904.09751).
@@ -58,16 +58,12 @@ def sample(
         >>> choose(jnp.array([0.0, 2.0, 1.0]), jax.random.key(0))
         Array(1, dtype=int32)
     """
-    if not isinstance(temperature, Tracer) and not temperature > 0:
-        raise ValueError(
-            f"temperature must be above 0, got {temperature!r}; choose=greedy takes "
-            "the likeliest"
-        )
-    if top_k is not None and (not isinstance(top_k, int) or top_k < 1):
-        raise ValueError(f"top_k must be a whole number from 1, got {top_k!r}")
-    given = 1.0 if top_p is None or isinstance(top_p, Tracer) else top_p
-    if not 0 < given <= 1:
-        raise ValueError(f"top_p must be above 0 and at most 1, got {top_p!r}")
+    above_zero(temperature=temperature)
+    if top_k is not None:
+        whole(top_k=top_k)
+    if top_p is not None:
+        above_zero(top_p=top_p)
+        zero_to_one(top_p=top_p)
 
     def choose(logits: Array, key: Key) -> Array:
         logits = logits / temperature

@@ -32,7 +32,6 @@ def figures(
     batch_size: int = 8,
     tokens: int = 1024,
     vocab: int | None = None,
-    caps: tuple[tuple[str, float], ...] = (),
 ) -> dict[str, Any]:
     """The figures of a model on windows of text, as one row.
 
@@ -46,7 +45,6 @@ def figures(
         batch_size: rows at a time.
         tokens: whose logits are held at a time, where the networks offer a head.
         vocab: the number of ids that are real, where heads are padded past them.
-        caps: of the logits by the names of networks, as `metrics.by_chunks` takes them.
 
     Returns:
         `nll`, `perplexity`, `bits_per_byte`, `accuracy` and `ece`; beside a teacher
@@ -74,7 +72,7 @@ def figures(
     """
     wanted = _OWN | (_BESIDE_TEACHER if teacher is not None else {})
     together = metrics.by_chunks(
-        _together(tuple(wanted.values())), tokens=tokens, vocab=vocab, caps=caps
+        _together(tuple(wanted.values())), tokens=tokens, vocab=vocab
     )
     batches = data.eval_batches(windows.split, batch_size=batch_size)
     found = evaluate(

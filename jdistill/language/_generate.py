@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.core import Tracer
 
+from jdistill.checks import known, whole
 from jdistill.language._choose import Choose, sample
 from jdistill.typing import Array, Batch, Decoding, Frozen, Key, Model, Tree
 
@@ -81,8 +81,7 @@ def generate(
     tokens = jnp.asarray(prompts["inputs"])
     if tokens.ndim != 2 or not tokens.shape[1]:
         raise ValueError(f"prompts must be ids [batch, prompt], got {tokens.shape}")
-    if steps < 1:
-        raise ValueError(f"steps must be a whole number from 1, got {steps!r}")
+    whole(steps=steps)
     rows, width = tokens.shape
     count = _count(prompts, tokens)
     go_on = model.decoding or reading_all(model)
@@ -165,7 +164,7 @@ def _count(prompts: Batch, tokens: Array) -> Array:
     if mask is None:
         return jnp.full(tokens.shape[:1], tokens.shape[1], jnp.int32)
     count = (jnp.asarray(mask) > 0).sum(1, dtype=jnp.int32)
-    if not isinstance(count, Tracer) and (count == 0).any():
+    if known(count) and (count == 0).any():
         raise ValueError(
             f"the prompt in row {int(count.argmin())} has no token; begin it with the "
             "tokenizer's first one"

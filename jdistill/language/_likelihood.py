@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jdistill import views
+from jdistill import programs, views
 from jdistill.losses import cross_entropy
 from jdistill.metrics import by_chunks
 from jdistill.typing import Frozen, Metric, Model, Tokenizer
@@ -46,7 +46,6 @@ def log_likelihoods(
     batch_size: int = 8,
     tokens: int = 1024,
     vocab: int | None = None,
-    cap: float | None = None,
 ) -> Likelihoods:
     r"""The log-probability of continuations of prompts.
 
@@ -67,7 +66,6 @@ def log_likelihoods(
         batch_size: texts at a time; they are sorted by length.
         tokens: whose logits are held at a time, where the network offers a head.
         vocab: the number of ids that are real, where the head is padded past them.
-        cap: of the logits.
 
     Returns:
         The sums, how many tokens they are over, and what was cut.
@@ -97,9 +95,8 @@ def log_likelihoods(
     if batch_size < 1 or steps < 1:
         raise ValueError(f"{batch_size=} and {steps=} must be positive")
     rows = [_row(tokenizer, pair, i, steps) for i, pair in enumerate(pairs)]
-    caps = () if cap is None else ((views.STUDENT, cap),)
-    metric = by_chunks(_by_row(batch_size), tokens=tokens, vocab=vocab, caps=caps)
-    sums = _sums(model, metric)
+    metric = by_chunks(_by_row(batch_size), tokens=tokens, vocab=vocab)
+    sums = _sums(model.apply, model.head, model.cap, metric)
     log_prob = np.zeros(len(rows))
     for numbers, batch in _batches(rows, batch_size, steps):
         log_prob[numbers] = np.asarray(sums(frozen, batch))[: len(numbers)]
@@ -190,8 +187,10 @@ def _by_row(size: int) -> Metric:
     return Metric(sums, lambda sums: sums)
 
 
-@functools.lru_cache(maxsize=8)
-def _sums(model: Model, metric: Metric):
+@programs.kept
+def _sums(apply: Any, head: Any, cap: float | None, metric: Metric):
+    model = Model(lambda *_: ({}, {}), apply, head, cap=cap)
+
     def sums(frozen, batch):
         networks = {views.STUDENT: (model, frozen)}
         batch = views.join(batch, networks, None)

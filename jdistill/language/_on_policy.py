@@ -6,6 +6,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jdistill.checks import above_zero, whole, zero_to_one
 from jdistill.language._choose import Choose, sample
 from jdistill.language._continued import continued
 from jdistill.language._generate import generate
@@ -89,11 +90,9 @@ def on_policy(
         >>> int(state.step)
         1
     """
-    if not 0 < share <= 1:
-        raise ValueError(f"share must be above 0 and at most 1, got {share!r}")
-    for name, number in (("prompt", prompt), ("every", every), ("keep", keep)):
-        if number < 1:
-            raise ValueError(f"{name} must be a whole number from 1, got {number!r}")
+    above_zero(share=share)
+    zero_to_one(share=share)
+    whole(prompt=prompt, every=every, keep=keep)
     policy = _Policy(model, share, prompt, choose, tuple(stop), every, keep)
 
     def init(key, batch, frozen=None, *, start: Frozen | None = None) -> State:

@@ -80,7 +80,6 @@ def multiple_choice(
     batch_size: int = 8,
     tokens: int = 1024,
     vocab: int | None = None,
-    cap: float | None = None,
 ) -> dict[str, Any]:
     r"""The share of questions whose right answer the network finds likeliest.
 
@@ -98,7 +97,6 @@ def multiple_choice(
         batch_size: texts at a time.
         tokens: whose logits are held at a time, where the network offers a head.
         vocab: the number of ids that are real, where the head is padded past them.
-        cap: of the logits.
 
     Returns:
         `accuracy` and `accuracy_per_byte` with the standard error of each (`_error`),
@@ -139,7 +137,6 @@ def multiple_choice(
         batch_size=batch_size,
         tokens=tokens,
         vocab=vocab,
-        cap=cap,
     )
     size = np.array([len(c.encode("utf-8")) for q in questions for c in q.choices])
     by_name = {

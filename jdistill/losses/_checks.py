@@ -4,6 +4,8 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from jdistill.kinds import got
+
 
 def arrays(**given: Any) -> None:
     """Refuses what is no array, such as a list of numbers.
@@ -18,7 +20,7 @@ def arrays(**given: Any) -> None:
     """
     for name, value in given.items():
         if not hasattr(value, "shape") or not hasattr(value, "astype"):
-            raise TypeError(f"{name} must be an array, got a {type(value).__name__}")
+            raise TypeError(f"{name} must be an array, got {got(value)}")
 
 
 def several(what: str, **sides: Any) -> None:
@@ -37,8 +39,7 @@ def several(what: str, **sides: Any) -> None:
                 f"{name} is one array of shape {side.shape}: it must be a tuple, {what}"
             )
         if not isinstance(side, list | tuple):
-            kind = type(side).__name__
-            raise TypeError(f"{name} must be a tuple, {what}, got a {kind}")
+            raise TypeError(f"{name} must be a tuple, {what}, got {got(side)}")
         for one in side:
             arrays(**{name: one})
 

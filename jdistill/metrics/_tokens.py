@@ -101,22 +101,19 @@ def by_chunks(
     *,
     tokens: int = 1024,
     vocab: int | None = None,
-    caps: tuple[tuple[str, float], ...] = (),
 ) -> Metric:
     r"""A metric of tokens that never holds `[batch, steps, vocab]`.
 
     .. math:: z = c \tanh(hW / c)
 
     Logits are made from the hidden states h and the head W of each network, for some
-    tokens at a time, and the metric's sums are added. A network that offers no head
-    gives its logits themselves.
+    tokens at a time, and the metric's sums are added; c is the network's own, where it
+    has one. A network that offers no head gives its logits themselves.
 
     Args:
         metric: of one value for each token, such as `perplexity()`.
         tokens: how many tokens at a time.
         vocab: the number of ids that are real, where heads are padded past them.
-        caps: c by the names of networks whose logits are capped, such as
-            `(("student", 30.0),)`; without it they are hW.
 
     Returns:
         A metric with the same figure.
@@ -138,8 +135,6 @@ def by_chunks(
     """
     if tokens < 1 or (vocab is not None and vocab < 1):
         raise ValueError(f"tokens and vocab must be positive, got {tokens}, {vocab}")
-    if any(not cap > 0 for _, cap in caps):
-        raise ValueError(f"caps must be positive, got {caps}")
 
     def sums(views, batch):
         flat = _flat(batch)
@@ -157,7 +152,7 @@ def by_chunks(
         def of_chunk(chunk):
             rows, part = chunk
             logits = {
-                name: _logits(x, heads[name], vocab, dict(caps).get(name))
+                name: _logits(x, heads[name], vocab, views[name].cap)
                 for name, x in rows.items()
             }
             seen = {name: View(Outputs(x)) for name, x in logits.items()}

@@ -6,8 +6,9 @@ from typing import Any
 import flax.linen as nn
 import jax.numpy as jnp
 
+from jdistill.checks import fraction
 from jdistill.models._linen import from_linen
-from jdistill.models._sizes import float_type, positive, rates
+from jdistill.models._sizes import float_type, positive
 from jdistill.typing import Model
 
 
@@ -145,7 +146,7 @@ def encoder_classifier(
     mlp_dim = 4 * dim if mlp_dim is None else mlp_dim
     positive(classes=classes, vocab=vocab, steps=steps, dim=dim, depth=depth)
     positive(heads=heads, mlp_dim=mlp_dim)
-    rates(dropout=dropout)
+    fraction(dropout=dropout)
     if dim % heads:
         raise ValueError(f"heads must divide dim={dim}, got {heads}")
     module = _Encoder(

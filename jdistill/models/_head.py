@@ -5,7 +5,12 @@ from jdistill.typing import Array, Model, Tree
 
 
 def offer_head(
-    model: Model, *, hidden: str, weight: str, transposed: bool = False
+    model: Model,
+    *,
+    hidden: str,
+    weight: str,
+    transposed: bool = False,
+    cap: float | None = None,
 ) -> Model:
     r"""The model with its last hidden states and the matrix that makes logits of them.
 
@@ -20,6 +25,7 @@ def offer_head(
         hidden: the name of that tap, `[batch, ..., dim]`.
         weight: the path of the matrix `[dim, classes]`, which may be an embedding.
         transposed: whether it is `[classes, dim]`, as an embedding is.
+        cap: c where the logits are `c tanh(z / c)`.
 
     Returns:
         The same model; where its logits are not read they are not computed.
@@ -52,4 +58,4 @@ def offer_head(
         matrix = tree.flatten(params)[weight]
         return matrix.T if transposed else matrix
 
-    return model._replace(apply=apply, head=head)
+    return model._replace(apply=apply, head=head, cap=cap)

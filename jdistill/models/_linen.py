@@ -96,7 +96,7 @@ def from_linen(
         new = {name: changed.get(name, state[name]) for name in state}
         if train and state:
             new = keep_if_padding(new, dict(state), batch)
-        return Outputs(out.logits, {**out.features, **features}), new
+        return out._replace(features={**out.features, **features}), new
 
     return Model(init, apply)
 

@@ -6,8 +6,9 @@ from typing import Any
 import flax.linen as nn
 import jax.numpy as jnp
 
+from jdistill.checks import fraction
 from jdistill.models._linen import from_linen
-from jdistill.models._sizes import float_type, positive, rates, sequence
+from jdistill.models._sizes import float_type, positive, sequence
 from jdistill.typing import Model
 
 
@@ -63,6 +64,6 @@ def mlp(
     """
     positive(classes=classes, widths=widths)
     sequence(widths=widths)
-    rates(dropout=dropout)
+    fraction(dropout=dropout)
     module = _MLP(tuple(widths), classes, dropout, float_type(dtype))
     return from_linen(module, taps=taps)

@@ -8,8 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jdistill.checks import fraction
 from jdistill.models._linen import from_linen
-from jdistill.models._sizes import float_type, positive, rates, sequence
+from jdistill.models._sizes import float_type, positive, sequence
 from jdistill.typing import Batch, Model, Tree
 
 
@@ -118,7 +119,7 @@ def ngram_classifier(
     """
     positive(classes=classes, num_buckets=num_buckets, dim=dim, hidden=hidden)
     sequence(hidden=hidden)
-    rates(dropout=dropout, token_dropout=token_dropout)
+    fraction(dropout=dropout, token_dropout=token_dropout)
     if norm not in (1, 2):
         raise ValueError(f"norm must be 1 (mean) or 2, got {norm}")
     module = _NgramClassifier(

@@ -83,7 +83,7 @@ def from_nnx(
         new = nnx.as_pure(nnx.state(module, _is_state))
         if train:
             new = keep_if_padding(new, nnx.as_pure(state), batch)
-        return Outputs(out.logits, {**out.features, **features}), new
+        return out._replace(features={**out.features, **features}), new
 
     return Model(init, apply)
 

@@ -1,10 +1,10 @@
-"""Which sizes and rates a network accepts."""
+"""Which sizes and types a network accepts."""
 
 from typing import Any
 
 import jax.numpy as jnp
 
-from jdistill.checks import fraction, whole
+from jdistill.checks import whole
 
 
 def positive(**sizes: Any) -> None:
@@ -40,20 +40,6 @@ def sequence(**values: Any) -> None:
         if not isinstance(value, list | tuple):
             said = "several numbers, such as (8, 8)"
             raise ValueError(f"{name} must be {said}, got {value!r}")
-
-
-def rates(**values: Any) -> None:
-    """Refuses a rate of dropout outside `[0, 1)`.
-
-    Raises:
-        ValueError: names the rate.
-
-    Example:
-        >>> rates(dropout=1.0)
-        Traceback (most recent call last):
-        ValueError: dropout must be from 0 to below 1, got 1.0
-    """
-    fraction(**values)
 
 
 def float_type(dtype: Any, *, name: str = "dtype") -> Any:

@@ -7,10 +7,11 @@ import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 
+from jdistill.checks import fraction
 from jdistill.models._encoder import blocks
 from jdistill.models._images import as_images
 from jdistill.models._linen import from_linen
-from jdistill.models._sizes import float_type, positive, rates
+from jdistill.models._sizes import float_type, positive
 from jdistill.typing import Model
 
 
@@ -107,7 +108,7 @@ def vit(
     mlp_dim = 4 * dim if mlp_dim is None else mlp_dim
     positive(classes=classes, patch=patch, dim=dim, depth=depth)
     positive(heads=heads, mlp_dim=mlp_dim)
-    rates(dropout=dropout)
+    fraction(dropout=dropout)
     if dim % heads:
         raise ValueError(f"heads must divide dim={dim}, got {heads}")
     if dim % 4:

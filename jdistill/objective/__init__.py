@@ -20,9 +20,6 @@ from jdistill.objective._presets import on_features as on_features
 from jdistill.objective._presets import on_labels as on_labels
 from jdistill.objective._presets import on_logits as on_logits
 from jdistill.objective._presets import on_params as on_params
-from jdistill.objective._presets import on_sparse as on_sparse
-from jdistill.objective._presets import on_sparse_vocabulary as on_sparse_vocabulary
-from jdistill.objective._presets import on_vocabulary as on_vocabulary
 from jdistill.objective._recipes import distillation as distillation
 from jdistill.objective._recipes import hinton as hinton
 from jdistill.objective._sources import Context as Context
@@ -36,6 +33,9 @@ from jdistill.objective._sources import weight as weight
 from jdistill.objective._teachers import ensemble as ensemble
 from jdistill.objective._teachers import routed as routed
 from jdistill.objective._term import term as term
+from jdistill.objective._vocabulary import on_sparse as on_sparse
+from jdistill.objective._vocabulary import on_sparse_vocabulary as on_sparse_vocabulary
+from jdistill.objective._vocabulary import on_vocabulary as on_vocabulary
 
 __all__ = [
     "Context",

@@ -1,6 +1,5 @@
-"""The usual terms: of labels, logits, vocabularies, features, parameters."""
+"""The usual terms: of labels, logits, features, parameters."""
 
-import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -8,11 +7,10 @@ import jax.numpy as jnp
 
 from jdistill import tree
 from jdistill import views as seen
-from jdistill.losses import over_vocabulary
 from jdistill.objective._connect import Argument, Side, on_side
 from jdistill.objective._entries import labels
 from jdistill.objective._signature import names_of
-from jdistill.objective._sources import Source, head, hidden, logits, sparse
+from jdistill.objective._sources import logits
 from jdistill.objective._term import term
 from jdistill.typing import Memory, Term, value_at
 from jdistill.views import STUDENT, TEACHER
@@ -98,128 +96,6 @@ def on_logits(
         return made.values(views, batch, **context)
 
     return made._replace(values=values)
-
-
-def on_vocabulary(
-    loss: Callable[..., Any],
-    *,
-    teacher: str = TEACHER,
-    per: str | None = "token",
-    network: str = STUDENT,
-    **more: Any,
-) -> Term:
-    """A term of hidden states and heads, whose logits are never all there.
-
-    `on_vocabulary(losses.kl)` is `on_logits(losses.kl)`, and
-    `on_vocabulary(losses.cross_entropy)` is `on_labels(losses.cross_entropy)`, by
-    `losses.over_vocabulary`: of models that offer `hidden` and `head`. Tokens that do
-    not count cost nothing.
-
-    Args:
-        loss: one that `losses.over_vocabulary` takes.
-        teacher: the network that teaches, where the loss has one.
-        per: 'token', 'example', or None: as the labels are.
-        network: who learns.
-        more: the options of `losses.over_vocabulary`, such as `form`, `chunk` and
-            `valid`, and the loss's own numbers, where a function of the step is a
-            schedule.
-
-    Returns:
-        A term of weight 1.
-
-    Raises:
-        ValueError: the loss is another one, or an option is out of range.
-        TypeError: the loss takes no such argument, or lacks one.
-
-    Example:
-        >>> from jdistill import losses
-        >>> term = on_vocabulary(losses.kl, temperature=2.0, chunk=256)
-        >>> sorted(term.needs)[:2]
-        [('student', 'head'), ('student', 'hidden')]
-    """
-    names = inspect.signature(over_vocabulary).parameters
-    options = {name: more.pop(name) for name in [*more] if name in names}
-    values = over_vocabulary(loss, **options)
-    if "labels" in inspect.signature(values).parameters:
-        other: Source = labels()
-    else:
-        other, more["teacher_head"] = hidden(teacher), head(teacher)
-    more |= {"head": head(network), "weights": _COUNTED}
-    return term(values, hidden(network), other, per=per, **more)
-
-
-_COUNTED = Source(lambda context, _: context.weights)
-
-
-def on_sparse(
-    loss: Callable[..., Any],
-    *,
-    per: str | None = "token",
-    teacher: str = TEACHER,
-    **more: Any,
-) -> Term:
-    """A term of the student's logits and some classes of the teacher's distribution.
-
-    Those that `data.cached_tokens` joins to a batch, or any other `SparseTarget` in the
-    teacher's outputs. Every real token counts, as in `on_logits`.
-
-    Args:
-        loss: `loss(logits, target, **more)`, one value for each token or example, such
-            as `losses.sparse_kl`.
-        per: 'token' or 'example'.
-        teacher: the network that teaches.
-        more: the loss's numbers, where a function of the step is a schedule, and
-            sources.
-
-    Returns:
-        A term of weight 1.
-
-    Raises:
-        ValueError: `per` is another word.
-        TypeError: the loss takes no such argument, or lacks one.
-
-    Example:
-        >>> from jdistill import losses
-        >>> sorted(on_sparse(losses.sparse_kl).needs)
-        [('student', 'logits'), ('teacher', 'sparse')]
-    """
-    return term(loss, logits(STUDENT), sparse(teacher), per=per, **more)
-
-
-def on_sparse_vocabulary(
-    loss: Callable[..., Any],
-    *,
-    per: str | None = "token",
-    teacher: str = TEACHER,
-    **more: Any,
-) -> Term:
-    """A term of the student's hidden states and head, and of the teacher's classes.
-
-    As `on_sparse`, for a model with `hidden` and `head`, without its logits.
-
-    Args:
-        loss: `loss(hidden, target, head=head, **more)`, one value for each token or
-            example, such as `losses.sparse_vocabulary_kl`.
-        per: 'token' or 'example'.
-        teacher: the network that teaches.
-        more: the loss's numbers, such as `cap` and `valid`, where a function of the
-            step is a schedule.
-
-    Returns:
-        A term of weight 1.
-
-    Raises:
-        ValueError: `per` is another word.
-        TypeError: the loss takes no such argument, or lacks one.
-
-    Example:
-        >>> from jdistill import losses
-        >>> kd = on_sparse_vocabulary(losses.sparse_vocabulary_kl, chunk=128)
-        >>> sorted(kd.needs)
-        [('student', 'head'), ('student', 'hidden'), ('teacher', 'sparse')]
-    """
-    both = hidden(STUDENT), sparse(teacher)
-    return term(loss, *both, per=per, head=head(STUDENT), **more)
 
 
 def on_features(

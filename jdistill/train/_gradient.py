@@ -64,7 +64,8 @@ def networks_of(
 def student_view(recipe: Recipe, outputs: Outputs, applied: Tree, raw: Tree) -> View:
     needs, head = recipe.objective.needs, recipe.model.head
     needed = needs is None or (STUDENT, "head") in needs
-    return View(outputs, applied, raw, head(applied) if head and needed else None)
+    matrix = head(applied) if head and needed else None
+    return View(outputs, applied, raw, matrix, cap=recipe.model.cap)
 
 
 def trained_of(aux: Any) -> dict[str, Tree]:

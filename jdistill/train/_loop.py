@@ -97,20 +97,11 @@ def run(
         >>> int(state.step)
         20
     """
-    kinds.learner(learner=learner)
-    kinds.split(split=split)
-    check_key(key)
+    _check_kinds(learner, split, key, checkpoints, start, mesh)
     whole(num_steps=num_steps, batch_size=batch_size)
     whole(seed=seed, least=0, most=2**64 - 1)
     every = _callbacks(every)
-    if checkpoints is not None:
-        opened = {"checkpoints": checkpoints}
-        kinds.instance(Checkpoints, "opened by checkpoints(folder)", opened)
-    if start is not None:
-        kinds.variables(start=start)
     periods = [*every, *([] if save_every is None else [save_every])]
-    if mesh is not None:
-        kinds.instance(Mesh, "a Mesh, such as data_mesh()", {"mesh": mesh})
     layout = None if mesh is None else layout_of(mesh, batch_axes)
     _check_numbers(save_every, steps_per_dispatch, batch_size, layout)
     frozen, start = _placed(frozen, start, layout, frozen_rules)
@@ -141,6 +132,19 @@ def run(
     dispatch = dispatcher(learner, split, order, window, layout, frozen, state)
     events = _Events(every, checkpoints, save_every or 0, num_steps)
     return _loop(dispatch, state, events, window)
+
+
+def _check_kinds(learner, split, key, checkpoints, start, mesh) -> None:
+    kinds.learner(learner=learner)
+    kinds.split(split=split)
+    check_key(key)
+    if checkpoints is not None:
+        opened = {"checkpoints": checkpoints}
+        kinds.instance(Checkpoints, "opened by checkpoints(folder)", opened)
+    if start is not None:
+        kinds.variables(start=start)
+    if mesh is not None:
+        kinds.instance(Mesh, "a Mesh, such as data_mesh()", {"mesh": mesh})
 
 
 def _callbacks(every: Mapping[int, Callback] | None) -> dict[int, Callback]:

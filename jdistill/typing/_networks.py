@@ -78,6 +78,7 @@ class Model(NamedTuple):
     * `head(params) -> [dim, classes]`: the matrix that makes logits of
       `Outputs.hidden`, None where a network does not offer it.
     * `decoding`: how it goes on from a cache, None where it only reads whole texts.
+    * `cap`: c where its logits are `c tanh(z / c)` of those that the head makes.
 
     `state` carries what a forward pass changes (batch statistics), `{}` where nothing
     is; `key` is for dropout.
@@ -87,6 +88,7 @@ class Model(NamedTuple):
     apply: Apply
     head: Callable[[Tree], Any] | None = None
     decoding: Decoding | None = None
+    cap: float | None = None
 
 
 class Frozen(NamedTuple):
@@ -123,6 +125,7 @@ class View(NamedTuple):
     * `params`: the parameters that it computed with.
     * `raw`: for the student, its parameters before the compression.
     * `head`: `[dim, classes]`, what makes logits of `outputs.hidden`.
+    * `cap`: c where logits are `c tanh(z / c)` of what the head makes.
     * `run(batch) -> Outputs`: the network on other inputs, with its parameters fixed
       and nothing random.
     """
@@ -132,6 +135,7 @@ class View(NamedTuple):
     raw: Tree = None
     head: Any = None
     run: Callable[[Batch], Outputs] | None = None
+    cap: float | None = None
 
 
 Views = Mapping[str, View]

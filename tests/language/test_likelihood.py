@@ -76,7 +76,7 @@ def test_padded_ids_and_capped_logits_are_those_of_the_network():
     one = log_likelihoods(model, frozen, BARE, PAIRS, vocab=BARE.vocab)
     two = log_likelihoods(model, narrow, BARE, PAIRS)
     np.testing.assert_allclose(one.log_prob, two.log_prob, rtol=1e-5)
-    capped = log_likelihoods(model, narrow, BARE, PAIRS, cap=1e-3)
+    capped = log_likelihoods(model._replace(cap=1e-3), narrow, BARE, PAIRS)
     even = -np.log(BARE.vocab) * capped.tokens
     np.testing.assert_allclose(capped.log_prob, even, rtol=1e-3)
 

@@ -9,7 +9,7 @@ def test_a_list_of_numbers_is_no_array():
     _checks.arrays(x=jnp.ones(2), y=np.ones(2))
     with pytest.raises(TypeError, match=r"y must be an array, got a list"):
         _checks.arrays(x=jnp.ones(2), y=[1.0])
-    with pytest.raises(TypeError, match=r"teacher must be a tuple, maps, got a int"):
+    with pytest.raises(TypeError, match=r"teacher must be a tuple, maps, got an int"):
         _checks.several("maps", student=(), teacher=3)
 
 

@@ -279,3 +279,15 @@ def test_collections_that_grow_are_no_state():
         _, state = model.apply(params, state, {"inputs": X})
         assert state["counts"]["calls"] == calls
     assert list(state) == ["counts"]
+
+
+def test_hidden_states_that_a_module_returns_are_kept():
+    class Hidden(nn.Module):
+        @nn.compact
+        def __call__(self, x):
+            return Outputs(nn.Dense(2)(x), hidden=2 * x)
+
+    model = from_linen(Hidden(), taps="Dense_0")
+    outputs, _ = model.apply(*start(model, {"inputs": X}), {"inputs": X})
+    np.testing.assert_array_equal(outputs.hidden, 2 * X)
+    assert list(outputs.features) == ["Dense_0"]

@@ -10,6 +10,7 @@ from flax import nnx
 
 from jdistill import tree
 from jdistill.models import from_nnx
+from jdistill.typing import Outputs
 
 KEY = jax.random.key(0)
 X = jax.random.normal(jax.random.key(7), (6, 4))
@@ -186,3 +187,17 @@ def test_a_tap_that_nobody_reads_costs_nothing():
 def test_a_batch_without_inputs_is_an_error():
     with pytest.raises(ValueError, match="reads 'inputs' from the batch"):
         from_nnx(Net).init(KEY, {"image": X})
+
+
+def test_hidden_states_that_a_module_returns_are_kept():
+    class Hidden(nnx.Module):
+        def __init__(self, rngs):
+            self.out = nnx.Linear(4, 2, rngs=rngs)
+
+        def __call__(self, x):
+            return Outputs(self.out(x), hidden=2 * x)
+
+    model = from_nnx(Hidden)
+    batch = {"inputs": np.ones((3, 4), np.float32)}
+    outputs, _ = model.apply(*model.init(KEY, batch), batch)
+    np.testing.assert_array_equal(outputs.hidden, 2 * batch["inputs"])

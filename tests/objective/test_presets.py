@@ -14,10 +14,9 @@ from jdistill.objective import (
     on_labels,
     on_logits,
     on_params,
-    on_vocabulary,
 )
 from jdistill.objective._signature import names_of
-from jdistill.typing import Outputs, View
+from jdistill.typing import Outputs
 from tests.seen import seen
 
 ZEROS, TEACHER = jnp.zeros((2, 3)), jnp.array([[0.0, 1.0, 2.0], [3.0, 0.0, 0.0]])
@@ -199,55 +198,3 @@ def test_a_teacher_that_is_not_finite_never_passes_for_a_number(name, value):
     assert np.isfinite(found) if fine else np.isnan(found)
     padded = batch | {"mask": jnp.array([1.0, 1, 0, 1])}
     assert np.isfinite(run(term, Outputs(ours), Outputs(spoilt), padded)[0])
-
-
-def test_a_term_over_a_vocabulary_is_that_of_the_logits():
-    random = jax.random.split(jax.random.key(0), 4)
-    x, y, w, v = (
-        jax.random.normal(key, shape)
-        for key, shape in zip(
-            random, [(2, 3, 4), (2, 3, 5), (4, 7), (5, 7)], strict=True
-        )
-    )
-    mask = jnp.array([[1, 1, 0], [1, 1, 1]])
-    batch = {
-        "label": jnp.array([[0, 1, 5], [2, 0, 6]]),
-        "label_mask": jnp.array([[1, 0, 0], [1, 1, 1]]),
-        "token_mask": mask,
-        "mask": jnp.array([1, 1]),
-    }
-    spoilt = jnp.where(mask[..., None] == 1, y, jnp.nan)
-    views = {
-        "student": View(Outputs(x @ w, hidden=x), head=w),
-        "teacher": View(Outputs(spoilt @ v, hidden=spoilt), head=v),
-    }
-    for parts, whole in (
-        (
-            on_vocabulary(losses.kl, temperature=lambda step: 2.0, chunk=2),
-            on_logits(losses.kl, temperature=2.0),
-        ),
-        (on_vocabulary(losses.cross_entropy), on_labels(losses.cross_entropy)),
-    ):
-        assert {part for _, part in parts.needs} == {"hidden", "head"}
-        found, sums = combine(term=parts).compute(
-            views, batch, aux={}, step=0, key=None
-        )
-        wanted, counted = combine(term=whole).compute(
-            views, batch, aux={}, step=0, key=None
-        )
-        np.testing.assert_allclose(found, wanted, rtol=1e-6)
-        assert sums["term"][1] == counted["term"][1]
-
-
-def test_a_wrong_argument_of_a_term_over_a_vocabulary_is_named():
-    with pytest.raises(TypeError, match=r"temprature.*did you mean 'temperature'"):
-        on_vocabulary(losses.kl, temprature=2.0)
-    with pytest.raises(ValueError, match="dkd does not go over a vocabulary"):
-        on_vocabulary(losses.dkd)
-    term = on_vocabulary(losses.kl)
-    with pytest.raises(ValueError, match=r"the (student|teacher) offers no head"):
-        views = {
-            n: View(Outputs(hidden=ZEROS[:, None])) for n in ("student", "teacher")
-        }
-        batch = {"label": jnp.zeros((2, 1), int)}
-        combine(term=term).compute(views, batch, aux={}, step=0, key=None)

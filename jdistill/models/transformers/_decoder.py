@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jdistill.checks import one_of
 from jdistill.models._sizes import float_type
 from jdistill.models.transformers._attention import distances, positions_of
 from jdistill.models.transformers._decoder_block import (
@@ -85,8 +86,7 @@ def decoder(
     """
     config = config if isinstance(config, DecoderConfig) else _config(config)
     compute = float_type(dtype)
-    if remat not in REMAT:
-        raise ValueError(f"remat must be one of {tuple(REMAT)}, got {remat!r}")
+    one_of(tuple(REMAT), remat=remat)
     taps = (taps,) if isinstance(taps, str) else tuple(taps)
     if set(taps) - set(TAPS):
         raise ValueError(f"taps of a decoder are {TAPS}, got {taps}")
@@ -113,7 +113,11 @@ def decoder(
         return Outputs(logits_of(config, params, hidden), features, hidden), state
 
     return Model(
-        init, apply, lambda params: head(config, params), decoding(config, compute)
+        init,
+        apply,
+        lambda params: head(config, params),
+        decoding(config, compute),
+        config.logit_cap,
     )
 
 

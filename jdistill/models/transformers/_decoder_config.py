@@ -6,8 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from jdistill.models._sizes import positive
+from jdistill.checks import one_of, whole
 
+SIZES = (
+    *("vocab", "dim", "depth", "heads", "kv_heads", "head_dim", "mlp_dim"),
+    "max_steps",
+)
 NORMS = ("rms", "layer")
 ACTIVATIONS = ("silu", "gelu", "gelu_tanh", "relu")
 
@@ -87,15 +91,13 @@ class DecoderConfig:
 
     def __post_init__(self) -> None:
         """Checks what was given, and gives each layer its own numbers."""
-        for name in ("vocab", "dim", "depth", "heads", "kv_heads", "head_dim"):
-            positive(**{name: getattr(self, name)})
-        positive(mlp_dim=self.mlp_dim, max_steps=self.max_steps)
+        whole(**{name: getattr(self, name) for name in SIZES})
         if self.heads % self.kv_heads:
             raise ValueError(
                 f"kv_heads must divide heads={self.heads}, got {self.kv_heads}"
             )
-        _one_of("norm", self.norm, NORMS)
-        _one_of("activation", self.activation, ACTIVATIONS)
+        one_of(NORMS, norm=self.norm)
+        one_of(ACTIVATIONS, activation=self.activation)
         if self.rotary_dim is None:
             object.__setattr__(self, "rotary_dim", self.head_dim)
         if not 0 <= self._rotary <= self.head_dim or self._rotary % 2:
@@ -152,8 +154,3 @@ def _llama3(angle: np.ndarray, scaling: Any) -> np.ndarray:
     turns = before * angle / (2 * np.pi)
     blend = np.clip((turns - low) / (high - low), 0, 1)
     return angle * (blend + (1 - blend) / factor)
-
-
-def _one_of(name: str, word: str, valid: tuple[str, ...]) -> None:
-    if word not in valid:
-        raise ValueError(f"{name} must be one of {valid}, got {word!r}")

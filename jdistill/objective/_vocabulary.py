@@ -1,0 +1,154 @@
+"""Terms of large vocabularies: of hidden states and heads, or of some classes."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from jdistill.losses import over_vocabulary
+from jdistill.objective._entries import labels
+from jdistill.objective._sources import Source, head, hidden, logits, sparse
+from jdistill.objective._term import term
+from jdistill.typing import Term
+from jdistill.views import STUDENT, TEACHER
+
+
+def on_vocabulary(
+    loss: Callable[..., Any],
+    *,
+    teacher: str = TEACHER,
+    per: str | None = "token",
+    network: str = STUDENT,
+    **more: Any,
+) -> Term:
+    """A term of hidden states and heads, whose logits are never all there.
+
+    `on_vocabulary(losses.kl)` is `on_logits(losses.kl)`, and
+    `on_vocabulary(losses.cross_entropy)` is `on_labels(losses.cross_entropy)`, by
+    `losses.over_vocabulary`: of models that offer `hidden` and `head`. Tokens that do
+    not count cost nothing.
+
+    Args:
+        loss: one that `losses.over_vocabulary` takes.
+        teacher: the network that teaches, where the loss has one.
+        per: 'token', 'example', or None: as the labels are.
+        network: who learns.
+        more: the options of `losses.over_vocabulary`, such as `form`, `chunk` and
+            `valid` (caps are those of the models), and the loss's own numbers, where a
+            function of the step is a schedule.
+
+    Returns:
+        A term of weight 1.
+
+    Raises:
+        ValueError: the loss is another one, or an option is out of range.
+        TypeError: the loss takes no such argument, or lacks one.
+
+    Example:
+        >>> from jdistill import losses
+        >>> term = on_vocabulary(losses.kl, temperature=2.0, chunk=256)
+        >>> sorted(term.needs)[:2]
+        [('student', 'head'), ('student', 'hidden')]
+    """
+    names = inspect.signature(over_vocabulary).parameters
+    options = {name: more.pop(name) for name in [*more] if name in names}
+    if "labels" in inspect.signature(over_vocabulary(loss, **options)).parameters:
+        other: Source = labels()
+    else:
+        other, more["teacher_head"] = hidden(teacher), head(teacher)
+    more |= {"head": head(network), "weights": _COUNTED}
+
+    def made(**caps: float | None) -> Term:
+        values = over_vocabulary(loss, **{**options, **caps})
+        return term(values, hidden(network), other, per=per, **more)
+
+    return _capped(made, cap=network, teacher_cap=teacher)
+
+
+_COUNTED = Source(lambda context, _: context.weights)
+
+
+def on_sparse(
+    loss: Callable[..., Any],
+    *,
+    per: str | None = "token",
+    teacher: str = TEACHER,
+    **more: Any,
+) -> Term:
+    """A term of the student's logits and some classes of the teacher's distribution.
+
+    Those that `data.cached_tokens` joins to a batch, or any other `SparseTarget` in the
+    teacher's outputs. Every real token counts, as in `on_logits`.
+
+    Args:
+        loss: `loss(logits, target, **more)`, one value for each token or example, such
+            as `losses.sparse_kl`.
+        per: 'token' or 'example'.
+        teacher: the network that teaches.
+        more: the loss's numbers, where a function of the step is a schedule, and
+            sources.
+
+    Returns:
+        A term of weight 1.
+
+    Raises:
+        ValueError: `per` is another word.
+        TypeError: the loss takes no such argument, or lacks one.
+
+    Example:
+        >>> from jdistill import losses
+        >>> sorted(on_sparse(losses.sparse_kl).needs)
+        [('student', 'logits'), ('teacher', 'sparse')]
+    """
+    return term(loss, logits(STUDENT), sparse(teacher), per=per, **more)
+
+
+def on_sparse_vocabulary(
+    loss: Callable[..., Any],
+    *,
+    per: str | None = "token",
+    teacher: str = TEACHER,
+    **more: Any,
+) -> Term:
+    """A term of the student's hidden states and head, and of the teacher's classes.
+
+    As `on_sparse`, for a model with `hidden` and `head`, without its logits.
+
+    Args:
+        loss: `loss(hidden, target, head=head, **more)`, one value for each token or
+            example, such as `losses.sparse_vocabulary_kl`.
+        per: 'token' or 'example'.
+        teacher: the network that teaches.
+        more: the loss's numbers, such as `chunk` and `valid` (the cap is the model's),
+            where a function of the step is a schedule.
+
+    Returns:
+        A term of weight 1.
+
+    Raises:
+        ValueError: `per` is another word.
+        TypeError: the loss takes no such argument, or lacks one.
+
+    Example:
+        >>> from jdistill import losses
+        >>> kd = on_sparse_vocabulary(losses.sparse_vocabulary_kl, chunk=128)
+        >>> sorted(kd.needs)
+        [('student', 'head'), ('student', 'hidden'), ('teacher', 'sparse')]
+    """
+    both = hidden(STUDENT), sparse(teacher)
+
+    def made(**caps: float | None) -> Term:
+        known = {**more, **{n: c for n, c in caps.items() if c is not None}}
+        return term(loss, *both, per=per, head=head(STUDENT), **known)
+
+    return _capped(made, cap=STUDENT)
+
+
+def _capped(made: Callable[..., Term], **networks: str) -> Term:
+    """A term that bounds logits as their networks do, which only its views say."""
+
+    def values(views, batch, /, **context):
+        seen_there = {name: views[n] for name, n in networks.items() if n in views}
+        caps = {name: view.cap for name, view in seen_there.items()}
+        return made(**caps).values(views, batch, **context)
+
+    return made()._replace(values=values)

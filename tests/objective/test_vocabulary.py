@@ -1,0 +1,138 @@
+"""Terms of hidden states and heads, and of some classes of a vocabulary."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from jdistill import losses, train
+from jdistill.models import DecoderConfig, decoder
+from jdistill.objective import (
+    combine,
+    on_labels,
+    on_logits,
+    on_sparse,
+    on_sparse_vocabulary,
+    on_vocabulary,
+)
+from jdistill.typing import Frozen, Outputs, SparseTarget, View
+
+ZEROS = jnp.zeros((2, 3))
+
+
+def bounded(logits, cap):
+    return logits if cap is None else cap * jnp.tanh(logits / cap)
+
+
+@pytest.mark.parametrize("capped", [False, True])
+def test_a_term_over_a_vocabulary_is_that_of_the_logits(capped):
+    random = jax.random.split(jax.random.key(0), 4)
+    x, y, w, v = (
+        jax.random.normal(key, shape)
+        for key, shape in zip(
+            random, [(2, 3, 4), (2, 3, 5), (4, 7), (5, 7)], strict=True
+        )
+    )
+    mask = jnp.array([[1, 1, 0], [1, 1, 1]])
+    batch = {
+        "label": jnp.array([[0, 1, 5], [2, 0, 6]]),
+        "label_mask": jnp.array([[1, 0, 0], [1, 1, 1]]),
+        "token_mask": mask,
+        "mask": jnp.array([1, 1]),
+    }
+    spoilt = jnp.where(mask[..., None] == 1, y, jnp.nan)
+    caps = {"student": 2.0, "teacher": None} if capped else {}
+    views = {
+        name: View(Outputs(bounded(h @ m, caps.get(name)), hidden=h), head=m)
+        for name, h, m in (("student", x, w), ("teacher", spoilt, v))
+    }
+    views = {name: view._replace(cap=caps.get(name)) for name, view in views.items()}
+    for parts, whole in (
+        (
+            on_vocabulary(losses.kl, temperature=lambda step: 2.0, chunk=2),
+            on_logits(losses.kl, temperature=2.0),
+        ),
+        (on_vocabulary(losses.cross_entropy), on_labels(losses.cross_entropy)),
+    ):
+        assert {part for _, part in parts.needs} == {"hidden", "head"}
+        found, sums = combine(term=parts).compute(
+            views, batch, aux={}, step=0, key=None
+        )
+        wanted, counted = combine(term=whole).compute(
+            views, batch, aux={}, step=0, key=None
+        )
+        np.testing.assert_allclose(found, wanted, rtol=2e-6)
+        assert sums["term"][1] == counted["term"][1]
+
+
+def test_a_wrong_argument_of_a_term_over_a_vocabulary_is_named():
+    with pytest.raises(TypeError, match=r"temprature.*did you mean 'temperature'"):
+        on_vocabulary(losses.kl, temprature=2.0)
+    with pytest.raises(ValueError, match="dkd does not go over a vocabulary"):
+        on_vocabulary(losses.dkd)
+    term = on_vocabulary(losses.kl)
+    with pytest.raises(ValueError, match=r"the (student|teacher) offers no head"):
+        views = {
+            n: View(Outputs(hidden=ZEROS[:, None])) for n in ("student", "teacher")
+        }
+        batch = {"label": jnp.zeros((2, 1), int)}
+        combine(term=term).compute(views, batch, aux={}, step=0, key=None)
+
+
+def test_the_cap_of_a_decoder_reaches_its_terms():
+    """As of Gemma 2: a term of its head is that of its logits, without a word of it."""
+    made = DecoderConfig(
+        vocab=9,
+        dim=4,
+        depth=1,
+        heads=1,
+        kv_heads=1,
+        head_dim=4,
+        mlp_dim=8,
+        max_steps=8,
+        logit_cap=0.5,
+    )
+    model, ids = decoder(made), np.array([[1, 2, 3]])
+    batch = {"inputs": ids, "label": ids, "token_mask": np.ones((1, 3))}
+    frozen = Frozen(
+        jax.tree.map(lambda p: 30 * p, model.init(jax.random.key(0), {})[0])
+    )
+    found = []
+    for term in (on_vocabulary(losses.cross_entropy), on_labels(losses.cross_entropy)):
+        recipe = train.learner(model, combine(ce=term), optax.sgd(0.0))
+        state = recipe.init(jax.random.key(0), batch, start=frozen)
+        found.append(jax.jit(recipe.step)(state, batch)[1]["ce"][0])
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-5)
+    bare = decoder(made)._replace(cap=None)
+    recipe = train.learner(
+        bare, combine(ce=on_vocabulary(losses.cross_entropy)), optax.sgd(0.0)
+    )
+    state = recipe.init(jax.random.key(0), batch, start=frozen)
+    assert abs(recipe.step(state, batch)[1]["ce"][0] - found[0]) > 0.1
+
+
+def test_some_classes_of_a_capped_head_are_those_of_its_logits():
+    hidden, head = (
+        3 * jax.random.normal(jax.random.key(i), shape)
+        for i, shape in enumerate([(1, 2, 4), (4, 7)])
+    )
+    target = SparseTarget(
+        jnp.array([[[0, 3], [6, 1]]]),
+        jnp.log(jnp.array([[[0.5, 0.2], [0.6, 0.1]]])),
+        jnp.log(jnp.array([[0.3, 0.3]])),
+    )
+    outputs = Outputs(bounded(hidden @ head, 2.0), hidden=hidden)
+    views = {
+        "student": View(outputs, head=head, cap=2.0),
+        "teacher": View(Outputs(sparse=target)),
+    }
+    batch = {"label": jnp.zeros((1, 2), int)}
+    found, wanted = (
+        combine(kd=term).compute(views, batch, aux={}, step=0, key=None)[0]
+        for term in (
+            on_sparse_vocabulary(losses.sparse_vocabulary_kl),
+            on_sparse(losses.sparse_kl),
+        )
+    )
+    np.testing.assert_allclose(found, wanted, rtol=1e-5)
