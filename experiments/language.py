@@ -7,6 +7,7 @@ the same vocabulary, parameters, bytes, and how it writes on after `config.promp
 import importlib.util
 import pathlib
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -46,11 +47,13 @@ def run(config: Any, workdir: pathlib.Path) -> Iterator[dict[str, Any]]:
         ]
     with at("config.stages"):
         _check(config["stages"])
+    _say(f"reads {config['model']}")
     with at("config.model"):
         source = read(config["model"])
     now = Now(source, None, "dense", tree.num_bytes(source.frozen.params))
     first: dict[str, models.Pretrained] = {}
     for stage in config["stages"]:
+        _say(f"{stage['stage']}: made, scored, and asked to write")
         now = changed(now, stage, texts[0], pathlib.Path(workdir))
         one = now.pretrained
         against = first.setdefault(one.tokenizer.fingerprint, one)
@@ -209,6 +212,11 @@ def _figures(one, against, texts, config) -> Iterator[tuple[str, dict[str, Any]]
             batch_size=config["batch_size"],
         )
         yield each.edition, row
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def _writes(one: models.Pretrained, config: Mapping[str, Any]) -> str:

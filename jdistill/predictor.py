@@ -29,6 +29,8 @@ class Loaded(NamedTuple):
     * `tokenizer`: that of a model of texts, else None.
     * `generate(prompt, *, steps=64, choose=language.greedy, seed=0)`: what a model of
       texts writes after a prompt, or after each of a list of them.
+    * `score(texts, *, steps=512)`: the figures of a model of texts on one text or
+      several, in windows of `steps` tokens: bits per byte, perplexity, accuracy...
     """
 
     model: Model
@@ -37,6 +39,7 @@ class Loaded(NamedTuple):
     predict: Callable[[Any], Any]
     tokenizer: Tokenizer | None
     generate: Callable[..., Any]
+    score: Callable[..., dict[str, Any]]
 
 
 def load(path: str | os.PathLike[str], *, max_bytes: int | None = None) -> Loaded:
@@ -84,8 +87,8 @@ def load(path: str | os.PathLike[str], *, max_bytes: int | None = None) -> Loade
         return model.apply(packed.params, state, batch, train=False)[0].logits
 
     frozen = Frozen(packed.params, state)
-    generate = _writing(path, model, frozen, tokenizer)
-    return Loaded(model, frozen, classes, predict, tokenizer, generate)
+    texts = _of_texts(path, model, frozen, tokenizer)
+    return Loaded(model, frozen, classes, predict, tokenizer, *texts)
 
 
 def _reading(says: Mapping[str, Any]) -> tuple[Tokenizer | None, Any]:
@@ -104,19 +107,26 @@ def _reading(says: Mapping[str, Any]) -> tuple[Tokenizer | None, Any]:
     return tokenizer, prepare
 
 
-def _writing(path, model: Model, frozen: Frozen, tokenizer) -> Callable[..., Any]:
-    """`Loaded.generate`; what it compiles is kept for each choice of options."""
+def _of_texts(path: Any, model: Model, frozen: Frozen, tokenizer: Tokenizer | None):
+    """`generate` and `score`; what is compiled is kept for each choice of options."""
+
+    def needed() -> Tokenizer:
+        if tokenizer is None:
+            raise ValueError(f"{path} holds no model of texts: it has no tokenizer")
+        return tokenizer
 
     @functools.cache
     def make(steps: int, choose: Any):
-        return language.writer(model, frozen, tokenizer, steps=steps, choose=choose)
+        return language.writer(model, frozen, needed(), steps=steps, choose=choose)
 
     def generate(prompt, *, steps: int = 64, choose: Any = language.greedy, seed=0):
-        if tokenizer is None:
-            raise ValueError(f"{path} holds no model of texts: it has no tokenizer")
         return make(steps, choose)(prompt, seed=seed)
 
-    return generate
+    def score(texts, *, steps: int = 512) -> dict[str, Any]:
+        corpus = data.tokenize([texts] if isinstance(texts, str) else texts, needed())
+        return language.figures(model, frozen, data.windows(corpus, steps=steps))
+
+    return generate, score
 
 
 def _flat(shapes: Mapping[str, Any]) -> tuple[int, ...]:

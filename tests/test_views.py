@@ -84,3 +84,11 @@ def test_variables_come_by_name_or_alone_as_the_teachers():
     for wrong in ({"a": {"w": X}}, X):
         with pytest.raises(TypeError, match="frozen takes the variables of networks"):
             inspect.unwrap(views.by_name)(wrong)
+
+
+def test_a_view_has_the_head_and_the_cap_of_its_network():
+    model, frozen = NETS["one"]
+    networks = {"one": (model._replace(cap=3.0), frozen), "two": NETS["two"]}
+    found = views.views_of(networks, {})
+    assert found["one"].cap == 3.0 and found["two"].cap is None
+    assert found["one"].head is not None

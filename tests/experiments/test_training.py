@@ -85,7 +85,8 @@ def test_a_stage_starts_from_another_and_learns_from_the_teacher(tmp_path):
     teacher = Stage("teacher", {}, net(widths=(7,)), learner, 2)
     done = {"teacher": training.train_stage(job(tmp_path), teacher, {}).frozen}
     done["student"] = training.train_stage(job(tmp_path), stage(), {}).frozen
-    later = stage("later", 0, start="student", taught=True)
+    still = adam(net(), SOFT, optax.sgd(0.0), teacher=net(widths=(7,)))
+    later = Stage("later", {}, net(), still, 1, start="student", taught=True)
     found = training.train_stage(job(tmp_path), later, done)
     assert same(found.frozen, done["student"])
 

@@ -58,14 +58,28 @@ def test_the_file_predicts_the_next_token_of_texts_and_ids(packed):
     np.testing.assert_allclose(texts, wanted, rtol=1e-4, atol=1e-4)
 
 
+def test_a_file_scores_texts_as_its_model_does(packed):
+    path, model, frozen = packed
+    texts = ["the cat sat on the mat", "one two three"]
+    windows = jd.data.windows(jd.data.tokenize(texts, TOKENIZER), steps=8)
+    wanted = language.figures(model, frozen, windows)
+    found = jd.load(path).score(texts, steps=8)
+    assert found["bits_per_byte"] == pytest.approx(wanted["bits_per_byte"], rel=1e-5)
+    assert found["targets"] == wanted["targets"] and found["context"] == 8
+    one = jd.load(path).score(texts[0], steps=8)
+    assert one["targets"] < found["targets"]
+
+
 def test_a_file_of_no_texts_says_so(tmp_path):
     model = jd.models.mlp(widths=(), classes=2)
     params, _ = model.init(jax.random.key(0), {"inputs": np.ones((1, 3))})
     encoded = compress.identity().encode(params, (), ())
     about = {"model": {"name": "mlp", "widths": [], "classes": 2}}
     jd.pack(tmp_path / "f", encoded, description=about)
-    with pytest.raises(ValueError, match="holds no model of texts"):
-        jd.load(tmp_path / "f").generate("a")
+    found = jd.load(tmp_path / "f")
+    for of_texts in (found.generate, found.score):
+        with pytest.raises(ValueError, match="holds no model of texts"):
+            of_texts("a")
 
 
 ABOUT = language.describe(CONFIG, TOKENIZER)

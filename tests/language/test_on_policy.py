@@ -8,7 +8,7 @@ import pytest
 from jdistill import losses, objective, train
 from jdistill.language import generate, greedy, on_policy
 from jdistill.models import DecoderConfig, decoder
-from jdistill.typing import Frozen
+from jdistill.typing import Frozen, Split
 
 SIZES = dict(depth=1, heads=1, kv_heads=1, head_dim=4, mlp_dim=8, max_steps=16)
 MODEL = decoder(DecoderConfig(vocab=9, dim=4, **SIZES))
@@ -126,3 +126,24 @@ def test_rows_too_short_and_outputs_ahead_are_refused():
     ahead = BATCH | {"outputs": {"teacher": MODEL.apply(TEACHER.params, {}, BATCH)[0]}}
     with pytest.raises(ValueError, match="outputs were computed ahead"):
         recipe.step(state, ahead, TEACHER)
+
+
+def test_a_run_goes_on_from_its_checkpoint_with_the_texts_kept(tmp_path):
+    goal = objective.combine(kd=objective.on_logits(losses.reverse_kl))
+    plain = train.learner(MODEL, goal, optax.adam(1e-2), teacher=MODEL)
+    recipe = on_policy(plain, MODEL, share=0.5, every=2, keep=2)
+    rows = BATCH | {"id": np.arange(4, dtype=np.int32)}
+    split = Split(4, lambda at: {name: x[at] for name, x in rows.items()}, rows, ())
+    how = dict(key=jax.random.key(0), batch_size=2, frozen=TEACHER)
+    whole = train.run(recipe, split, num_steps=6, **how)
+    for steps in (3, 6):
+        store = train.checkpoints(tmp_path)
+        state = train.run(
+            recipe, split, num_steps=steps, checkpoints=store, save_every=3, **how
+        )
+        store.close()
+    same = jax.tree.map(
+        np.array_equal, (state.params, state.followers), (whole.params, whole.followers)
+    )
+    assert all(jax.tree.leaves(same))
+    assert (state.followers["own_texts"]["inputs"] != 0).any()
