@@ -15,12 +15,12 @@ import numpy as np
 import scipy.stats
 
 from experiments import figures, plan, recipes, rehearsal
+from experiments.components import build
 from experiments.objectives import combined
 from experiments.optimisers import optimiser
 from experiments.recipes import Stage
 from experiments.training import Job, train_stage
 from jdistill import compress, data, models, train
-from jdistill.build import build
 from jdistill.evaluate import outputs_of
 from jdistill.typing import DataSet, Frozen, Model, Split
 

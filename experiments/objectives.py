@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from experiments import components
+from experiments.components import build
 from jdistill import losses, objective, projections, schedules
-from jdistill.build import build
 from jdistill.typing import Aux, Objective, Term
 
 ON = (
@@ -66,10 +67,7 @@ def _term(name: str, spec: Spec, learned: Learned) -> Term:
     arguments = [_named(one) for one in spec.pop("arguments", ())]
     if on not in ON and not arguments:
         raise ValueError(f"term {name!r}: on is {on!r}; valid: {', '.join(ON)}")
-    if spec.get("loss") not in losses.__all__:
-        valid = ", ".join(losses.__all__)
-        raise ValueError(f"term {name!r}: no loss {spec.get('loss')!r}; valid: {valid}")
-    loss = getattr(losses, spec.pop("loss"))
+    loss = _loss(name, spec.pop("loss", None))
     if "memory" in spec:
         spec["memory"] = build(objective, spec["memory"])
     if on == "features":
@@ -77,6 +75,17 @@ def _term(name: str, spec: Spec, learned: Learned) -> Term:
             spec[side] = _source(spec[side], learned)
     make = objective.term if arguments else getattr(objective, f"on_{on}")
     return make(loss, *arguments, **spec) * weight
+
+
+def _loss(term: str, name: Any) -> Any:
+    """A loss of the library, or `module:function`."""
+    if name in losses.__all__:
+        return getattr(losses, name)
+    own = components.own({"name": name})
+    if own is None:
+        valid = ", ".join(losses.__all__)
+        raise ValueError(f"term {term!r}: no loss {name!r}; valid: {valid}")
+    return own
 
 
 def _named(value: Any) -> Any:

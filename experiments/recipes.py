@@ -1,7 +1,6 @@
 """From a configuration to the stages of the pipeline."""
 
 import bisect
-import inspect
 import pathlib
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -11,7 +10,8 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from experiments import plan
+from experiments import components, plan
+from experiments.components import build
 from experiments.optimisers import optimiser
 from jdistill import (
     artifact,
@@ -24,7 +24,6 @@ from jdistill import (
     schedules,
     train,
 )
-from jdistill.build import build
 from jdistill.data import eval_batches
 from jdistill.typing import Compression, DataSet, Learner, Model, Objective
 
@@ -280,6 +279,5 @@ def complete(spec: Spec, parts: DataSet) -> dict[str, Any]:
 
 def _taken(namespace: Any, spec: Spec, extra: dict[str, Any]) -> dict[str, Any]:
     """Those of the extra arguments that the named member takes."""
-    member = getattr(namespace, str(spec.get("name")), None)
-    takes = inspect.signature(member).parameters if member else ()
+    takes = components.takes(namespace, spec)
     return {name: value for name, value in extra.items() if name in takes}

@@ -15,13 +15,13 @@ import jax
 import numpy as np
 
 from experiments import figures, plan, recipes
+from experiments.components import build
 from experiments.losses import gains
 from experiments.objectives import combined
 from experiments.optimisers import optimiser
 from experiments.runs import trained
 from experiments.training import Job
 from jdistill import data, metrics, models, train
-from jdistill.build import build
 from jdistill.evaluate import evaluate
 from jdistill.typing import DataSet, Follower, Frozen, Learner, Model, Split
 

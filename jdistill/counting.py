@@ -61,6 +61,28 @@ def weights_of(
     return weights
 
 
+def with_importance(batch: Batch, weights: Float[Array, "..."]) -> Float[Array, "..."]:
+    """Weights times the batch's own `weight` `[batch]`, where it has one.
+
+    Terms are means by these; metrics count each example once.
+
+    Args:
+        batch: arrays by name.
+        weights: of examples or tokens, as `weights_of` gives them.
+
+    Returns:
+        float32, of the same shape.
+
+    Example:
+        >>> with_importance({"weight": jnp.array([0.5, 2])}, jnp.ones(2)).tolist()
+        [0.5, 2.0]
+    """
+    if "weight" not in batch:
+        return weights
+    weight = jnp.asarray(batch["weight"], jnp.float32)
+    return weights * weight.reshape(weight.shape + (1,) * (weights.ndim - weight.ndim))
+
+
 def _has_label(mask, weights):
     mask = jnp.asarray(mask, jnp.float32)
     if mask.ndim > weights.ndim:

@@ -21,7 +21,10 @@ from jdistill.data._documents import Part as Part
 from jdistill.data._documents import documents as documents
 from jdistill.data._eval_batches import EvalBatches as EvalBatches
 from jdistill.data._eval_batches import eval_batches as eval_batches
+from jdistill.data._folder import folder as folder
+from jdistill.data._idx import idx as idx
 from jdistill.data._mixed import mixed as mixed
+from jdistill.data._npz import npz as npz
 from jdistill.data._order import IndexBatches as IndexBatches
 from jdistill.data._order import index_batches as index_batches
 from jdistill.data._order import stream as stream
@@ -29,6 +32,8 @@ from jdistill.data._splits import Parts as Parts
 from jdistill.data._splits import in_memory as in_memory
 from jdistill.data._stdlib_docs import stdlib_docs as stdlib_docs
 from jdistill.data._stdlib_docs import stdlib_texts as stdlib_texts
+from jdistill.data._tables import csv as csv
+from jdistill.data._tables import jsonl as jsonl
 from jdistill.data._targets import Targets as Targets
 from jdistill.data._targets import random_sampled as random_sampled
 from jdistill.data._targets import top_k as top_k
@@ -65,17 +70,22 @@ __all__ = [
     "cache_tokens",
     "cached",
     "cached_tokens",
+    "csv",
     "digits",
     "documents",
     "eval_batches",
     "fingerprint",
+    "folder",
     "hashed_ngrams",
+    "idx",
     "in_memory",
     "index_batches",
+    "jsonl",
     "load_cache",
     "load_corpus",
     "mixed",
     "mixup",
+    "npz",
     "open_tokens",
     "packed",
     "random_sampled",

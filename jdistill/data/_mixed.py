@@ -22,7 +22,7 @@ def mixed(labelled: Split, unlabelled: Split, *, share: float) -> Split:
     Args:
         labelled: examples with labels; `id` is theirs.
         unlabelled: examples whose labels, if they have any, are not used; their `id`
-            is moved past the labelled ones'.
+            is moved past the labelled ones'. Classes need not be the same.
         share: of the labelled examples in a batch, above 0 and below 1.
 
     Returns:
@@ -53,7 +53,7 @@ def mixed(labelled: Split, unlabelled: Split, *, share: float) -> Split:
         rows = np.asarray(indices)
         has = rows < first
         one = labelled.take(np.where(has, rows, 0))
-        two = _bare(unlabelled.take(np.where(has, 0, rows - first)), first)
+        two = _bare(unlabelled.take(np.where(has, 0, rows - first)), first, one)
 
         def chosen(a, b):
             return np.where(has.reshape(-1, *[1] * (a.ndim - 1)), a, b)
@@ -62,7 +62,10 @@ def mixed(labelled: Split, unlabelled: Split, *, share: float) -> Split:
 
     arrays = None
     if labelled.arrays is not None and unlabelled.arrays is not None:
-        parts = _marked(labelled.arrays), _bare(unlabelled.arrays, first)
+        parts = (
+            _marked(labelled.arrays),
+            _bare(unlabelled.arrays, first, labelled.arrays),
+        )
         arrays = jax.tree.map(lambda *x: np.concatenate(x), *parts)
 
     def order(*, batch_size: int, seed: int) -> IndexBatches:
@@ -93,18 +96,22 @@ def _interleaved(first, total, share, batch_size, seed) -> IndexBatches:
 
 
 def _marked(batch: Batch) -> dict[str, Any]:
-    return {**batch, "label_mask": np.ones(len(batch["id"]), np.float32)}
+    """Those that have a label, but for those that the split itself says have none."""
+    return {"label_mask": np.ones(len(batch["id"]), np.float32), **batch}
 
 
-def _bare(batch: Batch, first: int) -> dict[str, Any]:
-    label = np.zeros_like(batch["label"])
-    none = np.zeros(len(batch["id"]), np.float32)
-    return {**batch, "label": label, "label_mask": none, "id": batch["id"] + first}
+def _bare(batch: Batch, first: int, like: Batch) -> dict[str, Any]:
+    size, wanted = len(batch["id"]), like["label"]
+    label = np.zeros((size, *wanted.shape[1:]), wanted.dtype)
+    mask = np.zeros((size, *like["label_mask"].shape[1:]) if "label_mask" in like
+                    else size, np.float32)  # fmt: skip
+    return {**batch, "label": label, "label_mask": mask, "id": batch["id"] + first}
 
 
 def _check_alike(one: Batch, two: Batch) -> None:
     def form(batch):
-        return jax.tree.map(lambda x: (x.dtype, x.shape[1:]), dict(batch))
+        alike = {k: x for k, x in batch.items() if k not in ("label", "label_mask")}
+        return jax.tree.map(lambda x: (x.dtype, x.shape[1:]), alike)
 
     if form(one) != form(two):
         raise ValueError(

@@ -9,6 +9,7 @@ import numpy as np
 
 from jdistill import kinds
 from jdistill.checks import share, whole
+from jdistill.data._labels import check_labels
 from jdistill.tree import flatten
 from jdistill.typing import Batch, Split
 
@@ -70,12 +71,18 @@ def folds(
     return Parts(*(np.flatnonzero(m) for m in (~test & ~valid, valid, test)))
 
 
-def in_memory(batch: Batch, *, classes: Sequence[str], name: str = "data") -> Split:
+def in_memory(
+    batch: Batch, *, classes: Sequence[str] = (), name: str = "data"
+) -> Split:
     """A split whose examples are all in memory.
 
     Args:
-        batch: arrays `[size, ...]` with `inputs` and `label`; `id` is added.
-        classes: the names of the labels, in order.
+        batch: arrays `[size, ...]` with `inputs` and `label`; `id` is added. A label is
+            a class, an integer; several or shares of them, floats `[size, classes]`
+            from 0 to 1; or a number, a float. `label_mask` is 0 where there is none,
+            `weight` says how much an example counts in the terms of an objective.
+        classes: the names of the labels, in order. Where there is neither `label` nor
+            `classes`, the examples have no labels.
         name: what messages call the split.
 
     Returns:
@@ -88,21 +95,24 @@ def in_memory(batch: Batch, *, classes: Sequence[str], name: str = "data") -> Sp
         >>> batch = {'inputs': np.eye(2), 'label': np.array([0, 1])}
         >>> in_memory(batch, classes=('no', 'yes')).take([1])['id']
         array([1], dtype=int32)
+        >>> in_memory({'inputs': np.eye(2)}).take([1])['label_mask']
+        array([0.], dtype=float32)
     """
     kinds.mapping(batch=batch)
-    _check_entries(batch, classes, name)
-    size = len(batch["label"])
-    arrays = dict(batch, id=np.arange(size, dtype=np.int32))
+    arrays = dict(_with_labels(batch, classes, name))
+    size = len(arrays["label"])
+    arrays["id"] = np.arange(size, dtype=np.int32)
+    arrays["label"] = np.asarray(arrays["label"])
     check(arrays, classes=classes, name=name)
-    arrays["label"] = np.asarray(arrays["label"], np.int32)
+    floating = np.issubdtype(arrays["label"].dtype, np.floating)
+    arrays["label"] = arrays["label"].astype(np.float32 if floating else np.int32)
     return Split(size, lambda indices: gather(arrays, indices), arrays, tuple(classes))
 
 
-def _check_entries(batch: Batch, classes: Any, name: str) -> None:
+def _with_labels(batch: Batch, classes: Any, name: str) -> Batch:
     """Refuses what are no arrays [size, ...], and names that are one word."""
-    for entry in ("inputs", "label"):
-        if entry not in batch:
-            raise ValueError(f"{name}: no {entry!r}; there are {sorted(batch)}")
+    if "inputs" not in batch:
+        raise ValueError(f"{name}: no 'inputs'; there are {sorted(batch)}")
     for path, value in batch.items():
         if path == "label" and isinstance(value, list | tuple):
             continue
@@ -111,6 +121,15 @@ def _check_entries(batch: Batch, classes: Any, name: str) -> None:
             raise TypeError(f"{name}: {path!r} must be an array [size], got {found}")
     if isinstance(classes, str) or not isinstance(classes, Sequence):
         raise TypeError(f"{name}: classes must be the labels' names, got {classes!r}")
+    if "label" in batch:
+        return batch
+    if classes:
+        raise ValueError(
+            f"{name}: no 'label'; there are {sorted(batch)}. Leave classes= out where "
+            "examples have no labels"
+        )
+    none = np.zeros(len(batch["inputs"]), np.float32)
+    return {**batch, "label": none.astype(np.int32), "label_mask": none}
 
 
 def gather(arrays: Mapping[str, np.ndarray], indices: Any) -> dict[str, np.ndarray]:
@@ -142,20 +161,17 @@ def check(batch: Batch, *, classes: Sequence[str], name: str) -> None:
         Traceback (most recent call last):
         ValueError: train, example 1: label 7 is not one of the 2 classes 0 to 1
     """
-    if len(classes) < 2:
-        raise ValueError(f"{name}: 2 classes or more are needed, got {list(classes)}")
     label = np.asarray(batch["label"])
     if len(label) == 0:
         raise ValueError(f"{name}: there are no examples")
     sizes = {path: len(value) for path, value in flatten(batch).items()}
     if len(set(sizes.values())) > 1:
         raise ValueError(f"{name}: the arrays differ in size: {sizes}")
-    if label.ndim != 1 or not np.issubdtype(label.dtype, np.integer):
-        raise ValueError(
-            f"{name}: labels must be integers [size], got {label.dtype}{label.shape}"
-        )
-    _refuse_labels(label, batch["id"], len(classes), name)
-    _refuse_inputs(np.asarray(batch["inputs"]), batch["id"], name)
+    ids, mask = batch["id"], batch.get("label_mask")
+    check_labels(label, mask, ids=ids, classes=classes, name=name)
+    _refuse_inputs(np.asarray(batch["inputs"]), ids, name)
+    if "weight" in batch:
+        _refuse_weights(np.asarray(batch["weight"]), ids, name)
 
 
 def check_classes(labels: Any, *, classes: Sequence[str], name: str) -> None:
@@ -175,14 +191,13 @@ def check_classes(labels: Any, *, classes: Sequence[str], name: str) -> None:
         raise ValueError(f"{name}: no example of the classes {missing}")
 
 
-def _refuse_labels(label, ids, num_classes, name):
-    wrong = np.flatnonzero((label < 0) | (label >= num_classes))
-    if len(wrong):
-        i = wrong[0]
-        raise ValueError(
-            f"{name}, example {ids[i]}: label {label[i]} is not one of the "
-            f"{num_classes} classes 0 to {num_classes - 1}"
-        )
+def _refuse_weights(weight, ids, name):
+    if weight.ndim != 1:
+        raise ValueError(f"{name}: weights must be [size], got {list(weight.shape)}")
+    wrong = ~(np.isfinite(weight) & (weight >= 0))
+    if wrong.any():
+        i = int(np.argmax(wrong))
+        raise ValueError(f"{name}, example {ids[i]}: weight {weight[i]} is below 0")
 
 
 def _refuse_inputs(inputs, ids, name):

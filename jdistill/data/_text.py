@@ -56,7 +56,7 @@ def tokenized(texts: Texts, tokens: Tokens, *, name: str) -> Split:
         >>> tokenized(texts, hashed_ngrams()(texts.texts), name='train').size
         2
     """
-    _refuse_empty(texts.texts, name)
+    refuse_empty(texts.texts, name)
     batch = {**tokens.prepare(texts.texts), "label": texts.label}
     return in_memory(batch, classes=texts.classes, name=name)
 
@@ -112,7 +112,7 @@ def hashed_ngrams(
         return buckets[np.sort(first)].astype(np.int32)
 
     def prepare(texts: Sequence[str]) -> Batch:
-        _refuse_empty(texts, "texts")
+        refuse_empty(texts, "texts")
         return _padded([ids(text) for text in texts], max_length)
 
     info = {"prepare": "hashed_ngrams", "vocab": num_buckets, "steps": max_length}
@@ -153,7 +153,7 @@ def bpe(
         tokenizer = _train(texts, vocab_size)
 
         def prepare(texts: Sequence[str]) -> Batch:
-            _refuse_empty(texts, "texts")
+            refuse_empty(texts, "texts")
             encoded = tokenizer.encode_batch(list(texts))
             return _padded([np.array(e.ids, np.int32) for e in encoded], max_length)
 
@@ -189,7 +189,8 @@ def _padded(rows, max_length):
     return {"inputs": inputs, "token_mask": mask}
 
 
-def _refuse_empty(texts, name):
+def refuse_empty(texts: Sequence[str], name: str) -> None:
+    """Refuses a text without a word, by its number."""
     for i, text in enumerate(texts):
         if not text.strip():
             raise ValueError(f"{name}, example {i}: the text is empty: {text!r}")

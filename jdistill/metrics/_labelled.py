@@ -25,7 +25,7 @@ def labelled(views: Views, batch: Batch) -> Labelled:
     figure: no number is better than a wrong one.
 
     Raises:
-        ValueError: there are no labels.
+        ValueError: there are no labels, or they are no classes but numbers or shares.
 
     Example:
         >>> from jdistill.typing import Outputs, View
@@ -35,6 +35,11 @@ def labelled(views: Views, batch: Batch) -> Labelled:
     """
     if "label" not in batch:
         raise ValueError(f"no 'label' in the batch; there are {sorted(batch)}")
+    if jnp.issubdtype(batch["label"].dtype, jnp.floating):
+        raise ValueError(
+            f"labels must be classes, integers; they are {batch['label'].dtype}"
+            f"{list(batch['label'].shape)}, shares or numbers"
+        )
     weights = weights_of(batch, labelled=True)
     logits = keep(logits_of(views), weights)
     labels = keep(batch["label"], weights)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax.core import Tracer
 
 from jdistill.checks import above_zero, constants, finite
-from jdistill.counting import check_per, weights_of
+from jdistill.counting import check_per, weights_of, with_importance
 from jdistill.objective._connect import Argument, Connected, bound
 from jdistill.objective._signature import check_tokens, names_of
 from jdistill.objective._sources import Context, Source
@@ -113,7 +113,8 @@ class _Reads(NamedTuple):
 
     def weights(self, batch):
         labelled = any(source.labelled for source in self.sources.values())
-        return weights_of(batch, per=self.per, labelled=labelled)
+        counted = weights_of(batch, per=self.per, labelled=labelled)
+        return with_importance(batch, counted)
 
     def context(self, views, batch, key=None) -> Context:
         return Context(views, batch, self.weights(batch), key)

@@ -18,12 +18,13 @@ Batch = Mapping[str, Any]
 """Arrays by name, examples along the first axis.
 
 * `inputs`: images, tokens, audio; `[batch, ...]`
-* `label`: integers, `[batch]`
+* `label`: integers, `[batch]`; or floats: shares of classes, several of them, numbers
 * `id`: index of the example in its split, `[batch]`; caches and messages need it
 * `mask`: `[batch]`, 0 where the example is padding
 * `token_mask`: `[batch, steps]`, 0 where the token is padding
 * `label_mask`: of the shape of `label` or `[batch]`, 0 where there is no label: the
   example counts in the terms that need none
+* `weight`: `[batch]`, how much the example counts in the terms of an objective
 * `outputs`: by the name of a network, its `Outputs` for these examples, where they are
   cached or computed ahead
 """

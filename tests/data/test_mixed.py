@@ -68,3 +68,32 @@ def test_what_does_not_mix_is_refused():
     )
     with pytest.raises(ValueError, match="mixed splits must be prepared alike"):
         data.mixed(FEW, other, share=0.5)
+
+
+def test_a_pool_needs_no_labels_and_no_classes():
+    pool = data.in_memory({"inputs": MANY.arrays["inputs"]})
+    assert pool.classes == () and not pool.arrays["label_mask"].any()
+    bare, old = data.mixed(FEW, pool, share=0.5), data.mixed(FEW, MANY, share=0.5)
+    for key in old.arrays:
+        np.testing.assert_array_equal(bare.arrays[key], old.arrays[key])
+    rows = np.array([0, FEW.size, FEW.size + 3])
+    for key, found in bare.take(rows).items():
+        np.testing.assert_array_equal(found, bare.arrays[key][rows])
+
+
+def test_labels_that_the_labelled_part_lacks_stay_lacking():
+    arrays = {k: x for k, x in FEW.arrays.items() if k != "id"}
+    mask = (np.arange(FEW.size) % 2).astype(np.float32)
+    some = data.in_memory({**arrays, "label_mask": mask}, classes=FEW.classes)
+    both = data.mixed(some, MANY, share=0.5)
+    np.testing.assert_array_equal(both.arrays["label_mask"][: FEW.size], mask)
+    assert not both.arrays["label_mask"][FEW.size :].any()
+
+
+def test_shares_of_classes_mix_with_examples_that_have_none():
+    shares = np.eye(10, dtype=np.float32)[FEW.arrays["label"]]
+    arrays = {"inputs": FEW.arrays["inputs"], "label": shares}
+    soft = data.in_memory(arrays, classes=FEW.classes)
+    both = data.mixed(soft, MANY, share=0.5)
+    batch = both.take([0, FEW.size])
+    assert batch["label"].shape == (2, 10) and batch["label_mask"].tolist() == [1, 0]

@@ -98,3 +98,40 @@ def test_arrays_that_are_no_data_set_are_refused(inputs, label, classes, message
 def test_a_class_that_never_occurs_is_named():
     with pytest.raises(ValueError, match=r"no example of the classes \['b'\]"):
         _splits.check_classes([0, 2], classes=("a", "b", "c"), name="train")
+
+
+def test_examples_without_labels_say_so_in_their_mask():
+    found = _splits.in_memory({"inputs": np.ones((3, 2))})
+    assert found.take([2])["label_mask"].tolist() == [0] and found.classes == ()
+    with pytest.raises(ValueError, match=r"no 'label'.*Leave classes= out"):
+        _splits.in_memory({"inputs": np.ones((3, 2))}, classes=("a", "b"))
+
+
+def test_a_label_that_is_masked_may_be_anything():
+    batch = {"inputs": np.ones((2, 1)), "label": np.array([0, -7])}
+    mask = np.array([1.0, 0.0])
+    found = _splits.in_memory({**batch, "label_mask": mask}, classes=("a", "b"))
+    assert found.size == 2
+
+
+@pytest.mark.parametrize(
+    ("label", "classes", "message"),
+    [
+        (np.array([0.5, np.nan]), (), "example 1: label nan is not finite"),
+        (np.array([0.5, 1.0]), ("a", "b"), "integers where classes are named"),
+        (np.array([[0.5, 0.5], [0, 2]]), ("a", "b"), r"example 1: label .* from 0 to"),
+        (np.ones((2, 3)), ("a", "b"), "a column for each of the 2 classes"),
+        (np.ones((2, 1, 2)), ("a", "b"), "a column for each of the 2 classes"),
+    ],
+)
+def test_labels_that_are_floats_are_checked(label, classes, message):
+    with pytest.raises(ValueError, match=message):
+        split(np.ones((2, 1)), label, classes)
+
+
+@pytest.mark.parametrize("weight", [-1.0, np.nan, np.inf])
+def test_a_weight_is_a_finite_number_from_0(weight):
+    batch = {"inputs": np.ones((2, 1)), "label": np.array([0, 1])}
+    with pytest.raises(ValueError, match="data, example 1: weight"):
+        arrays = {**batch, "weight": np.array([1, weight])}
+        _splits.in_memory(arrays, classes=("a", "b"))

@@ -14,6 +14,7 @@ from jdistill.objective import (
     example_mask,
     labels,
     on_features,
+    on_labels,
     token_mask,
 )
 from jdistill.typing import Aux, Frozen, Memory, Outputs, Projection
@@ -206,3 +207,27 @@ def test_a_projection_trains_with_the_student_and_stays_out_of_the_file():
 
 def models_frozen(model, batch):
     return Frozen(*jax.jit(model.init)(jax.random.key(1), batch))
+
+
+def test_an_example_counts_as_much_as_its_weight_says():
+    def loss(logits, labels):
+        return jnp.sum(logits, axis=-1) + labels
+
+    weight = jnp.array([0.5, 0.0, 3.0, 1.0])
+    each = np.asarray(S).sum(-1) + np.arange(4)
+    term = on_labels(loss)
+    found, _ = compute(term, batch={**BATCH, "weight": weight})
+    np.testing.assert_allclose(found, (each * weight).sum() / 4.5, rtol=1e-6)
+    some = {**BATCH, "weight": weight, "mask": jnp.array([1, 1, 0, 1])}
+    found, _ = compute(term, batch=some)
+    np.testing.assert_allclose(found, (0.5 * each[0] + each[3]) / 1.5, rtol=1e-6)
+
+
+def test_the_tokens_of_an_example_count_as_much_as_its_weight_says():
+    logits = jnp.asarray(RANDOM.normal(size=(2, 3, 5)), jnp.float32)
+    batch = {"label": jnp.zeros((2, 3), int), "weight": jnp.array([1.0, 3.0])}
+    term = on_labels(lambda logits, labels: jnp.sum(logits, axis=-1))
+    found, _ = compute(term, batch=batch, student=Outputs(logits))
+    each = np.asarray(logits).sum(-1)
+    wanted = (each * [[1], [3]]).sum() / 12
+    np.testing.assert_allclose(found, wanted, rtol=1e-5)
