@@ -1,7 +1,7 @@
 """What a stage does to a language model: cut, train, round, write."""
 
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +11,7 @@ from experiments import language_training
 from experiments.texts import Text
 from jdistill import compress, data, language, models, ops, tokenizers, tree
 from jdistill.build import build
-from jdistill.typing import Compression, Frozen
+from jdistill.typing import Compression, Frozen, Tokenizer, Tree
 
 INFLUENCE = (8, 256)
 """Windows, and tokens of each, on which the influence of layers is measured."""
@@ -23,12 +23,22 @@ class Now(NamedTuple):
     * `pretrained`: with the parameters that it computes with.
     * `encoded`: the forms of what was compressed, None before that.
     * `realised`, `bytes`: how its figures come about, and what it takes.
+    * `kept`: the tokenizer whose vocabulary was cut last, and its ids that stayed.
     """
 
     pretrained: models.Pretrained
     encoded: Mapping[str, Any] | None
     realised: str
     bytes: int
+    kept: tuple[Tokenizer, np.ndarray] | None = None
+
+    def outside(self, texts: Sequence[str]) -> int | None:
+        """How many tokens of texts are none of those that stayed."""
+        if self.kept is None:
+            return None
+        tokenizer, ids = self.kept
+        found = np.concatenate(tokenizer.encode_many(texts))
+        return int((~np.isin(found, ids)).sum())
 
 
 class Place(NamedTuple):
@@ -48,7 +58,8 @@ class Place(NamedTuple):
 
 def begun(pretrained: models.Pretrained) -> Now:
     """A network to which nothing was done yet."""
-    return _dense(pretrained, pretrained.frozen.params, pretrained.config)
+    size = tree.num_bytes(pretrained.frozen.params)
+    return Now(pretrained, None, "dense", size)
 
 
 def changed(now: Now, stage: Mapping[str, Any], place: Place) -> Now:
@@ -81,7 +92,7 @@ def _layers(now: Now, how: Any, place: Place) -> Now:
         layers = range(how["number"])
     elif isinstance(how, Mapping):
         raise ValueError(f"layers by {how['by']!r}; valid: influence, first")
-    return _dense(one, *language.keep_layers(one.frozen.params, one.config, layers))
+    return _dense(now, *language.keep_layers(one.frozen.params, one.config, layers))
 
 
 def _influence(one: models.Pretrained, of: Text) -> np.ndarray:
@@ -108,13 +119,17 @@ def _tokens(now: Now, how: Mapping[str, int], place: Place) -> Now:
     ids = np.union1d(order[counts[order] > 0], np.arange(how.get("first", 0)))
     kept = tokenizers.keep(one.tokenizer, ids)
     params, config = language.keep_tokens(one.frozen.params, one.config, kept.ids)
-    return _dense(one._replace(tokenizer=kept.tokenizer), params, config)
+    small = one._replace(tokenizer=kept.tokenizer)
+    now = now._replace(pretrained=small, kept=(one.tokenizer, kept.ids))
+    return _dense(now, params, config)
 
 
-def _dense(one: models.Pretrained, params, config) -> Now:
-    model = models.decoder(config)
-    one = one._replace(model=model, frozen=Frozen(params), config=config)
-    return Now(one, None, "dense", tree.num_bytes(params))
+def _dense(now: Now, params: Tree, config: models.DecoderConfig) -> Now:
+    """Other parameters and sizes, of which nothing is encoded."""
+    one = now.pretrained._replace(
+        model=models.decoder(config), frozen=Frozen(params), config=config
+    )
+    return Now(one, None, "dense", tree.num_bytes(params), now.kept)
 
 
 def _learned(now: Now, how: Mapping[str, Any], place: Place) -> Now:
@@ -123,7 +138,7 @@ def _learned(now: Now, how: Mapping[str, Any], place: Place) -> Now:
     frozen = language_training.learned(
         one, place.teacher, how, place.of, place.folder, place.name
     )
-    return _dense(one, frozen.params, one.config)
+    return _dense(now, frozen.params, one.config)
 
 
 def _compressed(now: Now, specs: Any, place: Place) -> Now:
@@ -139,7 +154,8 @@ def _compressed(now: Now, specs: Any, place: Place) -> Now:
     learned, state = chain.init(one.frozen.params, products=uses)
     reached = one.frozen.params, learned, state
     one = one._replace(frozen=Frozen(chain.apply(*reached)))
-    return Now(one, chain.encode(*reached), "masked", now.bytes)
+    codes = chain.encode(*reached)
+    return now._replace(pretrained=one, encoded=codes, realised="masked")
 
 
 def _packed(now: Now, name: str, place: Place) -> Now:
@@ -161,7 +177,8 @@ def _exported(now: Now, name: str, place: Place) -> Now:
     path = place.folder / name
     models.to_gguf(path, now.pretrained, encoded=now.encoded, floats="F16")
     found = models.from_gguf(path)
-    return Now(found, now.encoded, "packed", path.stat().st_size)
+    size = path.stat().st_size
+    return now._replace(pretrained=found, realised="packed", bytes=size)
 
 
 def _plain(one: models.Pretrained) -> Mapping[str, Any]:

@@ -76,6 +76,10 @@ def _following(stages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{"after": b, **s} for b, s in zip(before, stages, strict=False)]
 
 
+def _given(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
 def _seed(stage: Mapping[str, Any]) -> int:
     return stage.get("train", {}).get("seed", 0)
 
@@ -116,12 +120,12 @@ def _rows(config, stage, texts, now: Now, against) -> Iterator[dict[str, Any]]:
         "bytes": now.bytes,
         "parameters": tree.count(one.frozen.params),
     }
-    if "train" in stage:
-        place["tokens"] = _seen(stage)
+    place |= _given(tokens=_seen(stage))
     if config.get("prompt"):
         place["writes"] = _writes(one, config)
-    for place["text"], found in _figures(one, against, texts, config):
-        yield {**place, **found}
+    for each in texts:
+        known = {"text": each.edition, **_given(outside=now.outside(each.test))}
+        yield {**place, **known, **_figures(one, against, each, config)}
 
 
 def read(name: str, folder: pathlib.Path | None = None) -> models.Pretrained:
@@ -170,19 +174,17 @@ def _joined(parts: Sequence[pathlib.Path], folder: pathlib.Path) -> pathlib.Path
     return path
 
 
-def _figures(one, against, texts, config) -> Iterator[tuple[str, dict[str, Any]]]:
-    for each in texts:
-        corpus = data.tokenize(each.test, one.tokenizer, edition=each.edition)
-        windows = data.windows(
-            corpus, steps=config["context"], positions=one.config.max_steps
-        )
-        teacher = None if against is one else (against.model, against.frozen)
-        row = language.figures(
-            *(one.model, one.frozen, windows),
-            teacher=teacher,
-            batch_size=config["batch_size"],
-        )
-        yield each.edition, row
+def _figures(one, against, each: Text, config) -> dict[str, Any]:
+    corpus = data.tokenize(each.test, one.tokenizer, edition=each.edition)
+    windows = data.windows(
+        corpus, steps=config["context"], positions=one.config.max_steps
+    )
+    alone = against is one or not config.get("beside_first", True)
+    return language.figures(
+        *(one.model, one.frozen, windows),
+        teacher=None if alone else (against.model, against.frozen),
+        batch_size=config["batch_size"],
+    )
 
 
 def _say(line: str) -> None:
