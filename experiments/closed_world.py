@@ -118,7 +118,7 @@ def planned(config: Any) -> dict[str, Any]:
 def _trained(job: Job, student: Model, name: str, method, start: Frozen | None):
     config, world = job.config, job.world
     steps = method.get("num_steps", config["num_steps"])
-    split, more = _taught(job, method)
+    split, more = taught(job, method)
     frozen = trained(
         job.folder,
         f"{job.size}-{name}",
@@ -145,8 +145,16 @@ def _learner(config, world: World, student: Model, method, steps: int) -> Learne
     return language.on_policy(recipe, student, **own) if own else recipe
 
 
-def _taught(job: Job, method: Mapping[str, Any]) -> tuple[Split, dict[str, Any]]:
-    """The rows to learn from, with what a cache keeps of the teacher where asked."""
+def taught(job: Job, method: Mapping[str, Any]) -> tuple[Split, dict[str, Any]]:
+    """The rows to learn from, with what a cache keeps of the teacher where asked.
+
+    Args:
+        job: where the method is tried.
+        method: with `cache`, a rule of `data` by name, and `renormalised`.
+
+    Returns:
+        The rows, and of a cache `bytes_per_token` and the `mass` that it kept.
+    """
     rows, teacher = job.world.train, job.world.teacher
     if "cache" not in method:
         return rows, {}
