@@ -106,7 +106,7 @@ def _config(
                 f"{key}={only}"
             )
     keys = family.keys
-    given = {field: facts.whole(keys[field]) for field in _SIZES}
+    given: dict[str, Any] = {field: facts.whole(keys[field]) for field in _SIZES}
     if keys["token_types"]:
         given["token_types"] = facts.whole(keys["token_types"])
     if family.offset:

@@ -51,7 +51,7 @@ def block(
         for name in ("query", "key", "value")
     }
     scale = (config.dim // config.heads) ** -0.5
-    mixed = attend(**heads, mask=mask, scale=scale)
+    mixed = attend(heads["query"], heads["key"], heads["value"], mask=mask, scale=scale)
     y = dense(own["out"], mixed.reshape(x.shape))
     x = norm(config, params["attention_norm"], x + y)
     y = network(params["mlp"], x, activation=config.activation)

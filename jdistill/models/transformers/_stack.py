@@ -79,7 +79,8 @@ def from_fields(kind: type[Config], config: Config | Mapping[str, Any]) -> Confi
     """
     if isinstance(config, kind):
         return config
+    fields: Any = config
     try:
-        return kind(**config)
+        return kind(**fields)
     except TypeError as error:
         raise ValueError(f"config: {error}") from error
