@@ -1022,8 +1022,8 @@ MUTANTS = (
     Mutant(
         "packed texts that see each other",
         "jdistill/models/transformers/_attention.py",
-        "behind = jnp.where(same, behind, -1)",
-        "behind = jnp.where(same, behind, behind)",
+        "behind = jnp.where(visible, behind, -1)",
+        "behind = jnp.where(visible, behind, behind)",
         "tests/models/transformers/test_decoder.py -k packed",
     ),
     Mutant(

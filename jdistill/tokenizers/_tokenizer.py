@@ -11,11 +11,11 @@ from tokenizers import processors
 
 from jdistill.typing import Tokenizer
 
-ROLES = ("bos", "eos", "pad", "unk")
+ROLES = ("bos", "eos", "pad", "unk", "cls", "sep", "mask")
 SPACE = "▁"
 """What SentencePiece writes for a space."""
 
-_FRAME = ("bos", "eos", "pad")
+_FRAME = ("bos", "eos", "pad", "cls", "sep")
 _SAMPLED = 4096
 _BYTE = re.compile("<0x[0-9A-F]{2}>")
 _PROBE = (
@@ -34,9 +34,9 @@ def from_json(
 
     Args:
         definition: the text; what it says of truncation and padding is left out.
-        special: ids or tokens by the names 'bos', 'eos', 'pad' and 'unk'; None stands
-            for none. Without 'bos' here the token that the file itself puts before a
-            text is it.
+        special: ids or tokens by the names 'bos', 'eos', 'pad', 'unk', 'cls', 'sep' and
+            'mask'; None stands for none. Without 'bos' here the token that the file
+            itself puts before a text is it, if it is not 'cls'.
         begins: whether every window begins with 'bos'; by default where the file
             itself begins every text with it.
 
@@ -132,15 +132,19 @@ def _made(inner, pieces, roles, begins) -> Tokenizer:
         )
         return [np.array(each.ids, np.int32) for each in found]
 
-    frame = {roles[name] for name in _FRAME if name in roles}
+    left_out = {roles[name] for name in _FRAME if name in roles}
 
     def decode(ids: Any) -> str:
-        kept = [i for i in _checked(ids, len(pieces)) if i not in frame]
+        kept = [i for i in _checked(ids, len(pieces)) if i not in left_out]
         return inner.decode(kept, skip_special_tokens=False)
+
+    def frame(text: str, pair: str | None = None, *, steps: int | None = None):
+        return _framed(inner, text, pair, steps)
 
     return Tokenizer(
         encode,
         encode_many,
+        frame,
         decode,
         joined,
         np.array([len(piece) for piece in pieces], np.int32),
@@ -152,6 +156,32 @@ def _made(inner, pieces, roles, begins) -> Tokenizer:
         _fingerprint(pieces, plain(_PROBE + _sample(pieces))),
         inner.to_str,
     )
+
+
+def _framed(inner, text, pair, steps) -> tuple[np.ndarray, np.ndarray]:
+    texts = [text] if pair is None else [text, pair]
+    parts = [inner.encode(x, add_special_tokens=False) for x in texts]
+    if steps is not None:
+        room = steps - inner.num_special_tokens_to_add(pair is not None)
+        if room < 0:
+            raise ValueError(
+                f"steps={steps} leaves no room between the tokens around a text"
+            )
+        for part, size in zip(
+            parts, _shares([len(x) for x in parts], room), strict=True
+        ):
+            part.truncate(size)
+    whole = inner.post_process(*parts, add_special_tokens=True)
+    return np.array(whole.ids, np.int32), np.array(whole.type_ids, np.int32)
+
+
+def _shares(sizes: Sequence[int], room: int) -> list[int]:
+    """How much of each of one or two texts fits; the longer one is cut first."""
+    if len(sizes) == 1:
+        return [min(sizes[0], room)]
+    small = min(*sizes, room // 2)
+    large = min(max(sizes), room - small)
+    return [small, large] if sizes[0] <= sizes[1] else [large, small]
 
 
 def _checked(ids, vocab) -> list[int]:
@@ -167,8 +197,6 @@ def _roles(inner, special, added, vocab) -> dict[str, int]:
     unknown = sorted(special.keys() - set(ROLES))
     if unknown:
         raise ValueError(f"special tokens have the names {ROLES}, got {unknown}")
-    if "bos" not in special and added is not None:
-        special["bos"] = added
     found = {}
     for name in ROLES:
         token = special.get(name)
@@ -180,6 +208,8 @@ def _roles(inner, special, added, vocab) -> dict[str, int]:
                 f"the {name} token {token!r} is not in this vocabulary of {vocab}"
             )
         found[name] = number
+    if "bos" not in special and added not in (None, found.get("cls")):
+        found = {"bos": added, **found}
     return found
 
 

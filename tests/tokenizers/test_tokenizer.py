@@ -147,7 +147,7 @@ def test_words_with_marks_of_continuation_are_read():
     [
         ("{", {}, "no tokenizer.json"),
         ('{"version": "1.0"}', {}, "no tokenizer.json"),
-        (None, {"special": {"cls": 0}}, r"have the names \('bos', .* got \['cls'\]"),
+        (None, {"special": {"end": 0}}, r"have the names \('bos', .* got \['end'\]"),
         (
             None,
             {"special": {"eos": "<nothing>"}},

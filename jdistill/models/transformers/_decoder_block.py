@@ -8,9 +8,10 @@ import jax.numpy as jnp
 from jdistill.models.transformers._attention import attend, rotate
 from jdistill.models.transformers._decoder_config import DecoderConfig
 from jdistill.models.transformers._layers import (
-    ACTIVATIONS,
     dense,
     layer_norm,
+    lookup,
+    network,
     rms_norm,
 )
 from jdistill.typing import Array, Tree
@@ -59,12 +60,12 @@ def embed(config: DecoderConfig, params: Tree, tokens, position, dtype) -> Array
         position: `[batch, steps]`.
         dtype: type of the vectors.
     """
-    x = _rows(params["embed"]["embedding"], tokens, dtype)
+    x = lookup(params["embed"]["embedding"], tokens, dtype)
     x = x * jnp.asarray(config.embed_scale, dtype)
     if config.position_offset is None:
         return x
     places = position + config.position_offset
-    return x + _rows(params["position"]["embedding"], places, dtype)
+    return x + lookup(params["position"]["embedding"], places, dtype)
 
 
 def block(config: DecoderConfig, layer: Layer, x: Array, where: Where, keep: Keep):
@@ -83,7 +84,7 @@ def block(config: DecoderConfig, layer: Layer, x: Array, where: Where, keep: Kee
     if config.post_norms:
         y = norm(config, params["attention_post_norm"], y)
     z = norm(config, params["mlp_norm"], x if config.parallel else x + y)
-    z = _network(config, params["mlp"], z)
+    z = network(params["mlp"], z, activation=config.activation)
     if config.post_norms:
         z = norm(config, params["mlp_post_norm"], z)
     return x + y + z
@@ -128,13 +129,6 @@ def logits_of(config: DecoderConfig, params: Tree, hidden: Array) -> Array:
     return logits if cap is None else cap * jnp.tanh(logits / cap)
 
 
-def _rows(table: Any, index: Array, dtype: Any) -> Array:
-    table = jnp.asarray(table)
-    # a negative id would count from the end of the table
-    inside = jnp.where(index < 0, table.shape[0], index)
-    return table.at[inside].get(mode="fill", fill_value=jnp.nan).astype(dtype)
-
-
 def _attention(config, layer: Layer, x: Array, where: Where, keep: Keep) -> Array:
     params = layer.params["attention"]
 
@@ -158,9 +152,3 @@ def _attention(config, layer: Layer, x: Array, where: Where, keep: Keep) -> Arra
         cap=config.attention_cap,
     )
     return dense(params["out"], mixed.reshape(*x.shape[:2], -1))
-
-
-def _network(config: DecoderConfig, params: Mapping[str, Any], x: Array) -> Array:
-    act, up = ACTIVATIONS[config.activation], dense(params["up"], x)
-    hidden = act(dense(params["gate"], x)) * up if config.gated else act(up)
-    return dense(params["down"], hidden)

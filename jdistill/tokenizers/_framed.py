@@ -1,0 +1,53 @@
+"""Texts side by side as an encoder reads them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from jdistill.typing import Batch, Tokenizer
+
+
+def framed(
+    tokenizer: Tokenizer,
+    texts: Sequence[str],
+    *,
+    steps: int,
+    pairs: Sequence[str] | None = None,
+) -> Batch:
+    """A batch of texts, each between the tokens that the vocabulary puts around it.
+
+    Args:
+        tokenizer: of the network.
+        texts: one a row.
+        steps: tokens of a row; of longer texts the end is cut, shorter ones are padded.
+        pairs: a second text for each row, such as the answer to a question.
+
+    Returns:
+        `inputs`, `token_mask` and `token_type`, each `[batch, steps]`.
+
+    Raises:
+        ValueError: there are more or fewer pairs than texts, or no room for a text.
+
+    References:
+        Devlin et al., BERT, arXiv:1810.04805.
+
+    Example:
+        >>> import json
+        >>> from jdistill.tokenizers import from_json
+        >>> words = {'model': {'type': 'WordLevel', 'vocab': {'a': 0, '?': 1},
+        ...                    'unk_token': '?'},
+        ...          'pre_tokenizer': {'type': 'Whitespace'}, 'version': '1.0'}
+        >>> framed(from_json(json.dumps(words)), ['a b'], steps=3)['token_mask']
+        array([[1., 1., 0.]], dtype=float32)
+    """
+    if pairs is not None and len(pairs) != len(texts):
+        raise ValueError(f"{len(texts)} texts and {len(pairs)} pairs: one for each")
+    shape = len(texts), steps
+    inputs = np.full(shape, tokenizer.special.get("pad", 0), np.int32)
+    types, mask = np.zeros(shape, np.int32), np.zeros(shape, np.float32)
+    for i, text in enumerate(texts):
+        pair = None if pairs is None else pairs[i]
+        ids, kinds = tokenizer.frame(text, pair, steps=steps)
+        inputs[i, : len(ids)], types[i, : len(ids)] = ids, kinds
+        mask[i, : len(ids)] = 1
+    return {"inputs": inputs, "token_mask": mask, "token_type": types}
