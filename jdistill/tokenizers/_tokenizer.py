@@ -35,8 +35,8 @@ def from_json(
     Args:
         definition: the text; what it says of truncation and padding is left out.
         special: ids or tokens by the names 'bos', 'eos', 'pad' and 'unk'; None stands
-            for none. Without 'bos' here the token that the file itself puts before a
-            text is it.
+            for none. Without 'bos' or 'eos' here the token that the file itself puts
+            before or behind a text is it.
         begins: whether every window begins with 'bos'; by default where the file
             itself begins every text with it.
 
@@ -82,8 +82,9 @@ def from_inner(
     inner.no_truncation()
     inner.no_padding()
     pieces = _pieces(inner)
-    added = _in_front(inner)
-    roles = _roles(inner, dict(special or {}), added, len(pieces))
+    added, behind = _around(inner)
+    seen = {"bos": added, "eos": behind} | dict(special or {})
+    roles = _roles(inner, seen, len(pieces))
     if begins is None:
         begins = added is not None and roles.get("bos") == added
     if begins and "bos" not in roles:
@@ -162,13 +163,11 @@ def _checked(ids, vocab) -> list[int]:
     return flat.tolist()
 
 
-def _roles(inner, special, added, vocab) -> dict[str, int]:
+def _roles(inner, special, vocab) -> dict[str, int]:
     """The ids of the special tokens that are named or seen."""
     unknown = sorted(special.keys() - set(ROLES))
     if unknown:
         raise ValueError(f"special tokens have the names {ROLES}, got {unknown}")
-    if "bos" not in special and added is not None:
-        special["bos"] = added
     found = {}
     for name in ROLES:
         token = special.get(name)
@@ -183,12 +182,16 @@ def _roles(inner, special, added, vocab) -> dict[str, int]:
     return found
 
 
-def _in_front(inner) -> int | None:
-    """The token that the tokenizer itself puts before a text."""
+def _around(inner) -> tuple[int | None, int | None]:
+    """The tokens that the tokenizer itself puts before a text and behind it."""
     bare = inner.encode("a", add_special_tokens=False).ids
     whole = inner.encode("a", add_special_tokens=True).ids
-    first = whole[0] if whole else None
-    return first if whole[1 : 1 + len(bare)] == bare and whole != bare else None
+    if whole == bare:
+        return None, None
+    before = whole[:1] if whole[1 : 1 + len(bare)] == bare else []
+    rest = whole[len(before) + len(bare) :]
+    behind = rest if whole[: len(whole) - len(rest)] == before + bare else []
+    return (before or [None])[0], (behind or [None])[0]
 
 
 def _control(inner) -> frozenset[int]:

@@ -102,7 +102,7 @@ def encoder_decoder(
         x, kept = through(layer, first, params["decoder"]["layers"], remat=remat)
         hidden = hidden_of(config, params, x)
         found = (read.first, read.each, read.hidden, first, kept)
-        between = dict(zip(TAPS, found, strict=True))
+        between: dict[str, Any] = dict(zip(TAPS, found, strict=True))
         features = {name: between[name] for name in taps}
         return Outputs(logits_of(params, hidden), features, hidden), state
 

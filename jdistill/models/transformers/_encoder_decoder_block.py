@@ -76,7 +76,7 @@ def keys_of(
     return _heads(config, params["key"], x), _heads(config, params["value"], x)
 
 
-def embed(params: Tree, tokens: Array, dtype: Any) -> Array:
+def embed(params: Tree, tokens: Any, dtype: Any) -> Array:
     """Tokens as vectors; NaN for ids that are not there.
 
     Args:
