@@ -65,7 +65,7 @@ def through_cache(
     return x, {**cache, "key": keys, "value": values}
 
 
-def last(x: Array, count: Array) -> Array:
+def last(x: Array, count: Any) -> Array:
     """Of each row the last token that counts, `[batch, dim]`.
 
     Args:
