@@ -1,6 +1,7 @@
 """Texts side by side as an encoder reads them."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -51,3 +52,46 @@ def framed(
         inputs[i, : len(ids)], types[i, : len(ids)] = ids, kinds
         mask[i, : len(ids)] = 1
     return {"inputs": inputs, "token_mask": mask, "token_type": types}
+
+
+def between(inner: Any, text: str, pair: Any, steps: Any) -> tuple[Any, Any]:
+    """Ids and token types of a text or two as the file's own template frames them.
+
+    Args:
+        inner: an object of the `tokenizers` package.
+        text: the first.
+        pair: the second, None for none.
+        steps: the most tokens, None for no end; the longer text is cut first.
+
+    Raises:
+        ValueError: there is no room for a text.
+
+    Example:
+        >>> import tokenizers
+        >>> words = tokenizers.models.WordLevel({'a': 0}, unk_token='a')
+        >>> between(tokenizers.Tokenizer(words), 'a', None, None)[0].tolist()
+        [0]
+    """
+    texts = [text] if pair is None else [text, pair]
+    parts = [inner.encode(x, add_special_tokens=False) for x in texts]
+    if steps is not None:
+        room = steps - inner.num_special_tokens_to_add(pair is not None)
+        if room < 0:
+            raise ValueError(
+                f"steps={steps} leaves no room between the tokens around a text"
+            )
+        for part, size in zip(
+            parts, _shares([len(x) for x in parts], room), strict=True
+        ):
+            part.truncate(size)
+    whole = inner.post_process(*parts, add_special_tokens=True)
+    return np.array(whole.ids, np.int32), np.array(whole.type_ids, np.int32)
+
+
+def _shares(sizes: Sequence[int], room: int) -> list[int]:
+    """How much of each of one or two texts fits; the longer one is cut first."""
+    if len(sizes) == 1:
+        return [min(sizes[0], room)]
+    small = min(*sizes, room // 2)
+    large = min(max(sizes), room - small)
+    return [small, large] if sizes[0] <= sizes[1] else [large, small]

@@ -9,6 +9,7 @@ import numpy as np
 import tokenizers
 from tokenizers import processors
 
+from jdistill.tokenizers._framed import between
 from jdistill.typing import Tokenizer
 
 ROLES = ("bos", "eos", "pad", "unk", "cls", "sep", "mask")
@@ -35,8 +36,8 @@ def from_json(
     Args:
         definition: the text; what it says of truncation and padding is left out.
         special: ids or tokens by the names 'bos', 'eos', 'pad', 'unk', 'cls', 'sep' and
-            'mask'; None stands for none. Without 'bos' here the token that the file
-            itself puts before a text is it, if it is not 'cls'.
+            'mask'; None stands for none. Without 'bos' or 'eos' here the token that the
+            file itself puts before or behind a text is it, if it is not 'cls' or 'sep'.
         begins: whether every window begins with 'bos'; by default where the file
             itself begins every text with it.
 
@@ -82,8 +83,11 @@ def from_inner(
     inner.no_truncation()
     inner.no_padding()
     pieces = _pieces(inner)
-    added = _in_front(inner)
-    roles = _roles(inner, dict(special or {}), added, len(pieces))
+    added, behind = _around(inner)
+    roles = _roles(inner, dict(special or {}), len(pieces))
+    for name, token, other in (("bos", added, "cls"), ("eos", behind, "sep")):
+        if name not in (special or {}) and token not in (None, roles.get(other)):
+            roles[name] = token
     if begins is None:
         begins = added is not None and roles.get("bos") == added
     if begins and "bos" not in roles:
@@ -139,7 +143,7 @@ def _made(inner, pieces, roles, begins) -> Tokenizer:
         return inner.decode(kept, skip_special_tokens=False)
 
     def frame(text: str, pair: str | None = None, *, steps: int | None = None):
-        return _framed(inner, text, pair, steps)
+        return between(inner, text, pair, steps)
 
     return Tokenizer(
         encode,
@@ -158,32 +162,6 @@ def _made(inner, pieces, roles, begins) -> Tokenizer:
     )
 
 
-def _framed(inner, text, pair, steps) -> tuple[np.ndarray, np.ndarray]:
-    texts = [text] if pair is None else [text, pair]
-    parts = [inner.encode(x, add_special_tokens=False) for x in texts]
-    if steps is not None:
-        room = steps - inner.num_special_tokens_to_add(pair is not None)
-        if room < 0:
-            raise ValueError(
-                f"steps={steps} leaves no room between the tokens around a text"
-            )
-        for part, size in zip(
-            parts, _shares([len(x) for x in parts], room), strict=True
-        ):
-            part.truncate(size)
-    whole = inner.post_process(*parts, add_special_tokens=True)
-    return np.array(whole.ids, np.int32), np.array(whole.type_ids, np.int32)
-
-
-def _shares(sizes: Sequence[int], room: int) -> list[int]:
-    """How much of each of one or two texts fits; the longer one is cut first."""
-    if len(sizes) == 1:
-        return [min(sizes[0], room)]
-    small = min(*sizes, room // 2)
-    large = min(max(sizes), room - small)
-    return [small, large] if sizes[0] <= sizes[1] else [large, small]
-
-
 def _checked(ids, vocab) -> list[int]:
     flat = np.asarray(ids).reshape(-1)
     if flat.size and not 0 <= flat.min() <= flat.max() < vocab:
@@ -192,7 +170,7 @@ def _checked(ids, vocab) -> list[int]:
     return flat.tolist()
 
 
-def _roles(inner, special, added, vocab) -> dict[str, int]:
+def _roles(inner, special, vocab) -> dict[str, int]:
     """The ids of the special tokens that are named or seen."""
     unknown = sorted(special.keys() - set(ROLES))
     if unknown:
@@ -208,17 +186,19 @@ def _roles(inner, special, added, vocab) -> dict[str, int]:
                 f"the {name} token {token!r} is not in this vocabulary of {vocab}"
             )
         found[name] = number
-    if "bos" not in special and added not in (None, found.get("cls")):
-        found = {"bos": added, **found}
     return found
 
 
-def _in_front(inner) -> int | None:
-    """The token that the tokenizer itself puts before a text."""
+def _around(inner) -> tuple[int | None, int | None]:
+    """The tokens that the tokenizer itself puts before a text and behind it."""
     bare = inner.encode("a", add_special_tokens=False).ids
     whole = inner.encode("a", add_special_tokens=True).ids
-    first = whole[0] if whole else None
-    return first if whole[1 : 1 + len(bare)] == bare and whole != bare else None
+    if whole == bare:
+        return None, None
+    before = whole[:1] if whole[1 : 1 + len(bare)] == bare else []
+    rest = whole[len(before) + len(bare) :]
+    behind = rest if whole[: len(whole) - len(rest)] == before + bare else []
+    return (before or [None])[0], (behind or [None])[0]
 
 
 def _control(inner) -> frozenset[int]:

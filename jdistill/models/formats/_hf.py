@@ -44,7 +44,7 @@ def from_hf(
     head: str | None = None,
     shardings: Callable[[Tree], Tree] | None = None,
 ) -> Pretrained:
-    """A pretrained decoder or encoder from a folder of Hugging Face.
+    """A pretrained decoder, encoder or both in one from a folder of Hugging Face.
 
     The files are mapped and read one array at a time, so that the peak of memory is
     hardly above the parameters. The arrays decide which products have a bias and

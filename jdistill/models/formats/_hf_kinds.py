@@ -13,12 +13,15 @@ from jdistill.models.formats._hf_encoder_config import read_encoder, write_encod
 from jdistill.models.formats._hf_encoders import ENCODERS, bias_of, encoder_rows
 from jdistill.models.formats._hf_families import FAMILIES
 from jdistill.models.formats._hf_sentence import write_sentence
+from jdistill.models.formats._hf_t5 import T5, read_t5, t5_rows, write_t5
 from jdistill.models.formats._rows import Row, Source
 from jdistill.models.transformers import (
     DecoderConfig,
     EncoderConfig,
+    EncoderDecoderConfig,
     decoder,
     encoder,
+    encoder_decoder,
 )
 from jdistill.typing import Model
 
@@ -99,6 +102,7 @@ KINDS = (
         _written,
         _beside,
     ),
+    Kind(EncoderDecoderConfig, encoder_decoder, T5, read_t5, write_t5, t5_rows),
 )
 
 

@@ -10,8 +10,8 @@ class Pretrained(NamedTuple):
 
     * `model`: pure functions, of parameters of any weights.
     * `frozen`: the parameters and the state that were read.
-    * `config`: sizes and family, from which `model` was made: a `DecoderConfig` or an
-      `EncoderConfig`.
+    * `config`: sizes and family, from which `model` was made: a `DecoderConfig`, an
+      `EncoderConfig` or an `EncoderDecoderConfig`.
     * `tokenizer`: cuts text into its ids, None where the files hold none.
     """
 

@@ -1,11 +1,12 @@
 """One layer of a decoder, and what lies before the first and behind the last."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
 from jdistill.models.transformers._attention import attend, rotate
+from jdistill.models.transformers._cache import Keep
 from jdistill.models.transformers._decoder_config import DecoderConfig
 from jdistill.models.transformers._layers import (
     dense,
@@ -13,11 +14,9 @@ from jdistill.models.transformers._layers import (
     lookup,
     network,
     rms_norm,
+    wide_product,
 )
 from jdistill.typing import Array, Tree
-
-Keep = Callable[[Array, Array], tuple[Array, Array]]
-"""From the keys and values of the tokens of a call to all that they may look at."""
 
 
 class Where(NamedTuple):
@@ -122,10 +121,7 @@ def logits_of(config: DecoderConfig, params: Tree, hidden: Array) -> Array:
         params: those of the whole decoder.
         hidden: `[..., dim]`.
     """
-    wide = jnp.promote_types(hidden.dtype, jnp.float32)
-    matrix = head(config, params).astype(hidden.dtype)
-    logits = jnp.matmul(hidden, matrix, preferred_element_type=wide)
-    cap = config.logit_cap
+    logits, cap = wide_product(hidden, head(config, params)), config.logit_cap
     return logits if cap is None else cap * jnp.tanh(logits / cap)
 
 

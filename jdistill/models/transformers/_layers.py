@@ -107,6 +107,22 @@ def lookup(table: Any, index: Any, dtype: Any) -> Array:
     return table.at[inside].get(mode="fill", fill_value=jnp.nan).astype(dtype)
 
 
+def wide_product(x: Array, matrix: Any) -> Array:
+    """`x @ matrix`, both in the type of `x`, added up in float32 at least.
+
+    Args:
+        x: `[..., dim]`.
+        matrix: `[dim, out]`.
+
+    Example:
+        >>> wide_product(jnp.ones((1, 3), jnp.bfloat16), jnp.ones((3, 1))).dtype
+        dtype('float32')
+    """
+    wide = jnp.promote_types(x.dtype, jnp.float32)
+    matrix = jnp.asarray(matrix, x.dtype)
+    return jnp.matmul(x, matrix, preferred_element_type=wide)
+
+
 def along(vector: Any, x: Array) -> Array:
     """A vector along the last axis of `x`, with its rank and in its type.
 
