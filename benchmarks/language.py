@@ -7,7 +7,8 @@ and get the same tokens:
 * `prefill_512`: reads 512 tokens, gives the logits of the last;
 * `decode`: 32 tokens are read, and 64 written, the likeliest each time;
 * `kd_step`: every other layer is the student, the whole network a live teacher, the
-  divergence over the whole vocabulary, AdamW;
+  divergence over the whole vocabulary, AdamW; our backward pass computes each layer
+  again from its input, and our logits exist for 128 tokens at a time;
 * `kd_step_cached`: our step with 50 words a token of a cached teacher, against ours
   with the live one;
 * `kd_step_memory`: the peak memory of a process that makes two steps, theirs over ours.
@@ -33,7 +34,7 @@ from benchmarks import _measure
 from jdistill import language, losses, models, objective, train
 from jdistill.typing import Frozen, Outputs, SparseTarget
 
-PROMPT, READ, WRITTEN, DRAWS = 32, 512, 64, 50
+PROMPT, READ, WRITTEN, DRAWS, CHUNK = 32, 512, 64, 50, 128
 SIDES = ("ours", "theirs")
 
 
@@ -49,7 +50,7 @@ def prefill(read: models.Pretrained, tokens: np.ndarray) -> Callable[[], Any]:
 
     @jax.jit
     def call(params, tokens):
-        cache = going_on.start(params, rows, length)
+        cache = going_on.start(params, {}, {"inputs": tokens}, length)
         return going_on.step(params, {}, cache, tokens, jnp.full(rows, length))
 
     params = jax.device_put(read.frozen.params)
@@ -77,20 +78,21 @@ def kd_step(
     params, config = language.keep_layers(read.frozen.params, read.config, layers)
     batch, frozen = {"inputs": tokens, "token_mask": np.ones(tokens.shape)}, None
     if cached:
-        term = objective.on_sparse_vocabulary(losses.sparse_vocabulary_kl)
+        term = objective.on_sparse_vocabulary(losses.sparse_vocabulary_kl, chunk=CHUNK)
         batch |= _drawn(tokens, config.vocab)
     else:
-        term = objective.on_vocabulary(losses.kl)
+        term = objective.on_vocabulary(losses.kl, chunk=CHUNK)
         frozen = jax.device_put(read.frozen)
     learner = train.learner(
-        models.decoder(config),
+        models.decoder(config, remat="full"),
         objective.combine(kd=term),
         optax.adamw(1e-4),
         teacher=None if cached else read.model,
     )
     batch = jax.tree.map(jnp.asarray, batch)
-    init = jax.jit(functools.partial(learner.init, start=Frozen(params)))
-    held = [init(jax.random.key(0), batch, frozen)]
+    key = jax.random.key(0)
+    init = jax.jit(lambda start: learner.init(key, batch, frozen, start=start))
+    held = [init(Frozen(params))]
     step = jax.jit(learner.step, donate_argnums=0)
 
     def call():

@@ -108,7 +108,7 @@ def errors(rows: list[dict]) -> str:
 
 
 def parity(rows: list[dict]) -> str:
-    """Networks read from files, beside another library that reads them.
+    r"""Networks read from files, beside another library that reads them.
 
     Example:
         >>> row = {'model': 'a', 'stage': 'read', 'logit_difference': 1e-4,
@@ -117,7 +117,7 @@ def parity(rows: list[dict]) -> str:
         >>> bare = row | {'bos': False, 'perplexity': 40}
         >>> vectors = {'model': 'b', 'vector_difference': 2e-7, 'vector_largest': 0.21,
         ...            'load_cpu_seconds': 0.4, 'load_peak_ratio': 1.4}
-        >>> print('\\n'.join(parity([row, bare, vectors]).splitlines()[-2:]))
+        >>> print('\n'.join(parity([row, bare, vectors]).splitlines()[-2:]))
         | a | 0.0001 of 30 | 100.0 % | 4.0 | 1.20 | 17.0 | 40.0 |
         | b | 2e-07 of 0.21 | – | 0.4 | 1.40 | – | – |
     """

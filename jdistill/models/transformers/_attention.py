@@ -140,8 +140,13 @@ def attend(
     shared = heads // key.shape[2]
     wide = jnp.promote_types(query.dtype, jnp.float32)
     grouped = query.reshape(batch, steps, key.shape[2], shared, head_dim)
+    # heads before steps in all factors: products of one matrix after the other
+    grouped = grouped.transpose(0, 2, 3, 1, 4)
     scores = scale * jnp.einsum(
-        "btkgd,bskd->bkgts", grouped, key, preferred_element_type=wide
+        "bkgtd,bkds->bkgts",
+        grouped,
+        key.transpose(0, 2, 3, 1),
+        preferred_element_type=wide,
     )
     if cap is not None:
         scores = cap * jnp.tanh(scores / cap)
@@ -151,5 +156,5 @@ def attend(
         lowest = jnp.finfo(wide).min / 2
         scores = jnp.where(mask[:, None, None], scores, lowest)
     weights = jax.nn.softmax(scores, axis=-1).astype(value.dtype)
-    mixed = jnp.einsum("bkgts,bskd->btkgd", weights, value)
-    return mixed.reshape(batch, steps, heads, head_dim)
+    mixed = jnp.einsum("bkgts,bksd->bkgtd", weights, value.transpose(0, 2, 1, 3))
+    return mixed.transpose(0, 3, 1, 2, 4).reshape(batch, steps, heads, head_dim)
