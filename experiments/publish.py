@@ -108,31 +108,37 @@ def errors(rows: list[dict]) -> str:
 
 
 def parity(rows: list[dict]) -> str:
-    """Networks read from files, beside another library that reads them.
+    r"""Networks read from files, beside another library that reads them.
 
     Example:
         >>> row = {'model': 'a', 'stage': 'read', 'logit_difference': 1e-4,
         ...        'logit_largest': 30.0, 'agreement': 1.0, 'load_cpu_seconds': 4.0,
         ...        'load_peak_ratio': 1.2, 'perplexity': 17.0, 'bos': True}
         >>> bare = row | {'bos': False, 'perplexity': 40}
-        >>> print(parity([row, bare]).splitlines()[-1])
+        >>> vectors = {'model': 'b', 'vector_difference': 2e-7, 'vector_largest': 0.21,
+        ...            'load_cpu_seconds': 0.4, 'load_peak_ratio': 1.4}
+        >>> print('\n'.join(parity([row, bare, vectors]).splitlines()[-2:]))
         | a | 0.0001 of 30 | 100.0 % | 4.0 | 1.20 | 17.0 | 40.0 |
+        | b | 2e-07 of 0.21 | – | 0.4 | 1.40 | – | – |
     """
-    cells, read = [], [row for row in rows if "logit_difference" in row]
+    cells, read = [], [row for row in rows if row.get("load_cpu_seconds")]
     for name in dict.fromkeys(row["model"] for row in read):
-        (begun,) = (r for r in read if r["model"] == name and r["bos"])
-        (bare,) = (r for r in read if r["model"] == name and not r["bos"])
+        own = [row for row in read if row["model"] == name]
+        first = own[0]
+        what = "vector" if "vector_difference" in first else "logit"
+        same = first.get("agreement")
+        texts = {row["bos"]: f"{row['perplexity']:.1f}" for row in own if "bos" in row}
         cells.append(
             [
                 name,
-                f"{begun['logit_difference']:.1g} of {begun['logit_largest']:.0f}",
-                f"{100 * begun['agreement']:.1f} %",
-                f"{begun['load_cpu_seconds']:.1f}",
-                f"{begun['load_peak_ratio']:.2f}",
-                *(f"{row['perplexity']:.1f}" for row in (begun, bare)),
+                f"{first[f'{what}_difference']:.1g} of {first[f'{what}_largest']:.2g}",
+                "–" if same is None else f"{100 * same:.1f} %",
+                f"{first['load_cpu_seconds']:.1f}",
+                f"{first['load_peak_ratio']:.2f}",
+                *(texts.get(begun, "–") for begun in (True, False)),
             ]
         )
-    heads = ["network", "largest difference of logits", "same token first"]
+    heads = ["network", "largest difference", "same token first"]
     heads += ["seconds of processor to load", "peak memory over weights"]
     return _table([*heads, "perplexity with 'bos'", "without"], cells)
 

@@ -25,6 +25,7 @@ from jdistill.data._mixed import mixed as mixed
 from jdistill.data._order import IndexBatches as IndexBatches
 from jdistill.data._order import index_batches as index_batches
 from jdistill.data._order import stream as stream
+from jdistill.data._pairs import pairs as pairs
 from jdistill.data._splits import Parts as Parts
 from jdistill.data._splits import in_memory as in_memory
 from jdistill.data._stdlib_docs import stdlib_docs as stdlib_docs
@@ -78,6 +79,7 @@ __all__ = [
     "mixup",
     "open_tokens",
     "packed",
+    "pairs",
     "random_sampled",
     "renormalised",
     "save_cache",
