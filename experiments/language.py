@@ -34,8 +34,8 @@ START = ""
 def run(config: Any, workdir: pathlib.Path) -> Iterator[dict[str, Any]]:
     """Yields a row for each stage of the configuration, and for each of its texts.
 
-    A stage whose rows are in the folder already, and which none of the others needs, is
-    passed over.
+    A stage whose rows are in the folder already is passed over, or made without being
+    scored where one that is left goes on from it.
     """
     config = config.to_dict() if hasattr(config, "to_dict") else dict(config)
     workdir = pathlib.Path(workdir)
@@ -55,18 +55,20 @@ def run(config: Any, workdir: pathlib.Path) -> Iterator[dict[str, Any]]:
 
 
 def _left(config, texts: Sequence[Text], rows) -> list[dict[str, Any]]:
-    """The stages whose rows are not there, and those that they go on from."""
+    """The stages whose rows are not there; those that they go on from, unscored."""
     stages = _following(config["stages"])
     there = {tuple(row.get(key) for key in KNOWN) for row in rows}
-    left: list[dict[str, Any]] = []
+    left, again = [], set()
     for number in reversed(range(len(stages))):
         stage = stages[number]
         follow = [s for s in stages[number + 1 :] if s["after"] == stage["stage"]]
         own = stage["stage"], _seed(stage), _seen(stage)
         known = {(*own, each.edition) for each in texts}
         made = known <= there if stage.get("scored", True) else bool(follow)
-        if not made or any(s in left for s in follow):
-            left.append(stage)
+        waited = any((s["stage"], _seen(s)) in again for s in follow)
+        if not made or waited:
+            again.add((stage["stage"], _seen(stage)))
+            left.append({**stage, "scored": False} if made else stage)
     return left[::-1]
 
 
