@@ -1,10 +1,10 @@
 """Which divergence, and whose texts, where the teacher is the truth?
 
 Question: a language model of 260,000 parameters writes all the texts that there are,
-so the distance of a student from the truth is exact in both directions. Students of
-101,000 and 38,000 parameters learn from its texts (cross entropy), or from its
-distributions by forward, reverse, Jensen-Shannon or skewed divergence, on texts of
-which the student writes none, half or all. Which is nearest, by which divergence, and
+so the distance of a student from the truth is exact in both directions. A student
+of 51,000 parameters learns from its texts (cross entropy), or from its distributions
+by forward, reverse, Jensen-Shannon or skewed reverse divergence, on texts of which the
+student writes none, half or all. Which is nearest, by which divergence, and
 whose drafts would the teacher accept?
 Cost: about an hour of two CPU cores; stories260K in the folder that JDISTILL_DATA
 names.

@@ -4,9 +4,10 @@
 
 A table stands between `<!-- KIND: NAME -->` and `<!-- end -->`, and is made of
 `experiments/results/NAME.jsonl`. KIND is `table` (stages and what they cost), `gains`
-(methods against others), `errors` (mistakes beside the paper's) or `parity` (networks
-read from the files of others). A column 'our number' of a table of losses is filled as
-well.
+(methods against others), `errors` (mistakes beside the paper's), `parity` (networks
+read from the files of others) or `means`, with the figures to show behind the name:
+`<!-- means: closed_world kl acceptance -->`. A column 'our number' of a table of losses
+is filled as well.
 """
 
 import pathlib
@@ -15,12 +16,13 @@ import statistics
 import sys
 
 from experiments import numbers
+from experiments.columns import means
 from experiments.rows import read_rows
 from jdistill import report
 
 ROOT = pathlib.Path(__file__).parent.parent
 PAGES = ("README.md", "docs/results.md", "docs/losses.md", "docs/language.md")
-TABLE = re.compile(r"(<!-- (\w+): (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+TABLE = re.compile(r"(<!-- (\w+): (\w+)([ \w]*) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def published(page: str) -> str:
@@ -35,16 +37,20 @@ def published(page: str) -> str:
     """
 
     def table(match: re.Match) -> str:
-        start, kind, name, end = match.groups()
+        start, kind, name, columns, end = match.groups()
         rows = _results(name)
         if not rows:
             raise ValueError(f"no rows for table {name!r} in experiments/results")
         if kind not in KINDS:
             raise ValueError(f"no table {kind!r}; valid: {', '.join(KINDS)}")
-        return f"{start}{KINDS[kind](rows)}{end}"
+        return f"{start}{KINDS[kind](rows, *_given(columns))}{end}"
 
     measured = {name: _results(name) for name in numbers.DATA}
     return numbers.filled(TABLE.sub(table, page), numbers.cells(measured))
+
+
+def _given(columns: str) -> list[list[str]]:
+    return [columns.split()] if columns.strip() else []
 
 
 def stages(rows: list[dict]) -> str:
@@ -181,7 +187,13 @@ def _results(name: str) -> list[dict]:
     return read_rows(ROOT / "experiments" / "results" / f"{name}.jsonl")
 
 
-KINDS = {"table": stages, "gains": gains, "errors": errors, "parity": parity}
+KINDS = {
+    "table": stages,
+    "gains": gains,
+    "errors": errors,
+    "parity": parity,
+    "means": means,
+}
 
 
 def main() -> int:
