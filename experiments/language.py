@@ -1,83 +1,142 @@
 """What each step of making a language model smaller costs, on a text of one's own.
 
 A row for each stage: bits per byte, perplexity, the divergence from the first model of
-the same vocabulary, parameters, bytes, and how it writes on after `config.prompt`.
+the same vocabulary, parameters, bytes, and how it writes on after `config.prompt`. A
+stage goes on from the one before it, or from the one it names with `after`.
 """
 
 import importlib.util
 import pathlib
 import re
+import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-import numpy as np
-
-import jdistill as jd
+from experiments import language_training
+from experiments.changes import KEYS, Now, Place, begun, changed
 from experiments.plan import at
+from experiments.rows import read_rows
 from experiments.texts import Text, text
-from jdistill import compress, data, language, models, ops, tokenizers, tree
-from jdistill.build import build
-from jdistill.typing import Compression, Frozen
+from jdistill import data, language, models, tree
+from jdistill.files import replacing
 
-KEYS = ("keep_layers", "keep_tokens", "compression", "pack", "export")
-"""What a stage does: one of these, or nothing."""
-
-
-class Now(NamedTuple):
-    """The network between two stages.
-
-    * `pretrained`: with the parameters that it computes with.
-    * `encoded`: the forms of what was compressed, None before that.
-    * `realised`, `bytes`: how its figures come about, and what it takes.
-    """
-
-    pretrained: models.Pretrained
-    encoded: Mapping[str, Any] | None
-    realised: str
-    bytes: int
+IDENTITY = ("model", "text", "tokens")
+ABOUT = ("stage", "after", "scored")
+"""What a stage has beside what it does: its name, the stage that it follows, and
+whether it has rows."""
+KNOWN = ("stage", "seed", "tokens", "text")
+"""What tells the rows of one network apart."""
+START = ""
+"""What the first stage follows."""
 
 
 def run(config: Any, workdir: pathlib.Path) -> Iterator[dict[str, Any]]:
-    """Yields a row for each stage of the configuration, and for each of its texts."""
+    """Yields a row for each stage of the configuration, and for each of its texts.
+
+    A stage whose rows are in the folder already is passed over, or made without being
+    scored where one that is left goes on from it.
+    """
     config = config.to_dict() if hasattr(config, "to_dict") else dict(config)
+    workdir = pathlib.Path(workdir)
     with at("config.texts"):
         texts = [
             text(name, characters=config["characters"]) for name in config["texts"]
         ]
     with at("config.stages"):
         _check(config["stages"])
+    left = _left(config, texts, read_rows(workdir / "rows.jsonl"))
+    if not left:
+        return
     _say(f"reads {config['model']}")
     with at("config.model"):
-        source = read(config["model"])
-    now = Now(source, None, "dense", tree.num_bytes(source.frozen.params))
+        now = begun(read(config["model"], workdir))
+    yield from _stages(config, left, texts, now, workdir)
+
+
+def _left(config, texts: Sequence[Text], rows) -> list[dict[str, Any]]:
+    """The stages whose rows are not there; those that they go on from, unscored."""
+    stages = _following(config["stages"])
+    there = {tuple(row.get(key) for key in KNOWN) for row in rows}
+    left, again = [], set()
+    for number in reversed(range(len(stages))):
+        stage = stages[number]
+        follow = [s for s in stages[number + 1 :] if s["after"] == stage["stage"]]
+        own = stage["stage"], _seed(stage), _seen(stage)
+        known = {(*own, each.edition) for each in texts}
+        made = known <= there if stage.get("scored", True) else bool(follow)
+        waited = any((s["stage"], _seen(s)) in again for s in follow)
+        if not made or waited:
+            again.add((stage["stage"], _seen(stage)))
+            left.append({**stage, "scored": False} if made else stage)
+    return left[::-1]
+
+
+def _following(stages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The stages, each with the one that it goes on from."""
+    before = [START, *(stage["stage"] for stage in stages)]
+    return [{"after": b, **s} for b, s in zip(before, stages, strict=False)]
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _seed(stage: Mapping[str, Any]) -> int:
+    return stage.get("train", {}).get("seed", 0)
+
+
+def _seen(stage: Mapping[str, Any]) -> int | None:
+    return language_training.tokens(stage["train"]) if "train" in stage else None
+
+
+def _stages(config, stages, texts, now: Now, workdir) -> Iterator[dict[str, Any]]:
+    made = {START: now}
     first: dict[str, models.Pretrained] = {}
-    for stage in config["stages"]:
-        _say(f"{stage['stage']}: made, scored, and asked to write")
-        now = changed(now, stage, texts[0], pathlib.Path(workdir))
-        one = now.pretrained
-        against = first.setdefault(one.tokenizer.fingerprint, one)
-        place = {
-            "model": config["model"],
-            "stage": stage["stage"],
-            "realised": now.realised,
-            "bytes": now.bytes,
-            "parameters": tree.count(one.frozen.params),
-            "writes": _writes(one, config),
-        }
-        for place["text"], found in _figures(one, against, texts, config):
-            yield {**place, **found}
+    for number, stage in enumerate(stages):
+        name, before = stage["stage"], made[stage["after"]]
+        _say(f"{name}: made, scored, and asked to write")
+        teacher = _teacher(first, before.pretrained)
+        with at(f"stage {name!r}"):
+            now = changed(before, stage, Place(name, texts[0], workdir, teacher))
+        made[name] = now
+        teacher = _teacher(first, now.pretrained)
+        if stage.get("scored", True):
+            yield from _rows(config, stage, texts, now, teacher)
+        waited = {later["after"] for later in stages[number + 1 :]}
+        made = {kept: one for kept, one in made.items() if kept in waited}
 
 
-IDENTITY = ("model", "text")
+def _teacher(first: dict[str, models.Pretrained], one: models.Pretrained):
+    """The first network of the same vocabulary."""
+    return first.setdefault(one.tokenizer.fingerprint, one)
 
 
-def read(name: str) -> models.Pretrained:
+def _rows(config, stage, texts, now: Now, against) -> Iterator[dict[str, Any]]:
+    one = now.pretrained
+    place = {
+        "model": config.get("name", config["model"]),
+        "stage": stage["stage"],
+        "seed": _seed(stage),
+        "realised": now.realised,
+        "bytes": now.bytes,
+        "parameters": tree.count(one.frozen.params),
+    }
+    place |= _given(tokens=_seen(stage))
+    if config.get("prompt"):
+        place["writes"] = _writes(one, config)
+    for each in texts:
+        known = {"text": each.edition, **_given(outside=now.outside(each.test))}
+        yield {**place, **known, **_figures(one, against, each, config)}
+
+
+def read(name: str, folder: pathlib.Path | None = None) -> models.Pretrained:
     """A pretrained network: a folder of Hugging Face, a GGUF file, or `package:file`.
 
     Args:
         name: a path, or the name of an installed package and, after a colon, a pattern
-            of the file in it.
+            of the file in it. Names joined by `+` are the parts of one file.
+        folder: where parts are joined.
 
     Raises:
         ValueError: there is no such package or file.
@@ -87,131 +146,47 @@ def read(name: str) -> models.Pretrained:
         Traceback (most recent call last):
         ValueError: the package 'no_such_package' is not installed
     """
-    path = pathlib.Path(name)
-    if re.fullmatch(r"\w+:.+", name):
-        package, pattern = name.split(":")
-        spec = importlib.util.find_spec(package)
-        if spec is None or not spec.submodule_search_locations:
-            raise ValueError(f"the package {package!r} is not installed")
-        folder = pathlib.Path(next(iter(spec.submodule_search_locations)))
-        found = sorted(folder.rglob(pattern))
-        if not found:
-            raise ValueError(f"the package {package!r} has no file {pattern}")
-        path = found[0]
+    paths = [_path(part) for part in name.split("+")]
+    path = paths[0] if len(paths) == 1 else _joined(paths, folder or pathlib.Path())
     return models.from_gguf(path) if path.suffix == ".gguf" else models.from_hf(path)
 
 
-def changed(now: Now, stage: Mapping[str, Any], of: Text, folder: pathlib.Path) -> Now:
-    """The network after a stage.
-
-    Args:
-        now: before it.
-        stage: of the configuration.
-        of: the text that chooses the tokens to keep.
-        folder: where files are written.
-    """
-    for key in KEYS:
-        if key in stage:
-            return CHANGES[key](now, stage[key], of, folder)
-    return now
-
-
-def _layers(now: Now, layers: Any, of: Text, folder: pathlib.Path) -> Now:
-    del of, folder
-    one = now.pretrained
-    if isinstance(layers, int):
-        layers = language.spread(one.config.depth, layers)
-    return _dense(one, *language.keep_layers(one.frozen.params, one.config, layers))
+def _path(name: str) -> pathlib.Path:
+    if not re.fullmatch(r"\w+:.+", name):
+        return pathlib.Path(name)
+    package, pattern = name.split(":")
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise ValueError(f"the package {package!r} is not installed")
+    folder = pathlib.Path(next(iter(spec.submodule_search_locations)))
+    found = sorted(folder.rglob(pattern))
+    if not found:
+        raise ValueError(f"the package {package!r} has no file {pattern}")
+    return found[0]
 
 
-def _tokens(now: Now, how: Mapping[str, int], of: Text, folder: pathlib.Path) -> Now:
-    """Keeps the ids that the text has, or `most` of them, and the `first` of all ids.
-
-    Ids of byte pairs rise as pairs become rarer in what the tokenizer was made of.
-    """
-    del folder
-    one = now.pretrained
-    found = np.concatenate(one.tokenizer.encode_many(of.train))
-    counts = np.bincount(found, minlength=one.tokenizer.vocab)
-    order = np.argsort(-counts, kind="stable")[: how.get("most")]
-    ids = np.union1d(order[counts[order] > 0], np.arange(how.get("first", 0)))
-    kept = tokenizers.keep(one.tokenizer, ids)
-    params, config = language.keep_tokens(one.frozen.params, one.config, kept.ids)
-    return _dense(one._replace(tokenizer=kept.tokenizer), params, config)
+def _joined(parts: Sequence[pathlib.Path], folder: pathlib.Path) -> pathlib.Path:
+    """One GGUF file of its parts, written once."""
+    path = folder / "joined.gguf"
+    if not path.exists() or path.stat().st_size != sum(p.stat().st_size for p in parts):
+        with replacing(path) as file:
+            for part in parts:
+                with part.open("rb") as one:
+                    shutil.copyfileobj(one, file)
+    return path
 
 
-def _dense(one: models.Pretrained, params, config) -> Now:
-    model = models.decoder(config)
-    one = one._replace(model=model, frozen=Frozen(params), config=config)
-    return Now(one, None, "dense", tree.num_bytes(params))
-
-
-def _compressed(now: Now, specs: Any, of: Text, folder: pathlib.Path) -> Now:
-    """Codes in place of numbers; nothing is trained."""
-    del of, folder
-    one = now.pretrained
-    chain: Compression = compress.chain(*(build(compress, spec) for spec in specs))
-    uses = ops.uses(
-        lambda params, batch: one.model.apply(params, {}, batch)[0].logits,
-        one.frozen.params,
-        {"inputs": np.zeros((1, 8), np.int32)},
+def _figures(one, against, each: Text, config) -> dict[str, Any]:
+    corpus = data.tokenize(each.test, one.tokenizer, edition=each.edition)
+    windows = data.windows(
+        corpus, steps=config["context"], positions=one.config.max_steps
     )
-    learned, state = chain.init(one.frozen.params, products=uses)
-    reached = one.frozen.params, learned, state
-    one = one._replace(frozen=Frozen(chain.apply(*reached)))
-    return Now(one, chain.encode(*reached), "masked", now.bytes)
-
-
-def _packed(now: Now, name: str, of: Text, folder: pathlib.Path) -> Now:
-    """Written as one file, and read back from it."""
-    del of
-    one, path = now.pretrained, folder / name
-    about = language.describe(one.config, one.tokenizer)
-    size = jd.pack(path, now.encoded or _plain(one), description=about)
-    found = jd.load(path)
-    back = one._replace(frozen=found.frozen, model=found.model)
-    return now._replace(
-        pretrained=back._replace(tokenizer=found.tokenizer),
-        realised="packed",
-        bytes=size,
+    alone = against is one or not config.get("beside_first", True)
+    return language.figures(
+        *(one.model, one.frozen, windows),
+        teacher=None if alone else (against.model, against.frozen),
+        batch_size=config["batch_size"],
     )
-
-
-def _exported(now: Now, name: str, of: Text, folder: pathlib.Path) -> Now:
-    """Written as a GGUF file, and read back from it."""
-    del of
-    path = folder / name
-    models.to_gguf(path, now.pretrained, encoded=now.encoded, floats="F16")
-    found = models.from_gguf(path)
-    return Now(found, now.encoded, "packed", path.stat().st_size)
-
-
-def _plain(one: models.Pretrained) -> Mapping[str, Any]:
-    return compress.identity().encode(one.frozen.params, (), ())
-
-
-CHANGES: Mapping[str, Callable[[Now, Any, Text, pathlib.Path], Now]] = {
-    "keep_layers": _layers,
-    "keep_tokens": _tokens,
-    "compression": _compressed,
-    "pack": _packed,
-    "export": _exported,
-}
-
-
-def _figures(one, against, texts, config) -> Iterator[tuple[str, dict[str, Any]]]:
-    for each in texts:
-        corpus = data.tokenize(each.test, one.tokenizer, edition=each.edition)
-        windows = data.windows(
-            corpus, steps=config["context"], positions=one.config.max_steps
-        )
-        teacher = None if against is one else (against.model, against.frozen)
-        row = language.figures(
-            *(one.model, one.frozen, windows),
-            teacher=teacher,
-            batch_size=config["batch_size"],
-        )
-        yield each.edition, row
 
 
 def _say(line: str) -> None:
@@ -225,9 +200,16 @@ def _writes(one: models.Pretrained, config: Mapping[str, Any]) -> str:
 
 
 def _check(stages: Any) -> None:
+    names: set[str] = set()
     for stage in stages:
-        does = [key for key in stage if key != "stage"]
+        does = [key for key in stage if key not in ABOUT]
         if "stage" not in stage or len(does) > 1 or set(does) - set(KEYS):
             raise ValueError(
                 f"a stage has a name and one of {', '.join(KEYS)}, got {dict(stage)}"
             )
+        if stage.get("after", stage["stage"]) not in names | {stage["stage"]}:
+            there = ", ".join(names) or "none"
+            raise ValueError(f"no stage {stage['after']!r} before; there: {there}")
+        if "train" in stage:
+            language_training.check(stage["train"], f"stage {stage['stage']!r}")
+        names.add(stage["stage"])

@@ -4,9 +4,10 @@
 
 A table stands between `<!-- KIND: NAME -->` and `<!-- end -->`, and is made of
 `experiments/results/NAME.jsonl`. KIND is `table` (stages and what they cost), `gains`
-(methods against others), `errors` (mistakes beside the paper's) or `parity` (networks
-read from the files of others). A column 'our number' of a table of losses is filled as
-well.
+(methods against others), `errors` (mistakes beside the paper's), `parity` (networks
+read from the files of others) or `means`, with the figures to show behind the name:
+`<!-- means: closed_world kl acceptance -->`. A column 'our number' of a table of losses
+is filled as well.
 """
 
 import pathlib
@@ -15,12 +16,13 @@ import statistics
 import sys
 
 from experiments import numbers
+from experiments.columns import means
 from experiments.rows import read_rows
 from jdistill import report
 
 ROOT = pathlib.Path(__file__).parent.parent
 PAGES = ("README.md", "docs/results.md", "docs/losses.md", "docs/language.md")
-TABLE = re.compile(r"(<!-- (\w+): (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+TABLE = re.compile(r"(<!-- (\w+): (\w+)([ \w]*) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def published(page: str) -> str:
@@ -35,16 +37,20 @@ def published(page: str) -> str:
     """
 
     def table(match: re.Match) -> str:
-        start, kind, name, end = match.groups()
+        start, kind, name, columns, end = match.groups()
         rows = _results(name)
         if not rows:
             raise ValueError(f"no rows for table {name!r} in experiments/results")
         if kind not in KINDS:
             raise ValueError(f"no table {kind!r}; valid: {', '.join(KINDS)}")
-        return f"{start}{KINDS[kind](rows)}{end}"
+        return f"{start}{KINDS[kind](rows, *_given(columns))}{end}"
 
     measured = {name: _results(name) for name in numbers.DATA}
     return numbers.filled(TABLE.sub(table, page), numbers.cells(measured))
+
+
+def _given(columns: str) -> list[list[str]]:
+    return [columns.split()] if columns.strip() else []
 
 
 def stages(rows: list[dict]) -> str:
@@ -108,31 +114,37 @@ def errors(rows: list[dict]) -> str:
 
 
 def parity(rows: list[dict]) -> str:
-    """Networks read from files, beside another library that reads them.
+    r"""Networks read from files, beside another library that reads them.
 
     Example:
         >>> row = {'model': 'a', 'stage': 'read', 'logit_difference': 1e-4,
         ...        'logit_largest': 30.0, 'agreement': 1.0, 'load_cpu_seconds': 4.0,
         ...        'load_peak_ratio': 1.2, 'perplexity': 17.0, 'bos': True}
         >>> bare = row | {'bos': False, 'perplexity': 40}
-        >>> print(parity([row, bare]).splitlines()[-1])
+        >>> vectors = {'model': 'b', 'vector_difference': 2e-7, 'vector_largest': 0.21,
+        ...            'load_cpu_seconds': 0.4, 'load_peak_ratio': 1.4}
+        >>> print('\n'.join(parity([row, bare, vectors]).splitlines()[-2:]))
         | a | 0.0001 of 30 | 100.0 % | 4.0 | 1.20 | 17.0 | 40.0 |
+        | b | 2e-07 of 0.21 | – | 0.4 | 1.40 | – | – |
     """
-    cells, read = [], [row for row in rows if "logit_difference" in row]
+    cells, read = [], [row for row in rows if row.get("load_cpu_seconds")]
     for name in dict.fromkeys(row["model"] for row in read):
-        (begun,) = (r for r in read if r["model"] == name and r["bos"])
-        (bare,) = (r for r in read if r["model"] == name and not r["bos"])
+        own = [row for row in read if row["model"] == name]
+        first = own[0]
+        what = "vector" if "vector_difference" in first else "logit"
+        same = first.get("agreement")
+        texts = {row["bos"]: f"{row['perplexity']:.1f}" for row in own if "bos" in row}
         cells.append(
             [
                 name,
-                f"{begun['logit_difference']:.1g} of {begun['logit_largest']:.0f}",
-                f"{100 * begun['agreement']:.1f} %",
-                f"{begun['load_cpu_seconds']:.1f}",
-                f"{begun['load_peak_ratio']:.2f}",
-                *(f"{row['perplexity']:.1f}" for row in (begun, bare)),
+                f"{first[f'{what}_difference']:.1g} of {first[f'{what}_largest']:.2g}",
+                "–" if same is None else f"{100 * same:.1f} %",
+                f"{first['load_cpu_seconds']:.1f}",
+                f"{first['load_peak_ratio']:.2f}",
+                *(texts.get(begun, "–") for begun in (True, False)),
             ]
         )
-    heads = ["network", "largest difference of logits", "same token first"]
+    heads = ["network", "largest difference", "same token first"]
     heads += ["seconds of processor to load", "peak memory over weights"]
     return _table([*heads, "perplexity with 'bos'", "without"], cells)
 
@@ -175,7 +187,13 @@ def _results(name: str) -> list[dict]:
     return read_rows(ROOT / "experiments" / "results" / f"{name}.jsonl")
 
 
-KINDS = {"table": stages, "gains": gains, "errors": errors, "parity": parity}
+KINDS = {
+    "table": stages,
+    "gains": gains,
+    "errors": errors,
+    "parity": parity,
+    "means": means,
+}
 
 
 def main() -> int:

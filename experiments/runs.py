@@ -25,6 +25,7 @@ def trained(
     batch_size: int,
     frozen: Frozen | Mapping[str, Frozen] | None = None,
     start: Frozen | None = None,
+    save_every: int = 1000,
 ) -> Frozen:
     """Trains, or goes on from the newest checkpoint, or finds the run finished.
 
@@ -39,11 +40,12 @@ def trained(
         batch_size: examples a step.
         frozen: the variables of the teacher, or of several networks by name.
         start: variables to begin with, instead of fresh ones.
+        save_every: the most steps between two checkpoints.
 
     Returns:
         The variables as the model sees them.
     """
-    every = max(1, min(1000, num_steps))
+    every = max(1, min(save_every, num_steps))
     recipe = {"config": config, "run": name, "seed": seed}
     saved = train.checkpoints(folder / safe(name), recipe=recipe)
     with (

@@ -28,6 +28,7 @@ from jdistill.data._npz import npz as npz
 from jdistill.data._order import IndexBatches as IndexBatches
 from jdistill.data._order import index_batches as index_batches
 from jdistill.data._order import stream as stream
+from jdistill.data._pairs import pairs as pairs
 from jdistill.data._splits import Parts as Parts
 from jdistill.data._splits import in_memory as in_memory
 from jdistill.data._stdlib_docs import stdlib_docs as stdlib_docs
@@ -88,6 +89,7 @@ __all__ = [
     "npz",
     "open_tokens",
     "packed",
+    "pairs",
     "random_sampled",
     "renormalised",
     "save_cache",

@@ -5,7 +5,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from jdistill.language._generate import Generated
-from jdistill.typing import Array, Batch
+from jdistill.typing import SOURCE, Array, Batch
 
 
 def continued(prompts: Batch, written: Generated) -> Batch:
@@ -18,7 +18,8 @@ def continued(prompts: Batch, written: Generated) -> Batch:
 
     Returns:
         `inputs`, `label`, `token_mask` and `label_mask` `[batch, prompt + steps - 1]`;
-        both masks are 1 where a token has one after it.
+        both masks are 1 where a token has one after it. `source` and `source_mask` of
+        the prompts stay beside them.
 
     Example:
         >>> prompts = {'inputs': jnp.array([[5, 6], [7, 0]]),
@@ -47,6 +48,7 @@ def continued(prompts: Batch, written: Generated) -> Batch:
     followed = offset[:, 1:] < (count + written.lengths)[:, None]
     mask = followed.astype(jnp.float32)
     return {
+        **{name: prompts[name] for name in SOURCE if name in prompts},
         "inputs": text[:, :-1],
         "label": text[:, 1:],
         "token_mask": mask,

@@ -8,7 +8,16 @@ import jax.numpy as jnp
 
 from jdistill.checks import known, whole
 from jdistill.language._choose import Choose, sample
-from jdistill.typing import Array, Batch, Decoding, Frozen, Key, Model, Tree
+from jdistill.typing import (
+    SOURCE,
+    Array,
+    Batch,
+    Decoding,
+    Frozen,
+    Key,
+    Model,
+    Tree,
+)
 
 _DRAW = sample()
 
@@ -56,7 +65,9 @@ def generate(
         model: a model of tokens.
         frozen: its variables.
         prompts: `inputs` ids `[batch, prompt]`, and `token_mask` where they are of
-            different lengths (padding behind them).
+            different lengths (padding behind them); for an encoder-decoder also
+            `source` and `source_mask`, and `inputs` holds the id that a text begins
+            with.
         key: what is drawn; each row and step has its own.
         steps: the most tokens to write.
         choose: `choose(logits, key) -> id`: `sample(...)` or `greedy`.
@@ -85,7 +96,7 @@ def generate(
     rows, width = tokens.shape
     count = _count(prompts, tokens)
     go_on = model.decoding or reading_all(model)
-    cache = go_on.start(frozen.params, rows, width + steps)
+    cache = go_on.start(frozen.params, frozen.state, prompts, width + steps)
     logits, cache = go_on.step(frozen.params, frozen.state, cache, tokens, count)
     keys = jax.vmap(lambda row: jax.random.fold_in(key, row))(jnp.arange(rows))
 
@@ -129,16 +140,18 @@ def reading_all(model: Model) -> Decoding:
         >>> from jdistill.models import from_function
         >>> model = from_function(lambda params, x: jax.nn.one_hot(x + 1, 4))
         >>> go_on = reading_all(model)
-        >>> cache = go_on.start({}, 1, 3)
+        >>> cache = go_on.start({}, {}, {'inputs': jnp.array([[1]])}, 3)
         >>> go_on.step({}, {}, cache, jnp.array([[1]]), jnp.array([1]))[0]
         Array([[0., 0., 1., 0.]], dtype=float32)
     """
 
-    def start(params: Tree, batch: int, length: int, *, dtype: Any = None) -> Tree:
-        del params, dtype
+    def start(params, state, batch: Batch, length: int, *, dtype: Any = None) -> Tree:
+        del params, state, dtype
+        rows = jnp.shape(batch["inputs"])[0]
         return {
-            "tokens": jnp.zeros((batch, length), jnp.int32),
-            "length": jnp.zeros((batch,), jnp.int32),
+            "tokens": jnp.zeros((rows, length), jnp.int32),
+            "length": jnp.zeros((rows,), jnp.int32),
+            "about": {name: batch[name] for name in SOURCE if name in batch},
         }
 
     def step(params, state, cache, tokens, count) -> tuple[Array, Tree]:
@@ -150,11 +163,11 @@ def reading_all(model: Model) -> Decoding:
         length = cache["length"] + count
         order = jnp.arange(read.shape[1], dtype=jnp.int32)[None]
         mask = (order < length[:, None]).astype(jnp.float32)
-        batch = {"inputs": read, "token_mask": mask}
+        batch = {"inputs": read, "token_mask": mask, **cache["about"]}
         logits = model.apply(params, state, batch, train=False)[0].logits
         last = jnp.maximum(length - 1, 0)[:, None, None]
         logits = jnp.take_along_axis(logits, last, axis=1)[:, 0]
-        return logits, {"tokens": read, "length": length}
+        return logits, {**cache, "tokens": read, "length": length}
 
     return Decoding(start, step)
 

@@ -10,7 +10,16 @@ from jdistill.checks import above_zero, whole, zero_to_one
 from jdistill.language._choose import Choose, sample
 from jdistill.language._continued import continued
 from jdistill.language._generate import generate
-from jdistill.typing import Batch, Frozen, Key, Learner, Model, State, Tree
+from jdistill.typing import (
+    SOURCE,
+    Batch,
+    Frozen,
+    Key,
+    Learner,
+    Model,
+    State,
+    Tree,
+)
 
 BUFFER = "own_texts"
 _DRAW = sample()
@@ -45,7 +54,8 @@ def on_policy(
             + \lambda\, E_{x \sim q} D(p \| q)(x)
 
     The first `share` of the rows of each batch keep their first `prompt` tokens, and
-    the student writes on after them; no gradient goes through what is drawn. Such rows
+    the student writes on after them (an encoder-decoder: about the source of the row);
+    no gradient goes through what is drawn. Such rows
     have no labels, so terms over labels count the other rows only. With a term over
     `reverse_kl` and `share=1` this is the single-step form of MiniLLM; with `jsd` it
     is GKD, whose `lambda` is `share`; with a skewed divergence, `every` and `keep` it
@@ -153,7 +163,12 @@ def _room(policy: _Policy, batch: Batch) -> Tree:
         )
     shape = (policy.keep, _rows(policy, batch), width)
     zeros, ids = jnp.zeros(shape), jnp.zeros(shape, jnp.int32)
-    return {"inputs": ids, "label": ids, "token_mask": zeros}
+    texts = {"inputs": ids, "label": ids, "token_mask": zeros}
+    for name in SOURCE:  # what a text was written about is kept with it
+        if name in batch:
+            one = jnp.asarray(batch[name])
+            texts[name] = jnp.zeros((*shape[:2], *one.shape[1:]), one.dtype)
+    return texts
 
 
 def _written(policy, student: Frozen, texts, batch, step, key: Key) -> Tree:
@@ -164,7 +179,8 @@ def _written(policy, student: Frozen, texts, batch, step, key: Key) -> Tree:
             "leave them out of the batch"
         )
     rows = _rows(policy, batch)
-    prompts = {"inputs": jnp.asarray(batch["inputs"])[:rows, : policy.prompt]}
+    prompts = {name: batch[name][:rows] for name in SOURCE if name in batch}
+    prompts["inputs"] = jnp.asarray(batch["inputs"])[:rows, : policy.prompt]
     width = batch["inputs"].shape[1] + 1 - policy.prompt
 
     def write(texts: Tree) -> Tree:

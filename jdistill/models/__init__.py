@@ -31,16 +31,24 @@ from jdistill.models.formats import gguf_metadata as gguf_metadata
 from jdistill.models.formats import to_gguf as to_gguf
 from jdistill.models.formats import to_hf as to_hf
 from jdistill.models.transformers import DecoderConfig as DecoderConfig
+from jdistill.models.transformers import EncoderConfig as EncoderConfig
+from jdistill.models.transformers import EncoderDecoderConfig as EncoderDecoderConfig
 from jdistill.models.transformers import decoder as decoder
+from jdistill.models.transformers import encoder as encoder
+from jdistill.models.transformers import encoder_decoder as encoder_decoder
 
 __all__ = [
     "DecoderConfig",
+    "EncoderConfig",
+    "EncoderDecoderConfig",
     "Pretrained",
     "begin_with",
     "begin_with_stacked",
     "compute_in",
     "decoder",
+    "encoder",
     "encoder_classifier",
+    "encoder_decoder",
     "execute_int8",
     "from_function",
     "from_gguf",

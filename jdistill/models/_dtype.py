@@ -8,7 +8,10 @@ import jax.numpy as jnp
 from jdistill.models._sizes import float_type
 from jdistill.typing import Batch, Model, Tree
 
-KEPT = ("mask", "token_mask", "label_mask", "label", "weight", "outputs")
+KEPT = (
+    *("mask", "token_mask", "source_mask", "label_mask"),
+    *("label", "weight", "outputs"),
+)
 """Entries of a batch that stay as they are: they count examples and tokens."""
 
 

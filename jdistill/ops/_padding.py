@@ -13,7 +13,9 @@ def rows(batch: Mapping[str, Any]) -> Any:
     """Which rows of a batch count: its examples, or their tokens.
 
     Args:
-        batch: with `mask` [batch] or `token_mask` [batch, steps], if it is padded.
+        batch: with `mask` [batch] or `token_mask` [batch, steps], if it is padded. Of
+            one with `source` all tokens of an example count: its products read tokens
+            of both sides, which no shape tells apart.
 
     Returns:
         1 for what counts and 0 for padding, `[batch, steps]` or `[batch]`; None where
@@ -25,6 +27,8 @@ def rows(batch: Mapping[str, Any]) -> Any:
                [0, 0]], dtype=int32)
     """
     examples, tokens = batch.get("mask"), batch.get("token_mask")
+    if batch.get("source") is not None:
+        return examples
     if tokens is None or examples is None:
         return tokens if examples is None else examples
     return jnp.asarray(tokens) * jnp.asarray(examples)[:, None]

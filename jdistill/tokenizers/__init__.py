@@ -6,6 +6,7 @@ from jdistill.tokenizers._description import describe as describe
 from jdistill.tokenizers._description import from_description as from_description
 from jdistill.tokenizers._folder import from_hf as from_hf
 from jdistill.tokenizers._folder import to_hf as to_hf
+from jdistill.tokenizers._framed import framed as framed
 from jdistill.tokenizers._gguf import from_gguf as from_gguf
 from jdistill.tokenizers._keep import Kept as Kept
 from jdistill.tokenizers._keep import keep as keep
@@ -17,6 +18,7 @@ __all__ = [
     "Kept",
     "check_vocabulary",
     "describe",
+    "framed",
     "from_description",
     "from_gguf",
     "from_hf",

@@ -53,7 +53,15 @@ _WHOLE_FIRST = ("llama-bpe", "llama3", "llama-v3", "falcon3", "tekken")
 _BEGIN = ("llama-bpe", "llama3", "llama-v3", "falcon3", "tekken")
 """Kinds that begin with 'bos' where the file says nothing of it."""
 
-_ROLES = {"bos": "bos", "eos": "eos", "pad": "padding", "unk": "unknown"}
+_ROLES = {
+    "bos": "bos",
+    "eos": "eos",
+    "pad": "padding",
+    "unk": "unknown",
+    "cls": "cls",
+    "sep": "seperator",  # so it is spelt in the format
+    "mask": "mask",
+}
 
 
 def from_gguf(metadata: Mapping[str, Any]) -> Tokenizer:

@@ -11,7 +11,15 @@ from jdistill.tokenizers._gguf import SPLITS, from_gguf
 from jdistill.typing import Tokenizer
 
 _NORMAL, _UNKNOWN, _CONTROL, _USER, _BYTE = 1, 2, 3, 4, 6
-_ROLES = {"bos": "bos", "eos": "eos", "pad": "padding", "unk": "unknown"}
+_ROLES = {
+    "bos": "bos",
+    "eos": "eos",
+    "pad": "padding",
+    "unk": "unknown",
+    "cls": "cls",
+    "sep": "seperator",  # so it is spelt in the format
+    "mask": "mask",
+}
 _SMALL = {
     "tokenizer.ggml.model": "gpt2",
     "tokenizer.ggml.tokens": ["a"],

@@ -9,13 +9,14 @@ import numpy as np
 import tokenizers
 from tokenizers import processors
 
+from jdistill.tokenizers._framed import between
 from jdistill.typing import Tokenizer
 
-ROLES = ("bos", "eos", "pad", "unk")
+ROLES = ("bos", "eos", "pad", "unk", "cls", "sep", "mask")
 SPACE = "▁"
 """What SentencePiece writes for a space."""
 
-_FRAME = ("bos", "eos", "pad")
+_FRAME = ("bos", "eos", "pad", "cls", "sep")
 _SAMPLED = 4096
 _BYTE = re.compile("<0x[0-9A-F]{2}>")
 _PROBE = (
@@ -34,9 +35,9 @@ def from_json(
 
     Args:
         definition: the text; what it says of truncation and padding is left out.
-        special: ids or tokens by the names 'bos', 'eos', 'pad' and 'unk'; None stands
-            for none. Without 'bos' here the token that the file itself puts before a
-            text is it.
+        special: ids or tokens by the names 'bos', 'eos', 'pad', 'unk', 'cls', 'sep' and
+            'mask'; None stands for none. Without 'bos' or 'eos' here the token that the
+            file itself puts before or behind a text is it, if it is not 'cls' or 'sep'.
         begins: whether every window begins with 'bos'; by default where the file
             itself begins every text with it.
 
@@ -82,8 +83,11 @@ def from_inner(
     inner.no_truncation()
     inner.no_padding()
     pieces = _pieces(inner)
-    added = _in_front(inner)
-    roles = _roles(inner, dict(special or {}), added, len(pieces))
+    added, behind = _around(inner)
+    roles = _roles(inner, dict(special or {}), len(pieces))
+    for name, token, other in (("bos", added, "cls"), ("eos", behind, "sep")):
+        if name not in (special or {}) and token not in (None, roles.get(other)):
+            roles[name] = token
     if begins is None:
         begins = added is not None and roles.get("bos") == added
     if begins and "bos" not in roles:
@@ -132,15 +136,19 @@ def _made(inner, pieces, roles, begins) -> Tokenizer:
         )
         return [np.array(each.ids, np.int32) for each in found]
 
-    frame = {roles[name] for name in _FRAME if name in roles}
+    left_out = {roles[name] for name in _FRAME if name in roles}
 
     def decode(ids: Any) -> str:
-        kept = [i for i in _checked(ids, len(pieces)) if i not in frame]
+        kept = [i for i in _checked(ids, len(pieces)) if i not in left_out]
         return inner.decode(kept, skip_special_tokens=False)
+
+    def frame(text: str, pair: str | None = None, *, steps: int | None = None):
+        return between(inner, text, pair, steps)
 
     return Tokenizer(
         encode,
         encode_many,
+        frame,
         decode,
         joined,
         np.array([len(piece) for piece in pieces], np.int32),
@@ -162,13 +170,11 @@ def _checked(ids, vocab) -> list[int]:
     return flat.tolist()
 
 
-def _roles(inner, special, added, vocab) -> dict[str, int]:
+def _roles(inner, special, vocab) -> dict[str, int]:
     """The ids of the special tokens that are named or seen."""
     unknown = sorted(special.keys() - set(ROLES))
     if unknown:
         raise ValueError(f"special tokens have the names {ROLES}, got {unknown}")
-    if "bos" not in special and added is not None:
-        special["bos"] = added
     found = {}
     for name in ROLES:
         token = special.get(name)
@@ -183,12 +189,16 @@ def _roles(inner, special, added, vocab) -> dict[str, int]:
     return found
 
 
-def _in_front(inner) -> int | None:
-    """The token that the tokenizer itself puts before a text."""
+def _around(inner) -> tuple[int | None, int | None]:
+    """The tokens that the tokenizer itself puts before a text and behind it."""
     bare = inner.encode("a", add_special_tokens=False).ids
     whole = inner.encode("a", add_special_tokens=True).ids
-    first = whole[0] if whole else None
-    return first if whole[1 : 1 + len(bare)] == bare and whole != bare else None
+    if whole == bare:
+        return None, None
+    before = whole[:1] if whole[1 : 1 + len(bare)] == bare else []
+    rest = whole[len(before) + len(bare) :]
+    behind = rest if whole[: len(whole) - len(rest)] == before + bare else []
+    return (before or [None])[0], (behind or [None])[0]
 
 
 def _control(inner) -> frozenset[int]:

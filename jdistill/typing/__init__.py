@@ -30,6 +30,7 @@ from jdistill.typing._terms import TermValues as TermValues
 from jdistill.typing._text import Tokenizer as Tokenizer
 from jdistill.typing._training import Learner as Learner
 from jdistill.typing._training import State as State
+from jdistill.typing._values import SOURCE as SOURCE
 from jdistill.typing._values import Array as Array
 from jdistill.typing._values import Augment as Augment
 from jdistill.typing._values import Batch as Batch
@@ -40,6 +41,7 @@ from jdistill.typing._values import Tree as Tree
 from jdistill.typing._values import value_at as value_at
 
 __all__ = [
+    "SOURCE",
     "Apply",
     "Array",
     "Augment",

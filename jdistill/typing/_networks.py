@@ -58,9 +58,10 @@ class Apply(Protocol):
 class Decoding(NamedTuple):
     """How a network of texts goes on from what it has read, without reading it again.
 
-    * `start(params, batch, length, *, dtype) -> cache`: room for `length` tokens in
-      each of `batch` rows. The cache is a dictionary of arrays; its `length` `[batch]`
-      counts the tokens that each row has read.
+    * `start(params, state, batch, length, *, dtype) -> cache`: room for `length` tokens
+      in each row of the batch; of a batch with `source` that is read here, once. The
+      cache is a dictionary of arrays; its `length` `[batch]` counts the tokens that
+      each row has read.
     * `step(params, state, cache, tokens, count) -> (logits, cache)`: reads the first
       `count` `[batch]` of `tokens` `[batch, steps]` in each row; `logits`
       `[batch, vocab]` are those of the token after them.

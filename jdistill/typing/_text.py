@@ -13,12 +13,17 @@ class Tokenizer(NamedTuple):
       or at the end. `inside` says that other text stands before this one, so that a
       tokenizer that begins every text with a space does not.
     * `encode_many(texts, *, inside=False) -> [ids, ...]`: the same, in parallel.
-    * `decode(ids) -> str`: without the ids of 'bos', 'eos' and 'pad'.
+    * `frame(text, pair=None, *, steps=None) -> (ids, types)`: with the tokens that the
+      vocabulary's own template puts around a text, or around two; `types` are 0 for the
+      first text and 1 for the second where the template says so. Of what is longer
+      than `steps` the end is cut, that of the longer text first.
+    * `decode(ids) -> str`: without the ids of 'bos', 'eos', 'pad', 'cls' and 'sep'.
     * `bytes_of(ids) -> bytes`: the text that ids stand for. Those of the ids of a text
       are that text where nothing is normalised, behind `prefix` bytes.
     * `num_bytes`: int32 `[vocab]`, how many bytes each id stands for.
     * `vocab`: the number of ids.
-    * `special`: ids by the names 'bos', 'eos', 'pad' and 'unk', where there are any.
+    * `special`: ids by the names 'bos', 'eos', 'pad', 'unk', 'cls', 'sep' and 'mask',
+      where there are any.
     * `control`: the ids of tokens that are no text, the special ones among them.
     * `begins`: whether every window begins with 'bos': the networks of some families
       are useless without it.
@@ -29,6 +34,7 @@ class Tokenizer(NamedTuple):
 
     encode: Callable[..., np.ndarray]
     encode_many: Callable[..., list[np.ndarray]]
+    frame: Callable[..., tuple[np.ndarray, np.ndarray]]
     decode: Callable[[Any], str]
     bytes_of: Callable[[Any], bytes]
     num_bytes: np.ndarray

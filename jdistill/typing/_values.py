@@ -22,12 +22,18 @@ Batch = Mapping[str, Any]
 * `id`: index of the example in its split, `[batch]`; caches and messages need it
 * `mask`: `[batch]`, 0 where the example is padding
 * `token_mask`: `[batch, steps]`, 0 where the token is padding
+* `source`, `source_mask`: `[batch, steps of the source]`, the tokens that an
+  encoder-decoder reads before it writes, and 0 where one is padding; `inputs`,
+  `token_mask` and `label` are those of the text that it writes
 * `label_mask`: of the shape of `label` or `[batch]`, 0 where there is no label: the
   example counts in the terms that need none
 * `weight`: `[batch]`, how much the example counts in the terms of an objective
 * `outputs`: by the name of a network, its `Outputs` for these examples, where they are
   cached or computed ahead
 """
+
+SOURCE = ("source", "source_mask")
+"""Entries of a batch that say what a text is written about."""
 
 Augment = Callable[[Batch, Key], Batch]
 """Alters a batch: `augment(batch, key) -> batch`, inside the step."""

@@ -30,20 +30,12 @@ def test_both_sides_compute_one_loss():
 
     from benchmarks import _pytorch
     from jdistill import objective
-    from jdistill.typing import Outputs
+    from jdistill.typing import Outputs, View
 
     student, teacher = np.random.default_rng(0).normal(size=(2, 5, 3)).astype("f")
     label = np.array([0, 2, 1, 1, 0])
     kd = objective.hinton(temperature=_pytorch.TEMPERATURE, alpha=_pytorch.ALPHA)
-    ours, _ = kd.compute(
-        Outputs(student),
-        Outputs(teacher),
-        {"label": label},
-        params={},
-        applied={},
-        aux={},
-        step=0,
-        key=None,
-    )
+    views = {"student": View(Outputs(student)), "teacher": View(Outputs(teacher))}
+    ours, _ = kd.compute(views, {"label": label}, aux={}, step=0, key=None)
     theirs = _pytorch.hinton(*map(torch.from_numpy, (student, teacher, label)))
     assert float(ours) == pytest.approx(float(theirs), rel=1e-5)

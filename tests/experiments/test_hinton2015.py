@@ -115,6 +115,7 @@ def test_outputs_keep_their_form():
     assert isinstance(out, Outputs) and state == {}
 
 
+@pytest.mark.slow
 def test_the_whole_grid_runs_and_goes_on_from_where_it_was(tmp_path, monkeypatch):
     """On 8x8 digits: the same images of MNIST need a data set that is downloaded."""
     monkeypatch.setattr(hinton2015.data, "tfds", lambda name: data.digits())

@@ -40,6 +40,11 @@ def joined():
     return whole
 
 
+def test_every_method_of_every_family_is_planned_before_anything_is_trained():
+    assert set(teachers.planned(joined())["methods"]) == set(joined().methods)
+
+
+@pytest.mark.slow
 def test_every_method_of_every_family_runs_in_its_smoke_mode(tmp_path):
     config = joined()
     rows = {row["stage"]: row for row in teachers.run(config, tmp_path)}

@@ -102,3 +102,10 @@ def test_inputs_without_a_range_are_refused(value):
         models.observe_int8(model, frozen, [batch])
     stats = {"a": {"max_pos": jnp.float32(value), "max_neg": jnp.float32(0)}}
     assert np.isnan(jax.jit(ops.activation_scales)(stats)["a"])
+
+
+def test_tokens_of_two_lengths_are_not_told_apart_and_all_count():
+    batch = {"source": TOKENS, "token_mask": TOKENS, "mask": jnp.array([1, 1, 0])}
+    assert ops.rows(batch).tolist() == [1, 1, 0]
+    del batch["mask"]
+    assert ops.rows(batch) is None and ops.rows({"token_mask": TOKENS}) is TOKENS

@@ -4,7 +4,7 @@ import json
 import pathlib
 
 import tokenizers
-from tokenizers import models, pre_tokenizers, trainers
+from tokenizers import decoders, models, pre_tokenizers, processors, trainers
 
 GOLDEN = json.loads(
     (pathlib.Path(__file__).parent / "golden" / "sentencepiece.json").read_text()
@@ -47,3 +47,25 @@ def scored(name="plain", **facts):
     """The metadata of a GGUF file with the golden SentencePiece model."""
     more = {f"tokenizer.ggml.{key}": value for key, value in facts.items()}
     return {**GOLDEN["models"][name]["metadata"], **more}
+
+
+def unigram(size=None):
+    """T5's form: whole pieces with scores, and '</s>' behind each text."""
+    words = ["\u2581", "\u2581the", "\u2581cat", "s", "a", "t", "\u2581", "c"]
+    pieces = ["<pad>", "</s>", "<unk>", *dict.fromkeys(words)]
+    extra = [f"<extra_id_{i}>" for i in (1, 0)]
+    fill = [f"\u2581{i}" for i in range((size or 0) - len(pieces) - len(extra))]
+    scores = [(piece, -float(i)) for i, piece in enumerate([*pieces, *fill, *extra])]
+    inner = tokenizers.Tokenizer(models.Unigram(scores, unk_id=2, byte_fallback=False))
+    space = dict(replacement="\u2581", prepend_scheme="always")
+    inner.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace(**space)]
+    )
+    inner.decoder = decoders.Metaspace(**space)
+    inner.post_processor = processors.TemplateProcessing(
+        single=["$A", "</s>"],
+        pair=["$A", "</s>", "$B", "</s>"],
+        special_tokens=[("</s>", 1)],
+    )
+    inner.add_special_tokens(["<pad>", "</s>", "<unk>", *extra])
+    return inner

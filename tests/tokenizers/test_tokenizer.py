@@ -6,10 +6,10 @@ import hypothesis
 import numpy as np
 import pytest
 from hypothesis import strategies
-from tokenizers import pre_tokenizers
+from tokenizers import pre_tokenizers, processors
 
-from jdistill.tokenizers import from_gguf, from_json
-from tests.tokenizers.made import TEXTS, byte_pairs, gguf, scored
+from jdistill.tokenizers import from_gguf, from_hf, from_json, to_hf
+from tests.tokenizers.made import TEXTS, byte_pairs, gguf, scored, unigram
 
 KINDS = {
     "bytes": from_gguf(gguf()),
@@ -147,7 +147,7 @@ def test_words_with_marks_of_continuation_are_read():
     [
         ("{", {}, "no tokenizer.json"),
         ('{"version": "1.0"}', {}, "no tokenizer.json"),
-        (None, {"special": {"cls": 0}}, r"have the names \('bos', .* got \['cls'\]"),
+        (None, {"special": {"end": 0}}, r"have the names \('bos', .* got \['end'\]"),
         (
             None,
             {"special": {"eos": "<nothing>"}},
@@ -159,3 +159,30 @@ def test_words_with_marks_of_continuation_are_read():
 def test_what_is_no_tokenizer_is_refused(definition, options, message):
     with pytest.raises(ValueError, match=message):
         from_json(definition or byte_pairs().to_str(), **options)
+
+
+def test_pieces_with_scores_are_read_and_texts_end_as_the_file_ends_them(tmp_path):
+    inner = unigram()
+    read = from_json(inner.to_str())
+    assert read.special == {"eos": 1} and not read.begins
+    text = "the cats  cat"
+    ids = read.encode(text)
+    assert [*ids, read.special["eos"]] == inner.encode(text).ids
+    assert read.bytes_of(ids) == b" the cats cat" and read.prefix == 1
+    assert read.decode([*ids, 1]) == "the cats cat"
+    sentinel = inner.token_to_id("<extra_id_0>")
+    assert read.encode("cat <extra_id_0>")[-1] == sentinel in read.control
+    to_hf(read, tmp_path)
+    again = from_hf(tmp_path)
+    assert (again.fingerprint, again.special) == (read.fingerprint, read.special)
+
+
+def test_what_a_file_puts_around_a_text_may_be_said_to_be_nothing():
+    inner = unigram()
+    inner.post_processor = processors.TemplateProcessing(
+        single=["<pad>", "$A", "</s>"], special_tokens=[("<pad>", 0), ("</s>", 1)]
+    )
+    around = from_json(inner.to_str())
+    assert around.special == {"bos": 0, "eos": 1} and around.begins
+    bare = from_json(inner.to_str(), special={"eos": None})
+    assert bare.special == {"bos": 0}

@@ -24,6 +24,7 @@ from jdistill.models.formats._gguf_tokenizer import check_tokenizer
 from jdistill.models.formats._gguf_write import Planned, write_file
 from jdistill.models.formats._pretrained import Pretrained
 from jdistill.models.formats._rows import write_rows
+from jdistill.models.transformers import DecoderConfig
 from jdistill.typing import Tokenizer
 
 _FILE_TYPES = {
@@ -73,6 +74,7 @@ def to_gguf(
     Raises:
         ValueError: the file could not say what the configuration, the tokenizer or the
             codes are; the message says what would be lost and what would fit.
+        TypeError: the network is no decoder.
 
     References:
         Gerganov et al., GGUF, https://github.com/ggml-org/ggml/blob/master/docs/gguf.md.
@@ -94,6 +96,8 @@ def to_gguf(
     if floats not in FLOATS:
         raise ValueError(f"floats must be one of {tuple(FLOATS)}, got {floats!r}")
     params, config = pretrained.frozen.params, pretrained.config
+    if not isinstance(config, DecoderConfig):
+        raise TypeError(f"to_gguf writes decoders, got {type(config).__name__}")
     leaves, rows = tree.flatten(params), rows_of(config)
     shapes = {name: x.shape for name, x in write_rows(rows, params).names.items()}
     said = metadata_of(config, shapes)  # refuses before anything is made

@@ -1,6 +1,5 @@
-"""Decoders in folders of Hugging Face: config.json and safetensors files."""
+"""Networks in folders of Hugging Face: config.json and safetensors files."""
 
-import dataclasses
 import json
 import os
 import pathlib
@@ -16,22 +15,23 @@ import numpy as np
 
 from jdistill import tokenizers, tree
 from jdistill.models._sizes import float_type
-from jdistill.models.formats._families import hf_rows
-from jdistill.models.formats._hf_config import family_of, read_config, write_config
+from jdistill.models.formats._hf_config import family_of
 from jdistill.models.formats._hf_facts import read_json
-from jdistill.models.formats._hf_families import FAMILIES
+from jdistill.models.formats._hf_kinds import Kind, kind_named, kind_of
+from jdistill.models.formats._hf_sentence import Sentence, read_sentence
 from jdistill.models.formats._pretrained import Pretrained
 from jdistill.models.formats._rows import Source, read_rows, summary, write_rows
 from jdistill.models.formats._safetensors import open_folder, write_folder
-from jdistill.models.transformers import DecoderConfig, decoder
 from jdistill.typing import Frozen, Tokenizer, Tree
 
 _BUFFERS = re.compile(
-    r"(.*\.)?(rotary_emb\.inv_freq|(attn|attention)\.(masked_)?bias|position_ids)"
+    r"(.*\.)?(rotary_emb\.inv_freq|(attn|attention)\.(masked_)?bias|position_ids"
+    r"|token_type_ids)"
 )
 _NOT_TEXT = re.compile(
     r"(model\.)?(vision_tower|vision_model|visual|multi_modal_\w+)\..*"
 )
+_OLD = {".gamma": ".weight", ".beta": ".bias"}
 _SHARD = 5_000_000_000
 
 
@@ -41,9 +41,10 @@ def from_hf(
     dtype: str = "float32",
     compute_dtype: str = "float32",
     remat: str = "none",
+    head: str | None = None,
     shardings: Callable[[Tree], Tree] | None = None,
 ) -> Pretrained:
-    """A pretrained decoder from a folder of Hugging Face.
+    """A pretrained decoder, encoder or both in one from a folder of Hugging Face.
 
     The files are mapped and read one array at a time, so that the peak of memory is
     hardly above the parameters. The arrays decide which products have a bias and
@@ -52,10 +53,11 @@ def from_hf(
     Args:
         folder: with `config.json`; with `model.safetensors`, or the files that
             `model.safetensors.index.json` names; and, for a tokenizer, with
-            `tokenizer.json`.
+            `tokenizer.json`. One of sentence-transformers has `modules.json` too.
         dtype: of the parameters; 'float32' where they are trained.
         compute_dtype: what the network computes in.
         remat: what the backward pass computes again, as of `decoder`.
+        head: of an encoder, as of `EncoderConfig`; None for the one that there is.
         shardings: from the shapes of the parameters to where each goes, such as
             `lambda shapes: train.shardings(shapes, mesh, rules)`; each device's part is
             read alone. None for the default device.
@@ -65,8 +67,8 @@ def from_hf(
 
     Raises:
         ValueError: a file is missing, cut off or altered; the family or a form of it
-            is not known; an array is missing, unknown or of the wrong shape; the
-            tokenizer is that of another network.
+            is not known; an array is missing, unknown or of the wrong shape; the file
+            does not have the head; the tokenizer is that of another network.
 
     References:
         Wolf et al., arXiv:1910.03771.
@@ -76,19 +78,21 @@ def from_hf(
         Traceback (most recent call last):
         ValueError: no file at /nowhere/config.json
     """
-    path, kept = pathlib.Path(folder), float_type(dtype)
+    kept, (path, sentence) = float_type(dtype), _home(pathlib.Path(folder), head)
     said = read_json(path / "config.json")
     name, text = _named(path / "config.json", lambda: family_of(said))
-    source = _spelt(open_folder(path), name)
-    config = _named(path / "config.json", lambda: read_config(name, text, source.names))
-    if text.get("tie_word_embeddings") is not False:
-        config, source = _one_head(config, source)
-    model = decoder(config, dtype=compute_dtype, remat=remat)
+    kind = kind_named(name)
+    source = _spelt(open_folder(path), kind.families[name].prefixes)
+    config, source = _named(
+        path / "config.json",
+        lambda: kind.read(name, text, source, head=head, sentence=sentence),
+    )
+    model = kind.make(config, dtype=compute_dtype, remat=remat)
     like = jax.eval_shape(model.init, jax.random.key(0), {})[0]
     homes = None if shardings is None else shardings(like)
     params = _named(
         path,
-        lambda: read_rows(hf_rows(config), source, like, dtype=kept, shardings=homes),
+        lambda: read_rows(kind.rows(config), source, like, dtype=kept, shardings=homes),
     )
     return Pretrained(model, Frozen(params, {}), config, _tokenizer(path, config))
 
@@ -102,7 +106,8 @@ def to_hf(
 ) -> None:
     """Writes a folder that transformers loads: config.json and safetensors files.
 
-    The folder appears whole or not at all. A trained network is written by
+    An encoder of sentences is written so that sentence-transformers loads it too. The
+    folder appears whole or not at all. A trained network is written by
     `pretrained._replace(frozen=Frozen(params, state))`.
 
     Args:
@@ -132,23 +137,33 @@ def to_hf(
     """
     kept = None if dtype is None else float_type(dtype)
     config, params = pretrained.config, pretrained.frozen.params
-    said = write_config(config)
-    _fits(config, params)
-    source = write_rows(hf_rows(config), params, dtype=kept)
+    kind = kind_of(config)
+    said = kind.write(config)
+    _fits(kind, config, params)
+    source = write_rows(kind.rows(config), params, dtype=kept)
+    source = kind.written(config, source)
     said["torch_dtype"] = np.dtype(next(iter(source.names.values())).dtype).name
-
-    said |= _special(pretrained.tokenizer)
+    said = _special(pretrained.tokenizer) | said
 
     def fill(path: pathlib.Path) -> None:
         (path / "config.json").write_text(json.dumps(said, indent=2) + "\n")
         write_folder(source, path, shard_bytes)
         if pretrained.tokenizer is not None:
             tokenizers.to_hf(pretrained.tokenizer, path)
+        kind.beside(config, path)
 
     _whole(pathlib.Path(folder), fill)
 
 
-def _tokenizer(folder: pathlib.Path, config: DecoderConfig) -> Tokenizer | None:
+def _home(
+    folder: pathlib.Path, head: str | None
+) -> tuple[pathlib.Path, Sentence | None]:
+    """Where the network is, and how it makes vectors of texts if the folder says so."""
+    sentence = None if head not in (None, "sentence") else read_sentence(folder)
+    return (folder / sentence.path if sentence else folder), sentence
+
+
+def _tokenizer(folder: pathlib.Path, config: Any) -> Tokenizer | None:
     """The folder's, checked against the embedding; None where it has none."""
     if not (folder / "tokenizer.json").is_file():
         return None
@@ -163,13 +178,13 @@ def _special(tokenizer: Tokenizer | None) -> dict[str, int | None]:
     return {f"{role}_token_id": special.get(role) for role in ("bos", "eos", "pad")}
 
 
-def _spelt(source: Source, family: str) -> Source:
+def _spelt(source: Source, prefixes: Collection[tuple[str, str]]) -> Source:
     """The arrays of the text network by the family's names, without buffers."""
     theirs: dict[str, str] = {}
     for name in source.names:
         if _BUFFERS.fullmatch(name) or _NOT_TEXT.fullmatch(name):
             continue
-        ours = _spell(name, FAMILIES[family].prefixes)
+        ours = _spell(name, prefixes)
         if ours in theirs:
             raise ValueError(f"{name!r} and {theirs[ours]!r} are one array")
         theirs[ours] = name
@@ -183,29 +198,18 @@ def _spelt(source: Source, family: str) -> Source:
 
 
 def _spell(name: str, prefixes: Collection[tuple[str, str]]) -> str:
+    for old, new in _OLD.items():
+        if name.endswith(old):
+            name = name.removesuffix(old) + new
     for pattern, ours in prefixes:
         if found := re.match(pattern, name):
             return ours + name[found.end() :]
     return name
 
 
-def _one_head(config: DecoderConfig, source: Source) -> tuple[DecoderConfig, Source]:
-    """Leaves out a head that is the embedding once more, as some files hold it."""
-    if config.tied:
-        return config, source
-    by_path = {path: row.name for row in hf_rows(config) for path in row.paths}
-    head, embedding = by_path["head/kernel"], by_path["embed/embedding"]
-    if source.names.get(head) != source.names.get(embedding):
-        return config, source
-    if not np.array_equal(source.get(head), source.get(embedding)):
-        return config, source
-    rest = {name: kind for name, kind in source.names.items() if name != head}
-    return dataclasses.replace(config, tied=True), source._replace(names=rest)
-
-
-def _fits(config: DecoderConfig, params: Tree) -> None:
+def _fits(kind: Kind, config: Any, params: Tree) -> None:
     """Refuses parameters that are not of the configuration's shapes."""
-    like = jax.eval_shape(decoder(config).init, jax.random.key(0), {})[0]
+    like = jax.eval_shape(kind.make(config).init, jax.random.key(0), {})[0]
     shapes = {path: x.shape for path, x in tree.flatten(like).items()}
     for path, x in tree.flatten(params).items():
         if path in shapes and np.shape(x) != shapes[path]:

@@ -5,8 +5,10 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from jdistill.models.formats._families import hf_rows
+from jdistill.models.formats._hf_encoders import ENCODERS
 from jdistill.models.formats._hf_facts import Facts
 from jdistill.models.formats._hf_families import FAMILIES, Family
+from jdistill.models.formats._hf_t5 import T5
 from jdistill.models.transformers import DecoderConfig
 
 _BIASES = {
@@ -48,7 +50,8 @@ def family_of(said: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
         tied = said.get("tie_word_embeddings")
         own = {} if tied is None else {"tie_word_embeddings": tied}
         kind, said = inner.get("model_type", default), {**own, **inner}
-    by_kind = {family.kind: name for name, family in FAMILIES.items()}
+    families: Mapping[str, Any] = {**FAMILIES, **ENCODERS, **T5}
+    by_kind = {family.kind: name for name, family in families.items()}
     if not isinstance(kind, str) or kind not in by_kind:
         raise ValueError(
             f"model_type {str(kind)[:80]!r} is not known; those that are read: "

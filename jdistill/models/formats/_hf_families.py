@@ -8,7 +8,7 @@ from jdistill.models.formats._hf_facts import Facts
 from jdistill.models.formats._hf_layers import said_rotation
 from jdistill.models.transformers import DecoderConfig
 
-_ACTIVATIONS = {
+ACTIVATIONS = {
     "gelu_pytorch_tanh": "gelu_tanh",
     "gelu_new": "gelu_tanh",
     "gelu_fast": "gelu_tanh",
@@ -51,7 +51,7 @@ class Family(NamedTuple):
     keys: Mapping[str, str] = {}
     eps: str = "rms_norm_eps"
     activation: str = "hidden_act"
-    activations: Mapping[str, str] = _ACTIVATIONS
+    activations: Mapping[str, str] = ACTIVATIONS
     prefixes: tuple[tuple[str, str], ...] = _PREFIXES
 
 
@@ -227,7 +227,7 @@ FAMILIES: Mapping[str, Family] = {
         },
         eps="layer_norm_epsilon",
         activation="activation_function",
-        activations={"gelu_new": "gelu_tanh", **_ACTIVATIONS},
+        activations={"gelu_new": "gelu_tanh", **ACTIVATIONS},
         prefixes=((r"(?=(wte|wpe|h|ln_f)\.)", "transformer."),),
     ),
     "opt": Family(

@@ -1,8 +1,7 @@
 """What comes out of the files of others."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from jdistill.models.transformers import DecoderConfig
 from jdistill.typing import Frozen, Model, Tokenizer
 
 
@@ -11,11 +10,12 @@ class Pretrained(NamedTuple):
 
     * `model`: pure functions, of parameters of any weights.
     * `frozen`: the parameters and the state that were read.
-    * `config`: sizes and family, from which `model` was made.
+    * `config`: sizes and family, from which `model` was made: a `DecoderConfig`, an
+      `EncoderConfig` or an `EncoderDecoderConfig`.
     * `tokenizer`: cuts text into its ids, None where the files hold none.
     """
 
     model: Model
     frozen: Frozen
-    config: DecoderConfig
+    config: Any
     tokenizer: Tokenizer | None = None

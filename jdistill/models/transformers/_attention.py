@@ -26,6 +26,29 @@ def positions_of(segment: Array) -> Array:
     return steps - jax.lax.cummax(jnp.where(begins, steps, 0), axis=1)
 
 
+def seen(query_segment: Any, key_segment: Any, valid: Any) -> Any:
+    """Which keys a query may look at, wherever they stand; None for all.
+
+    Args:
+        query_segment: numbers of the queries' texts `[batch, steps]`, None where a row
+            is one text.
+        key_segment: those of the keys, `[batch, keys]`.
+        valid: 0 where a key is padding, `[batch, keys]`; None for none.
+
+    Returns:
+        `[batch, steps or 1, keys]`, booleans.
+
+    Example:
+        >>> seen(None, None, jnp.array([[1, 1, 0]]))
+        Array([[[ True,  True, False]]], dtype=bool)
+    """
+    real = None if valid is None else jnp.asarray(valid)[:, None, :] > 0
+    if query_segment is None:
+        return real
+    same = query_segment[:, :, None] == key_segment[:, None, :]
+    return same if real is None else same & real
+
+
 def distances(
     query: Array, key: Array, query_segment: Any, key_segment: Any, valid: Any
 ) -> Array:
@@ -49,11 +72,9 @@ def distances(
                [ 2,  1, -1]], dtype=int32)
     """
     behind = query[:, :, None] - key[:, None, :]
-    if query_segment is not None:
-        same = query_segment[:, :, None] == key_segment[:, None, :]
-        behind = jnp.where(same, behind, -1)
-    if valid is not None:
-        behind = jnp.where(valid[:, None, :] > 0, behind, -1)
+    visible = seen(query_segment, key_segment, valid)
+    if visible is not None:
+        behind = jnp.where(visible, behind, -1)
     return behind.astype(jnp.int32)
 
 
@@ -119,8 +140,13 @@ def attend(
     shared = heads // key.shape[2]
     wide = jnp.promote_types(query.dtype, jnp.float32)
     grouped = query.reshape(batch, steps, key.shape[2], shared, head_dim)
+    # heads before steps in all factors: products of one matrix after the other
+    grouped = grouped.transpose(0, 2, 3, 1, 4)
     scores = scale * jnp.einsum(
-        "btkgd,bskd->bkgts", grouped, key, preferred_element_type=wide
+        "bkgtd,bkds->bkgts",
+        grouped,
+        key.transpose(0, 2, 3, 1),
+        preferred_element_type=wide,
     )
     if cap is not None:
         scores = cap * jnp.tanh(scores / cap)
@@ -130,5 +156,5 @@ def attend(
         lowest = jnp.finfo(wide).min / 2
         scores = jnp.where(mask[:, None, None], scores, lowest)
     weights = jax.nn.softmax(scores, axis=-1).astype(value.dtype)
-    mixed = jnp.einsum("bkgts,bskd->btkgd", weights, value)
-    return mixed.reshape(batch, steps, heads, head_dim)
+    mixed = jnp.einsum("bkgts,bksd->bkgtd", weights, value.transpose(0, 2, 1, 3))
+    return mixed.transpose(0, 3, 1, 2, 4).reshape(batch, steps, heads, head_dim)

@@ -3,12 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jax
-import jax.numpy as jnp
-
 from jdistill.checks import one_of
 from jdistill.models._sizes import float_type
-from jdistill.models.transformers._attention import distances, positions_of
+from jdistill.models.transformers._attention import distances
+from jdistill.models.transformers._batch import (
+    fits,
+    ids_of,
+    order_of,
+    position_of,
+)
 from jdistill.models.transformers._decoder_block import (
     Where,
     block,
@@ -21,16 +24,13 @@ from jdistill.models.transformers._decoder_block import (
 from jdistill.models.transformers._decoder_config import DecoderConfig
 from jdistill.models.transformers._decoder_start import start
 from jdistill.models.transformers._decoding import decoding
-from jdistill.typing import Array, Batch, Model, Outputs, Tree
-
-REMAT: Mapping[str, Any] = {
-    "none": jax.checkpoint_policies.everything_saveable,
-    "full": jax.checkpoint_policies.nothing_saveable,
-    "dots": jax.checkpoint_policies.dots_with_no_batch_dims_saveable,
-}
-"""What the backward pass computes again: nothing, each layer from its input, or all
-but the products with weights."""
-
+from jdistill.models.transformers._stack import (
+    REMAT,
+    from_fields,
+    names_of,
+    through,
+)
+from jdistill.typing import Batch, Model, Outputs, Tree
 
 TAPS = ("embed", "layers")
 """What the first layer reads, and what each layer gives, stacked."""
@@ -76,20 +76,19 @@ def decoder(
         arXiv:2205.01068 (OPT); Biderman et al., arXiv:2304.01373 (Pythia).
 
     Example:
+        >>> import jax
         >>> config = DecoderConfig(vocab=50, dim=16, depth=2, heads=4, kv_heads=2,
         ...                        head_dim=4, mlp_dim=32, max_steps=64)
         >>> model = decoder(config)
-        >>> batch = {'inputs': jnp.array([[7, 9, 3]])}
+        >>> batch = {'inputs': jax.numpy.array([[7, 9, 3]])}
         >>> params, state = model.init(jax.random.key(0), batch)
         >>> model.apply(params, state, batch)[0].logits.shape
         (1, 3, 50)
     """
-    config = config if isinstance(config, DecoderConfig) else _config(config)
+    config = from_fields(DecoderConfig, config)
     compute = float_type(dtype)
     one_of(tuple(REMAT), remat=remat)
-    taps = (taps,) if isinstance(taps, str) else tuple(taps)
-    if set(taps) - set(TAPS):
-        raise ValueError(f"taps of a decoder are {TAPS}, got {taps}")
+    taps = names_of(taps, TAPS, "a decoder")
 
     def init(key, batch: Batch) -> tuple[Tree, Tree]:
         del batch
@@ -97,16 +96,14 @@ def decoder(
 
     def apply(params, state, batch, /, *, train=False, key=None):
         del train, key
-        tokens, where = _tokens(batch), _where(config, batch)
+        tokens, where = ids_of(batch, "a decoder"), _where(config, batch)
 
         def layer(x, own):
             x = block(config, own, x, where, lambda key, value: (key, value))
             return x, x if "layers" in taps else None
 
-        if remat != "none":
-            layer = jax.checkpoint(layer, policy=REMAT[remat])
         first = embed(config, params, tokens, where.position, compute)
-        x, each = jax.lax.scan(layer, first, layers_of(config, params))
+        x, each = through(layer, first, layers_of(config, params), remat=remat)
         hidden = norm(config, params["norm"], x)
         between = {"embed": first, "layers": each}
         features = {name: between[name] for name in taps}
@@ -121,44 +118,9 @@ def decoder(
     )
 
 
-def _config(fields: Mapping[str, Any]) -> DecoderConfig:
-    try:
-        return DecoderConfig(**fields)
-    except TypeError as error:  # a field that is not there, or one that is missing
-        raise ValueError(f"config: {error}") from error
-
-
-def _tokens(batch: Batch) -> Array:
-    """The ids, 0 where a token is padding, whatever stands there."""
-    tokens = jnp.asarray(batch["inputs"])
-    if tokens.ndim != 2:
-        raise ValueError(f"a decoder takes ids [batch, steps], got {tokens.shape}")
-    mask = batch.get("token_mask")
-    return tokens if mask is None else jnp.where(jnp.asarray(mask) > 0, tokens, 0)
-
-
 def _where(config: DecoderConfig, batch: Batch) -> Where:
-    tokens = batch["inputs"]
-    mask, segment = batch.get("token_mask"), batch.get("segment")
-    alone = segment is None and batch.get("position") is None
-    if alone and tokens.shape[1] > config.max_steps:
-        raise ValueError(
-            f"rows of {tokens.shape[1]} tokens are longer than the "
-            f"{config.max_steps} positions of the model"
-        )
-    order = jnp.arange(tokens.shape[1], dtype=jnp.int32)
-    order = jnp.broadcast_to(order[None], tokens.shape)
-    behind = distances(order, order, segment, segment, mask)
-    return Where(_position(batch, order), behind)
-
-
-def _position(batch: Batch, order: Array) -> Array:
-    """What is given, else the place in its text, among the real tokens of a row."""
-    if batch.get("position") is not None:
-        return jnp.asarray(batch["position"])
-    if batch.get("segment") is not None:
-        return positions_of(jnp.asarray(batch["segment"]))
-    if batch.get("token_mask") is None:
-        return order
-    real = jnp.asarray(batch["token_mask"]) > 0
-    return jnp.maximum(jnp.cumsum(real, axis=1, dtype=jnp.int32) - 1, 0)
+    fits(batch, config.max_steps)
+    order = order_of(batch)
+    segment = batch.get("segment")
+    behind = distances(order, order, segment, segment, batch.get("token_mask"))
+    return Where(position_of(batch), behind)

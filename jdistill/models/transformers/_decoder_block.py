@@ -1,22 +1,22 @@
 """One layer of a decoder, and what lies before the first and behind the last."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
 from jdistill.models.transformers._attention import attend, rotate
+from jdistill.models.transformers._cache import Keep
 from jdistill.models.transformers._decoder_config import DecoderConfig
 from jdistill.models.transformers._layers import (
-    ACTIVATIONS,
     dense,
     layer_norm,
+    lookup,
+    network,
     rms_norm,
+    wide_product,
 )
 from jdistill.typing import Array, Tree
-
-Keep = Callable[[Array, Array], tuple[Array, Array]]
-"""From the keys and values of the tokens of a call to all that they may look at."""
 
 
 class Where(NamedTuple):
@@ -59,12 +59,12 @@ def embed(config: DecoderConfig, params: Tree, tokens, position, dtype) -> Array
         position: `[batch, steps]`.
         dtype: type of the vectors.
     """
-    x = _rows(params["embed"]["embedding"], tokens, dtype)
+    x = lookup(params["embed"]["embedding"], tokens, dtype)
     x = x * jnp.asarray(config.embed_scale, dtype)
     if config.position_offset is None:
         return x
     places = position + config.position_offset
-    return x + _rows(params["position"]["embedding"], places, dtype)
+    return x + lookup(params["position"]["embedding"], places, dtype)
 
 
 def block(config: DecoderConfig, layer: Layer, x: Array, where: Where, keep: Keep):
@@ -83,7 +83,7 @@ def block(config: DecoderConfig, layer: Layer, x: Array, where: Where, keep: Kee
     if config.post_norms:
         y = norm(config, params["attention_post_norm"], y)
     z = norm(config, params["mlp_norm"], x if config.parallel else x + y)
-    z = _network(config, params["mlp"], z)
+    z = network(params["mlp"], z, activation=config.activation)
     if config.post_norms:
         z = norm(config, params["mlp_post_norm"], z)
     return x + y + z
@@ -121,18 +121,8 @@ def logits_of(config: DecoderConfig, params: Tree, hidden: Array) -> Array:
         params: those of the whole decoder.
         hidden: `[..., dim]`.
     """
-    wide = jnp.promote_types(hidden.dtype, jnp.float32)
-    matrix = head(config, params).astype(hidden.dtype)
-    logits = jnp.matmul(hidden, matrix, preferred_element_type=wide)
-    cap = config.logit_cap
+    logits, cap = wide_product(hidden, head(config, params)), config.logit_cap
     return logits if cap is None else cap * jnp.tanh(logits / cap)
-
-
-def _rows(table: Any, index: Array, dtype: Any) -> Array:
-    table = jnp.asarray(table)
-    # a negative id would count from the end of the table
-    inside = jnp.where(index < 0, table.shape[0], index)
-    return table.at[inside].get(mode="fill", fill_value=jnp.nan).astype(dtype)
 
 
 def _attention(config, layer: Layer, x: Array, where: Where, keep: Keep) -> Array:
@@ -158,9 +148,3 @@ def _attention(config, layer: Layer, x: Array, where: Where, keep: Keep) -> Arra
         cap=config.attention_cap,
     )
     return dense(params["out"], mixed.reshape(*x.shape[:2], -1))
-
-
-def _network(config: DecoderConfig, params: Mapping[str, Any], x: Array) -> Array:
-    act, up = ACTIVATIONS[config.activation], dense(params["up"], x)
-    hidden = act(dense(params["gate"], x)) * up if config.gated else act(up)
-    return dense(params["down"], hidden)

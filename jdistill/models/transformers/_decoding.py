@@ -2,10 +2,10 @@
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
 from jdistill.models.transformers._attention import distances
+from jdistill.models.transformers._cache import last, room, through_cache
 from jdistill.models.transformers._decoder_block import (
     Where,
     block,
@@ -15,7 +15,7 @@ from jdistill.models.transformers._decoder_block import (
     norm,
 )
 from jdistill.models.transformers._decoder_config import DecoderConfig
-from jdistill.typing import Array, Decoding, Tree
+from jdistill.typing import Array, Batch, Decoding, Tree
 
 
 def decoding(config: DecoderConfig, dtype: Any) -> Decoding:
@@ -36,24 +36,22 @@ def decoding(config: DecoderConfig, dtype: Any) -> Decoding:
     Example:
         >>> config = DecoderConfig(vocab=50, dim=16, depth=2, heads=4, kv_heads=2,
         ...                        head_dim=4, mlp_dim=32, max_steps=64)
-        >>> cache = decoding(config, jnp.float32).start({}, 3, 10)
+        >>> batch = {'inputs': jnp.zeros((3, 1), int)}
+        >>> cache = decoding(config, jnp.float32).start({}, {}, batch, 10)
         >>> cache['key'].shape, cache['length']
         ((2, 3, 10, 2, 4), Array([0, 0, 0], dtype=int32))
     """
 
-    def start(params: Tree, batch: int, length: int, *, dtype: Any = dtype) -> Tree:
-        del params
+    def start(params, state, batch: Batch, length: int, *, dtype: Any = dtype) -> Tree:
+        del params, state
         if length > config.max_steps:
             raise ValueError(
                 f"room for {length} tokens is more than the {config.max_steps} "
                 "positions of the model"
             )
-        shape = (config.depth, batch, length, config.kv_heads, config.head_dim)
-        return {
-            "key": jnp.zeros(shape, dtype),
-            "value": jnp.zeros(shape, dtype),
-            "length": jnp.zeros((batch,), jnp.int32),
-        }
+        rows = jnp.shape(batch["inputs"])[0]
+        shape = (config.depth, rows, length, config.kv_heads, config.head_dim)
+        return room(shape, dtype)
 
     def step(params, state, cache, tokens, count) -> tuple[Array, Tree]:
         del state
@@ -62,29 +60,14 @@ def decoding(config: DecoderConfig, dtype: Any) -> Decoding:
         slots = jnp.arange(cache["key"].shape[2], dtype=jnp.int32)
         slots = jnp.broadcast_to(slots[None], (batch, slots.size))
         where = Where(position, distances(position, slots, None, None, None))
-        rows = jnp.arange(batch)[:, None]
 
-        def layer(carry, xs):
-            x, keys, values = carry
-            index, own = xs
-
-            def keep(key, value):
-                nonlocal keys, values
-                keys = keys.at[index, rows, position].set(key, mode="drop")
-                values = values.at[index, rows, position].set(value, mode="drop")
-                return keys[index].astype(x.dtype), values[index].astype(x.dtype)
-
-            x = block(config, own, x, where, keep)
-            return (x, keys, values), None
+        def layer(own, x, keep):
+            return block(config, own, x, where, keep)
 
         x = embed(config, params, tokens, position, dtype)
-        xs = jnp.arange(config.depth), layers_of(config, params)
-        carry = x, cache["key"], cache["value"]
-        (x, keys, values), _ = jax.lax.scan(layer, carry, xs)
-        last = jnp.maximum(count - 1, 0)[:, None, None]
-        hidden = norm(config, params["norm"], jnp.take_along_axis(x, last, axis=1))
-        length = cache["length"] + count
-        cache = {"key": keys, "value": values, "length": length}
-        return logits_of(config, params, hidden[:, 0]), cache
+        x, cache = through_cache(layer, layers_of(config, params), x, cache, position)
+        hidden = norm(config, params["norm"], last(x, count))
+        cache = cache | {"length": cache["length"] + count}
+        return logits_of(config, params, hidden), cache
 
     return Decoding(start, step)

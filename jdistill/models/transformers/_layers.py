@@ -70,6 +70,59 @@ def dense(params: Mapping[str, Any], x: Array) -> Array:
     return y + along(params["bias"], y) if "bias" in params else y
 
 
+def network(params: Mapping[str, Any], x: Array, *, activation: str) -> Array:
+    r"""`down(f(gate x) * up x)`, or `down(f(up x))` where there is no gate.
+
+    Args:
+        params: `up`, `down` and perhaps `gate`, each as of `dense`.
+        x: `[..., dim]`.
+        activation: name of f.
+
+    Example:
+        >>> one = {'kernel': jnp.ones((1, 1))}
+        >>> network({'up': one, 'down': one}, jnp.array([[-2.0, 3.0]]).T,
+        ...         activation='relu').ravel()
+        Array([0., 3.], dtype=float32)
+    """
+    act, up = ACTIVATIONS[activation], dense(params["up"], x)
+    hidden = act(dense(params["gate"], x)) * up if "gate" in params else act(up)
+    return dense(params["down"], hidden)
+
+
+def lookup(table: Any, index: Any, dtype: Any) -> Array:
+    """Rows of a table; NaN for those that are not there.
+
+    Args:
+        table: `[rows, dim]`.
+        index: integers of any shape.
+        dtype: type of the rows.
+
+    Example:
+        >>> lookup(jnp.ones((3, 1)), jnp.array([2, 3, -1]), jnp.float32).ravel()
+        Array([ 1., nan, nan], dtype=float32)
+    """
+    table = jnp.asarray(table)
+    # a negative id would count from the end of the table
+    inside = jnp.where(index < 0, table.shape[0], index)
+    return table.at[inside].get(mode="fill", fill_value=jnp.nan).astype(dtype)
+
+
+def wide_product(x: Array, matrix: Any) -> Array:
+    """`x @ matrix`, both in the type of `x`, added up in float32 at least.
+
+    Args:
+        x: `[..., dim]`.
+        matrix: `[dim, out]`.
+
+    Example:
+        >>> wide_product(jnp.ones((1, 3), jnp.bfloat16), jnp.ones((3, 1))).dtype
+        dtype('float32')
+    """
+    wide = jnp.promote_types(x.dtype, jnp.float32)
+    matrix = jnp.asarray(matrix, x.dtype)
+    return jnp.matmul(x, matrix, preferred_element_type=wide)
+
+
 def along(vector: Any, x: Array) -> Array:
     """A vector along the last axis of `x`, with its rank and in its type.
 

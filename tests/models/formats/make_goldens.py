@@ -118,10 +118,11 @@ def enlarge(model):
     """Weights, norms and biases that all matter, and no more than float32 bears."""
     import torch
 
-    deep = model.config.num_hidden_layers > 3
+    layers = model.config.num_hidden_layers
+    layers += getattr(model.config, "num_decoder_layers", 0)
     with torch.no_grad():
         for name, x in model.named_parameters():
-            std = (0.2 if deep else 0.3) if x.ndim == 2 else 0.5
+            std = (0.2 if layers > 3 else 0.3) if x.ndim == 2 else 0.5
             x.copy_(torch.randn_like(x) * std + (x.ndim == 1 and "norm" in name))
 
 

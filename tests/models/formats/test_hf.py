@@ -82,7 +82,7 @@ def test_going_on_from_a_cache_equals_the_whole_pass(name):
     model, params = case.pretrained.model, case.pretrained.frozen.params
     step = jax.jit(model.decoding.step)
     rows, steps = case.tokens.shape
-    cache = model.decoding.start(params, rows, steps)
+    cache = model.decoding.start(params, {}, {"inputs": case.tokens}, steps)
     near = functools.partial(
         np.testing.assert_allclose, rtol=0, atol=1e-5 * np.abs(case.logits).max()
     )

@@ -183,7 +183,7 @@ def test_what_is_no_model_is_refused(tmp_path):
 def greedy(pretrained, steps):
     """The likeliest tokens after 'bos', from the cache."""
     decoding, params = pretrained.model.decoding, pretrained.frozen.params
-    cache = decoding.start(params, 1, steps + 1)
+    cache = decoding.start(params, {}, {"inputs": np.ones((1, 1))}, steps + 1)
 
     def step(carry, _):
         cache, token = carry

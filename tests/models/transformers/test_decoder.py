@@ -86,7 +86,7 @@ def test_going_on_from_a_cache_equals_the_whole_pass(family):
     _, model, params = make(family)
     wanted = model.apply(params, {}, {"inputs": TOKENS})[0].logits
     step = jax.jit(model.decoding.step)
-    cache = model.decoding.start(params, 2, 9)
+    cache = model.decoding.start(params, {}, {"inputs": TOKENS}, 9)
     # rows of 5 and 3 tokens first, then one at a time
     logits, cache = step(params, {}, cache, TOKENS[:, :5], jnp.array([5, 3]))
     for done in range(4):
@@ -229,7 +229,7 @@ def test_a_row_longer_than_the_learned_positions_is_refused():
     with pytest.raises(ValueError, match="33 tokens are longer than the 32 positions"):
         model.apply(params, {}, {"inputs": long})
     with pytest.raises(ValueError, match="room for 33 tokens"):
-        model.decoding.start(params, 1, 33)
+        model.decoding.start(params, {}, {"inputs": TOKENS}, 33)
 
 
 def test_a_wrong_use_is_one_line():
