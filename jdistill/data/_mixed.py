@@ -58,12 +58,12 @@ def mixed(labelled: Split, unlabelled: Split, *, share: float) -> Split:
         def chosen(a, b):
             return np.where(has.reshape(-1, *[1] * (a.ndim - 1)), a, b)
 
-        return jax.tree.map(chosen, _marked(one), two)
+        return jax.tree.map(chosen, _marked(one, two), two)
 
     arrays = None
     if labelled.arrays is not None and unlabelled.arrays is not None:
         parts = (
-            _marked(labelled.arrays),
+            _marked(labelled.arrays, unlabelled.arrays),
             _bare(unlabelled.arrays, first, labelled.arrays),
         )
         arrays = jax.tree.map(lambda *x: np.concatenate(x), *parts)
@@ -95,9 +95,17 @@ def _interleaved(first, total, share, batch_size, seed) -> IndexBatches:
     return order_of(window, total, batch_size)
 
 
-def _marked(batch: Batch) -> dict[str, Any]:
+def _marked(batch: Batch, other: Batch) -> dict[str, Any]:
     """Those that have a label, but for those that the split itself says have none."""
-    return {"label_mask": np.ones(len(batch["id"]), np.float32), **batch}
+    marks = {"label_mask": np.ones(len(batch["id"]), np.float32)}
+    return _weighted({**marks, **batch}, other)
+
+
+def _weighted(batch: dict[str, Any], other: Batch) -> dict[str, Any]:
+    """With weights of 1 where only the other side has weights."""
+    if "weight" not in other or "weight" in batch:
+        return batch
+    return {**batch, "weight": np.ones(len(batch["id"]), other["weight"].dtype)}
 
 
 def _bare(batch: Batch, first: int, like: Batch) -> dict[str, Any]:
@@ -105,12 +113,15 @@ def _bare(batch: Batch, first: int, like: Batch) -> dict[str, Any]:
     label = np.zeros((size, *wanted.shape[1:]), wanted.dtype)
     mask = np.zeros((size, *like["label_mask"].shape[1:]) if "label_mask" in like
                     else size, np.float32)  # fmt: skip
-    return {**batch, "label": label, "label_mask": mask, "id": batch["id"] + first}
+    own = {"label": label, "label_mask": mask, "id": batch["id"] + first}
+    return _weighted({**batch, **own}, like)
 
 
 def _check_alike(one: Batch, two: Batch) -> None:
     def form(batch):
-        alike = {k: x for k, x in batch.items() if k not in ("label", "label_mask")}
+        alike = {
+            k: x for k, x in batch.items() if k not in ("label", "label_mask", "weight")
+        }
         return jax.tree.map(lambda x: (x.dtype, x.shape[1:]), alike)
 
     if form(one) != form(two):

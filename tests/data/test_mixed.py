@@ -91,9 +91,24 @@ def test_labels_that_the_labelled_part_lacks_stay_lacking():
 
 
 def test_shares_of_classes_mix_with_examples_that_have_none():
-    shares = np.eye(10, dtype=np.float32)[FEW.arrays["label"]]
+    count = len(FEW.classes)
+    shares = np.eye(count, dtype=np.float32)[FEW.arrays["label"]]
     arrays = {"inputs": FEW.arrays["inputs"], "label": shares}
     soft = data.in_memory(arrays, classes=FEW.classes)
     both = data.mixed(soft, MANY, share=0.5)
     batch = both.take([0, FEW.size])
-    assert batch["label"].shape == (2, 10) and batch["label_mask"].tolist() == [1, 0]
+    assert batch["label"].shape == (2, count) and batch["label_mask"].tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("weighted", ["labelled", "unlabelled"])
+def test_examples_without_a_weight_of_their_own_weigh_one(weighted):
+    def split(name):
+        weight = {"weight": np.full(FEW.size, 3.0, np.float32)}
+        arrays = {"inputs": FEW.arrays["inputs"], "label": FEW.arrays["label"]}
+        more = weight if name == weighted else {}
+        return data.in_memory({**arrays, **more}, classes=FEW.classes)
+
+    both = data.mixed(split("labelled"), split("unlabelled"), share=0.5)
+    expected = [3, 1] if weighted == "labelled" else [1, 3]
+    assert both.take([0, FEW.size])["weight"].tolist() == expected
+    assert both.arrays["weight"][[0, FEW.size]].tolist() == expected

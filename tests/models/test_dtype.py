@@ -93,9 +93,10 @@ def test_masks_labels_ids_and_the_state_keep_their_types():
         name: jnp.ones(2) for name in ("mask", "token_mask", "label_mask", "label")
     }
     batch |= {"inputs": jnp.ones(2), "weight": jnp.ones(2), "id": jnp.arange(2)}
+    batch |= {"gates": jnp.ones(2)}
     _, state = half.apply(jnp.ones(()), {"mean": jnp.zeros(())}, batch)
     halves = [name for name, kind in seen.items() if kind == "float16"]
-    assert sorted(halves) == ["inputs", "weight"]
+    assert sorted(halves) == ["gates", "inputs"]
     assert (seen["id"], seen["mask"], state["mean"].dtype) == (
         "int32", "float32", jnp.float32,
     )  # fmt: skip
