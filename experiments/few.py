@@ -2,7 +2,8 @@
 
 `config.labels` says how many examples keep their label (`examples`), how large their
 share of a taught student's batch is (`share`), and what else is learned from without
-labels (`pool`, texts of `jdistill.data`). Without it every example has its label.
+labels (`pool`, a name of texts in `jdistill.data`). Without the section every example
+has its label.
 """
 
 from collections.abc import Mapping, Sequence
@@ -104,8 +105,8 @@ def _in_memory(batch: Mapping[str, Any], classes: Sequence[str]) -> Split:
     return data.in_memory(arrays, classes=classes, name="a part")
 
 
-def _prepared(parts: DataSet, spec: Mapping[str, Any], classes: Any) -> Split:
+def _prepared(parts: DataSet, pool: str, classes: Any) -> Split:
     """Texts as the data set prepares its own; their label 0 is never read."""
-    texts = build(data, spec)
+    texts = build(data, {"name": pool})
     batch = parts.prepare(texts)
     return _in_memory({**batch, "label": np.zeros(len(texts), np.int32)}, classes)

@@ -101,7 +101,7 @@ def test_texts_without_labels_join_the_others_and_none_is_in_another_part(fold):
         ),
         prepare=prepare,
     )
-    spec = dict(examples=1000, share=0.5, pool={"name": "stdlib_comments"})
+    spec = dict(examples=1000, share=0.5, pool="stdlib_comments")
     dataset, transfer = few.parted({"labels": spec, "batch_size": 8}, parts)
     comments = data.stdlib_comments()
     wanted = {x.tobytes() for x in prepare([*texts.train.texts, *comments])["inputs"]}
@@ -137,7 +137,7 @@ def test_the_linear_baseline_reads_the_labelled_texts_alone(monkeypatch):
         (dict(share=0.01), "has 0 labelled examples: both kinds must be in it"),
         (dict(share=1.5), "config.labels: share"),
         (dict(shares=1), "config.labels has 'shares'; valid: examples, share, pool"),
-        (dict(pool={"name": "stdlib_comment"}), "data has no 'stdlib_comment'"),
+        (dict(pool="stdlib_comment"), "data has no 'stdlib_comment'"),
     ],
 )
 def test_a_mistake_is_one_line_that_names_its_place(more, said):
