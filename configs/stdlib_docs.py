@@ -1,12 +1,14 @@
-"""What does making a text classifier small cost?
+"""What do texts without labels give a small classifier, where labels are few?
 
-Question: which of ten standard library packages does a docstring come from? A fully
-connected classifier over hashed n-grams teaches a smaller one, which is pruned,
-quantised to int8 and packed into a file at least twenty times smaller.
+Question: which of ten standard library packages does a docstring come from? 1,000
+docstrings have a label. A teacher learns from those; a student of an eighth of its size
+learns from those and from the teacher, on the other 600 of the training part and on the
+library's comments, which have none. It is pruned, quantised to int8 and packed.
 Cost: about four minutes on two CPU cores, five folds, nothing to download.
 Command: python -m experiments.main --config=configs/stdlib_docs.py --workdir=runs/docs
-Expected: the packed student is within a point of the teacher's accuracy, and above an
-int8 student of the same bytes that learned from labels alone.
+Without the comments: --config.labels.pool= --config.labels.share=0.5
+Expected: the distilled and the packed student are above the student that sees the
+labels alone, and above an int8 student of the file's bytes, by more than the intervals.
 """
 
 import ml_collections
@@ -14,9 +16,10 @@ import ml_collections
 from configs.shared.arguments import is_smoke
 
 COMPARISONS = (
-    ("packed", "teacher"),
-    ("packed", "equal_bytes"),
     ("distilled", "student"),
+    ("packed", "student"),
+    ("packed", "equal_bytes"),
+    ("packed", "teacher"),
     ("teacher", "tfidf"),
     ("teacher", "teacher_half"),
 )
@@ -35,25 +38,23 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     c.eval_every = 10 if smoke else 100
     c.save_every = 10 if smoke else 200
     c.data = dict(name="stdlib_docs", num_folds=5, prepare=_hashed(smoke))
+    c.labels = dict(examples=1000, share=0.25, pool="stdlib_comments")
     c.idf_gates = True
     tx = dict(name="adam", b2=0.98, schedule="cosine", clip_norm=1.0)
 
     def stage(num_steps, learning_rate=1e-2, **more):
-        steps = 20 if smoke else num_steps
+        steps = 10 if smoke else num_steps
         return dict(num_steps=steps, tx={**tx, "learning_rate": learning_rate}, **more)
 
-    def ngrams(num_buckets, dim):
-        size = dict(num_buckets=2048 if smoke else num_buckets, dim=dim)
-        return dict(name="ngram_classifier", token_dropout=0.5, norm=2, **size)
-
-    c.teacher = stage(500, model=ngrams(32768, 16))
-    c.teacher_half = stage(500, model=ngrams(32768, 8))
-    c.student = stage(600, model=ngrams(24576, 12))
-    c.objective = dict(name="hinton", temperature=3.0, alpha=0.9)
+    c.teacher = stage(500, model=ngrams(32768, 16, smoke))
+    if not smoke:
+        c.teacher_half = stage(500, model=ngrams(32768, 8))
+    c.student = stage(600, model=ngrams(8192, 8, smoke))
+    c.objective = dict(name="hinton", temperature=2.0, alpha=0.9)
     c.distilled = stage(600)
-    sparsity = dict(name="cubic", start=0, end=10 if smoke else 240, target=0.8)
+    sparsity = dict(name="cubic", start=0, end=5 if smoke else 200, target=0.5)
     c.pruned = stage(
-        400,
+        300,
         learning_rate=5e-3,
         compression=dict(
             name="magnitude",
@@ -70,18 +71,25 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
         ),
     )
     # As many steps as the three stages of the student together.
-    c.equal_bytes = stage(1100, scale=("num_buckets",))
-    c.baseline = True
-    c.comparisons = COMPARISONS
+    c.equal_bytes = stage(1000, scale=("num_buckets",))
+    c.baseline = not smoke
+    pairs = [pair for pair in COMPARISONS if not smoke or "teacher" not in pair[:1]]
+    c.comparisons = tuple(pairs)
     return c
+
+
+def ngrams(num_buckets, dim, smoke=False):
+    """A classifier over weighted means of n-gram embeddings."""
+    size = dict(num_buckets=1024 if smoke else num_buckets, dim=dim)
+    return dict(name="ngram_classifier", token_dropout=0.5, norm=2, **size)
 
 
 def _hashed(smoke):
     """Words, pairs of them and four characters, each a bucket."""
     return dict(
         name="hashed_ngrams",
-        num_buckets=2048 if smoke else 32768,
-        max_length=64 if smoke else 512,
+        num_buckets=1024 if smoke else 32768,
+        max_length=32 if smoke else 512,
         words=(1, 2),
         chars=(4,),
     )
@@ -89,5 +97,5 @@ def _hashed(smoke):
 
 def sweep():
     """Overrides to try, one run each."""
-    for temperature in (1.0, 2.0, 3.0, 10.0):
+    for temperature in (1.0, 2.0, 4.0):
         yield {"objective.temperature": temperature}

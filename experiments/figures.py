@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from experiments import few
 from experiments.training import Job
 from jdistill import artifact, data, metrics, ops, report, tree
 from jdistill.evaluate import evaluate, predict
@@ -103,6 +104,10 @@ def tfidf(job: Job) -> tuple[dict[str, Any], np.ndarray]:
     spec = job.config["data"]
     folds = {"num_folds": spec["num_folds"]} if "num_folds" in spec else {}
     texts = data.stdlib_texts(fold=job.fold, **folds)
+    kept = np.flatnonzero(few.rows(job.config, len(texts.train.texts)))
+    some = tuple(texts.train.texts[row] for row in kept)
+    labelled = data.Texts(some, texts.train.label[kept], texts.train.classes)
+    texts = texts._replace(train=labelled)
     found = data.tfidf_baseline(texts)
     classes = len(texts.train.classes)
     row = {

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments import figures, recipes, rehearsal
+from experiments import few, figures, recipes, rehearsal
 from experiments.training import Job, Trained, train_stage
 from jdistill import artifact, compress, metrics, models, tree
 from jdistill.typing import Frozen
@@ -32,8 +32,9 @@ def run(config: Any, workdir: pathlib.Path) -> Iterator[Row]:
     config, mesh, first, stages = rehearsal.pipeline(config)
     correct: dict[str, list[np.ndarray]] = {}
     for number, fold in enumerate(config["folds"]):
-        dataset = recipes.dataset(config, fold) if number else first
-        job = Job(config, dataset, fold, pathlib.Path(workdir), mesh)
+        parts = few.parted(config, recipes.dataset(config, fold)) if number else first
+        folder = pathlib.Path(workdir)
+        job = Job(config, parts.dataset, fold, folder, mesh, parts.transfer)
         for row, right in _fold(job, stages):
             correct.setdefault(row["stage"], []).append(right)
             yield {"seed": config["seed"], "fold": fold, **row}

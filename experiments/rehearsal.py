@@ -7,7 +7,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from experiments import plan, recipes
+from experiments import few, plan, recipes
 from experiments.optimisers import optimiser
 from experiments.recipes import Stage
 from jdistill import data, ops, tree
@@ -21,7 +21,7 @@ PIPELINE = (
 CHAIN = ("teacher", "student", "distilled", "pruned", "quantised")
 
 
-def pipeline(config: Any) -> tuple[dict, Mesh | None, DataSet, dict[str, Stage]]:
+def pipeline(config: Any) -> tuple[dict, Mesh | None, few.Few, dict[str, Stage]]:
     """The checked configuration, the devices, the first fold's data, the stages.
 
     Raises:
@@ -34,16 +34,23 @@ def pipeline(config: Any) -> tuple[dict, Mesh | None, DataSet, dict[str, Stage]]
     _sections(config)
     with plan.at("config.devices"):
         mesh = recipes.mesh(config)
-    parts = folds(config, config["folds"])
+    first = few.parted(config, folds(config, config["folds"]))
+    parts, transfer = first
     stages = recipes.stages(config, parts)
-    shapes = batches(config, parts)
+    shapes = wider = batches(config, parts)
+    if transfer is not None:
+        wider = plan.batch(transfer, config["batch_size"], "config.labels")
     states: dict[str, Any] = {}
     teacher = None
     for name, stage in stages.items():
         frozen = teacher if stage.taught else None
         start = None if stage.plain is None else _observed(stage, states, shapes)
         states[name] = plan.trains(
-            f"config.{name}", stage.learner, shapes, frozen, start
+            f"config.{name}",
+            stage.learner,
+            wider if stage.taught else shapes,
+            frozen,
+            start,
         )
         if name == "teacher":
             teacher = plan.finished(stage.learner, states[name])
@@ -52,7 +59,7 @@ def pipeline(config: Any) -> tuple[dict, Mesh | None, DataSet, dict[str, Stage]]
         for name in ("teacher", "student"):
             if not any("gate/" in path for path in tree.flatten(states[name].params)):
                 raise plan.Mistake(f"config.idf_gates: the {name} has no gates")
-    return config, mesh, parts, stages
+    return config, mesh, first, stages
 
 
 def _observed(stage: Stage, states: Mapping[str, Any], shapes: Any) -> Frozen:

@@ -16,6 +16,7 @@ import numpy as np
 
 from experiments import figures, plan, recipes
 from experiments.components import build
+from experiments.few import subset
 from experiments.losses import gains
 from experiments.objectives import combined
 from experiments.optimisers import optimiser
@@ -232,9 +233,14 @@ def _split(config: Mapping[str, Any], whole: Split, spec: Mapping[str, Any]) -> 
     arrays["half"] = (arrays["label"] >= len(whole.classes) // 2).astype(np.int32)
     few = np.arange(whole.size) < config["labelled"]  # the order is that of a hash
 
+    halved = data.in_memory(
+        {n: x for n, x in arrays.items() if n != "id"},
+        classes=whole.classes,
+        name="digits",
+    )
+
     def of(rows):
-        chosen = {n: x[rows] for n, x in arrays.items() if n != "id"}
-        return data.in_memory(chosen, classes=whole.classes, name="labelled")
+        return subset(halved, rows)
 
     if "only" in spec:
         return of(few & np.isin(arrays["label"], spec["only"]))

@@ -17,19 +17,24 @@ from experiments.recipes import Stage
 from experiments.rows import open_rows
 from jdistill import data, metrics, models, train
 from jdistill.evaluate import evaluate
-from jdistill.typing import DataSet, Frozen
+from jdistill.typing import DataSet, Frozen, Split
 
 CURVE = ("stage", "fold", "seed", "step", "split", "name")
 
 
 class Job(NamedTuple):
-    """One fold of a configuration."""
+    """One fold of a configuration.
+
+    `transfer` is what taught students learn from, where that is more than the labelled
+    examples of the training part.
+    """
 
     config: Mapping[str, Any]
     dataset: DataSet
     fold: int
     workdir: pathlib.Path
     mesh: Mesh | None = None
+    transfer: Split | None = None
 
 
 class Trained(NamedTuple):
@@ -62,7 +67,7 @@ def train_stage(job: Job, stage: Stage, done: Mapping[str, Frozen]) -> Trained:
         report = _reporter(job, stage, advance, _board(folder / "board", stack))
         state = train.run(
             stage.learner,
-            job.dataset.train,
+            _learned_from(job, stage),
             key=key,
             num_steps=stage.num_steps,
             batch_size=config["batch_size"],
@@ -78,6 +83,12 @@ def train_stage(job: Job, stage: Stage, done: Mapping[str, Frozen]) -> Trained:
     encoded = _compiled(stage.learner.encode)(state)
     frozen = _compiled(stage.learner.finish)(state)
     return Trained(frozen, encoded, seconds, state.aux)
+
+
+def _learned_from(job: Job, stage: Stage) -> Split:
+    """Only the taught learn from what has no labels: the teacher speaks of it."""
+    wider = job.transfer if stage.taught else None
+    return job.dataset.train if wider is None else wider
 
 
 @functools.lru_cache(maxsize=64)

@@ -31,6 +31,7 @@ from jdistill.data._order import stream as stream
 from jdistill.data._pairs import pairs as pairs
 from jdistill.data._splits import Parts as Parts
 from jdistill.data._splits import in_memory as in_memory
+from jdistill.data._stdlib_comments import stdlib_comments as stdlib_comments
 from jdistill.data._stdlib_docs import stdlib_docs as stdlib_docs
 from jdistill.data._stdlib_docs import stdlib_texts as stdlib_texts
 from jdistill.data._tables import csv as csv
@@ -94,6 +95,7 @@ __all__ = [
     "renormalised",
     "save_cache",
     "shift",
+    "stdlib_comments",
     "stdlib_docs",
     "stdlib_texts",
     "stream",

@@ -149,11 +149,21 @@ def read(library: pathlib.Path) -> Texts:
     for label, paths in files.items():
         for docstring in (text for path in paths for text in docstrings(path)):
             text = mask(docstring)
-            if len(re.findall(r"[a-z]{2,}", text.replace(MASK, ""))) >= MIN_WORDS:
+            if has_words(text):
                 labels[text].add(label)
     kept = {text: min(found) for text, found in labels.items() if len(found) == 1}
     label = np.array([CLASSES.index(name) for name in kept.values()], np.int32)
     return Texts(tuple(kept), label, CLASSES)
+
+
+def has_words(text: str) -> bool:
+    """Whether a masked text says anything.
+
+    Example:
+        >>> has_words('two words'), has_words('now [mask] three words')
+        (False, True)
+    """
+    return len(re.findall(r"[a-z]{2,}", text.replace(MASK, ""))) >= MIN_WORDS
 
 
 def source_files(library: pathlib.Path, name: str) -> list[pathlib.Path]:
