@@ -6,7 +6,7 @@ CACHE = JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.cache/jax JAX_PERSISTENT_CACHE_MIN_
 BOTH = -n 2 --dist worksteal
 PIP = -m pip install --quiet --disable-pip-version-check
 
-.PHONY: reliability demo demo-lm test test-slow test-newest check lint types layers mutants bench constraints clean
+.PHONY: reliability demo demo-lm test test-slow test-newest check lint types layers mutants bench docs pictures constraints clean
 
 demo: .venv/ready  ## a teacher compressed into a small file, with a table and a report
 	$(CACHE) $(BIN)/python -m experiments.main --config=configs/stdlib_docs.py --workdir=demo
@@ -57,6 +57,14 @@ bench: .venv/ready-dev  ## benchmarks; PyTorch is needed for the comparisons
 	JAX_PLATFORMS=cpu $(BIN)/python -m benchmarks.scale --pair=1
 	JAX_PLATFORMS=cpu $(BIN)/python -m benchmarks.precision
 
+docs: .venv/ready  ## the pages and the reference as a site, build/site/index.html
+	$(BIN)/python $(PIP) -c constraints.txt -e '.[docs]'
+	cd docs/site && ../../$(BIN)/python -m doctest contents.py equations.py reference.py
+	JAX_PLATFORMS=cpu $(BIN)/python -m sphinx -q -W --keep-going -c docs/site -d build/doctrees docs build/site
+
+pictures: .venv/ready  ## those of the pages, anew from the rows in experiments/results
+	$(BIN)/python -m experiments.pictures
+
 .venv/ready: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python $(PIP) -c constraints.txt -e .
@@ -78,4 +86,4 @@ constraints:  ## pins what a fresh environment gets today
 	rm -rf .venv-pin
 
 clean:
-	rm -rf .venv .venv-newest .cache demo demo-lm
+	rm -rf .venv .venv-newest .cache build demo demo-lm docs/project docs/reference

@@ -143,6 +143,12 @@ def test_a_public_name_is_in_the_docs(namespace, name):
     assert re.search(rf"\b{name}\b", code), f"not in {page.name}"
 
 
+@pytest.mark.parametrize("namespace", NAMESPACES)
+def test_a_namespace_has_a_page_of_the_reference(namespace):
+    made = (ROOT / "docs" / "site" / "reference.py").read_text()
+    assert f'"{namespace}"' in made.partition("NAME = ")[0]
+
+
 @each_source
 def test_a_source_file_with_public_names_has_its_test_file(path):
     """What a file keeps inside its folder is tested through the public names."""

@@ -5,6 +5,8 @@ from jdistill.report._html import html as html
 from jdistill.report._latency import latencies as latencies
 from jdistill.report._latency import latency as latency
 from jdistill.report._meter import measured_energy as measured_energy
+from jdistill.report._pictures import gain_picture as gain_picture
+from jdistill.report._pictures import size_picture as size_picture
 from jdistill.report._summary import check as check
 from jdistill.report._summary import summarize as summarize
 from jdistill.report._table import markdown as markdown
@@ -13,11 +15,13 @@ from jdistill.report._table import table as table
 __all__ = [
     "check",
     "energy",
+    "gain_picture",
     "html",
     "latencies",
     "latency",
     "markdown",
     "measured_energy",
+    "size_picture",
     "summarize",
     "table",
 ]

@@ -46,7 +46,7 @@ def _bytes(stages: Sequence[Stage]) -> str:
     if not _plots.sized(stages):
         return ""
     caption = "Up and to the left is better. Bars are standard errors."
-    svg = _plots.accuracy_against_bytes(stages)
+    svg = _plots.against_bytes(stages)
     return figure("Accuracy against bytes", svg, caption)
 
 

@@ -14,33 +14,43 @@ from jdistill.report._svg import colour, draw, plain
 
 MOST_CLASSES = 20
 
+HEIGHTS = {
+    "accuracy": ("accuracy, %", 100),
+    "bits_per_byte": ("bits per byte of text", 1),
+    "perplexity": ("perplexity", 1),
+}
+"""What may stand against the bytes: the axis's name, and in which units."""
 
-def sized(stages: Sequence[Stage]) -> list[Stage]:
-    """Those that have a place in a plot of accuracy against bytes.
+
+def sized(stages: Sequence[Stage], *, figure: str = "accuracy") -> list[Stage]:
+    """Those that have a place in a plot of a figure against bytes.
 
     Example:
         >>> sized(())
         []
     """
-    known = [s for s in stages if {"accuracy", "bytes"} <= s.means.keys()]
+    known = [s for s in stages if {figure, "bytes"} <= s.means.keys()]
     return [s for s in known if s.means["bytes"].value > 0]
 
 
-def accuracy_against_bytes(stages: Sequence[Stage]) -> str:
-    """Every stage as a point: bytes (log scale) across, accuracy up."""
-    shown = sized(stages)
+def against_bytes(
+    stages: Sequence[Stage], *, figure: str = "accuracy", width: float = 4.8
+) -> str:
+    """Every stage as a point: bytes (log scale) across, its accuracy or so up."""
+    shown = sized(stages, figure=figure)
+    axis, unit = HEIGHTS[figure]
 
     def paint(axes: Axes):
         sizes = [s.means["bytes"].value for s in shown]
-        heights = [100 * s.means["accuracy"].value for s in shown]
+        heights = [unit * s.means[figure].value for s in shown]
         axes.set_xscale("log")
         axes.set_xlim(min(sizes) / 6, max(sizes) * 6)
         for stage, x, y in zip(shown, sizes, heights, strict=True):
-            error = stage.means["accuracy"].error
+            error = stage.means[figure].error
             axes.errorbar(
                 x,
                 y,
-                yerr=None if error is None else 100 * error,
+                yerr=None if error is None else unit * error,
                 color=colour(stage.name),
                 marker="o",
                 markersize=7,
@@ -50,10 +60,10 @@ def accuracy_against_bytes(stages: Sequence[Stage]) -> str:
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: form.size(x)))
         axes.xaxis.set_minor_formatter(FuncFormatter(lambda *_: ""))
         axes.set_xlabel("bytes (log scale)")
-        axes.set_ylabel("accuracy, %")
+        axes.set_ylabel(axis)
         label(axes, names, sizes, heights)
 
-    return draw("accuracy against bytes", paint, height=4.2)
+    return draw(f"{figure} against bytes", paint, height=4.2, width=width)
 
 
 def recall_per_class(teacher: Stage, packed: Stage) -> str:
@@ -131,6 +141,26 @@ def cost_of_steps(steps: Sequence[tuple[str, float, float | None, str]]) -> str:
         axes.set_xlabel("accuracy gained or lost, percentage points")
 
     return draw("what each step cost", paint, height=0.8 + 0.58 * len(steps))
+
+
+def gains(comparisons: Sequence[Row], *, width: float = 4.8) -> str:
+    """What each method gained over another: points with their intervals."""
+    shown = sorted(comparisons, key=lambda row: row["difference"])
+
+    def paint(axes: Axes):
+        for height, row in enumerate(shown):
+            value, low, high = (100 * row[n] for n in ("difference", "low", "high"))
+            tone = "good" if low > 0 else "bad" if high < 0 else "muted"
+            axes.hlines(height, low, high, color=colour(tone), lw=2)
+            axes.plot(value, height, "o", color=colour(tone), markersize=5)
+        axes.axvline(0, color=colour("muted"), lw=1)
+        axes.set_yticks(range(len(shown)), [plain(row["of"]) for row in shown])
+        axes.tick_params(axis="y", labelcolor=colour("ink"), length=0)
+        axes.set_ylim(-0.7, len(shown) - 0.3)
+        against = ", ".join(dict.fromkeys(plain(row["against"]) for row in shown))
+        axes.set_xlabel(f"gain over {against}, percentage points")
+
+    return draw("gains", paint, height=0.7 + 0.24 * len(shown), width=width)
 
 
 def learning_curves(stage: str, curves: Iterable[Row], names: Sequence[str]) -> str:

@@ -1,6 +1,6 @@
 """The style sheet of the report: one file, light and dark, paper to telephone."""
 
-CSS = """
+TONES = """
 :root {
   color-scheme: light dark;
   --page: #ffffff; --card: #f6f7f9; --ink: #1b1f24; --muted: #5c6570; --grid: #d5dae0;
@@ -16,7 +16,12 @@ CSS = """
     --good: #3dc79a; --bad: #f0776a;
   }
 }
-* { box-sizing: border-box; }
+"""
+"""The colours of a page or a picture, by day and by night."""
+
+CSS = (
+    TONES
+    + """* { box-sizing: border-box; }
 body {
   margin: 0 auto; max-width: 68rem; padding: 1.5rem 1.25rem 4rem;
   background: var(--page); color: var(--ink);
@@ -63,3 +68,4 @@ pre { background: var(--card); border-radius: .6rem; padding: .9rem 1.1rem;
 }
 @media print { body { max-width: none; } figure, tr { break-inside: avoid; } }
 """
+)

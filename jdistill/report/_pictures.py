@@ -1,0 +1,82 @@
+"""Rows -> pictures: SVG files of their own, for a page that others read."""
+
+from collections.abc import Iterable
+
+from jdistill import kinds
+from jdistill.report import _plots
+from jdistill.report._style import TONES
+from jdistill.report._summary import Row, summarize
+
+WIDTH = 6.4
+FONT = 'font-family: system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif;'
+
+
+def size_picture(rows: Iterable[Row], *, figure: str = "accuracy") -> str:
+    """Each stage's accuracy, or another figure, against its bytes, as a picture.
+
+    Args:
+        rows: rows of an experiment, as in `rows.jsonl`.
+        figure: 'accuracy', 'bits_per_byte' or 'perplexity'.
+
+    Returns:
+        The text of an SVG file, light or dark as its reader's system is. Points are
+        means over folds, bars standard errors.
+
+    Raises:
+        ValueError: there is no such figure, or no row has it and its bytes.
+
+    Example:
+        >>> row = {'stage': 'teacher', 'realised': 'dense', 'bytes': 4, 'accuracy': 0.9}
+        >>> size_picture([row])[:4]
+        '<svg'
+    """
+    kinds.rows(rows=rows)
+    if figure not in _plots.HEIGHTS:
+        valid = ", ".join(_plots.HEIGHTS)
+        raise ValueError(f"no figure {figure!r}; valid: {valid}")
+    stages = summarize(rows)
+    if not _plots.sized(stages, figure=figure):
+        raise ValueError(f"no row has both {figure!r} and 'bytes'")
+    return _alone(_plots.against_bytes(stages, figure=figure, width=WIDTH))
+
+
+def gain_picture(rows: Iterable[Row], *, against: str) -> str:
+    """What each method gained in accuracy over another, with its interval.
+
+    Args:
+        rows: rows of an experiment; those of stage 'comparison' have `of`, `against`,
+            `difference`, `low` and `high`.
+        against: the method that the others are compared with.
+
+    Returns:
+        The text of an SVG file, light or dark as its reader's system is; the greatest
+        gain on top, grey where the interval has 0 in it.
+
+    Raises:
+        ValueError: no row compares with that method.
+
+    Example:
+        >>> row = {'stage': 'comparison', 'of': 'kl', 'against': 'alone',
+        ...        'difference': 0.01, 'low': -0.01, 'high': 0.03}
+        >>> gain_picture([row], against='alone')[:4]
+        '<svg'
+    """
+    kinds.rows(rows=rows)
+    found = [row for row in rows if row.get("stage") == "comparison"]
+    chosen = [row for row in found if row["against"] == against]
+    if not chosen:
+        valid = ", ".join(dict.fromkeys(str(row["against"]) for row in found))
+        raise ValueError(f"no row compares with {against!r}; valid: {valid or 'none'}")
+    return _alone(_plots.gains(chosen, width=WIDTH))
+
+
+def _alone(svg: str) -> str:
+    """A drawing with the colours, the size and the ground that a page gave it."""
+    _, _, *sides = svg.split('viewBox="')[1].split('"')[0].split()
+    width, height = (round(float(points) * 4 / 3) for points in sides)
+    head = f'xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}"'
+    style = f"<style>{TONES}svg {{ {FONT} }}\n</style>"
+    ground = '<rect width="100%" height="100%" rx="6" style="fill: var(--page)"/>'
+    return svg.replace("<svg", f"<svg {head}", 1).replace(
+        ">", f">\n{style}\n{ground}", 1
+    )
