@@ -5,8 +5,9 @@ those; a fully connected student learns from those and from the teacher, on the 
 which have none. It is pruned, quantised to int8 and packed into a file.
 Cost: about three minutes on two CPU cores, five folds, nothing to download.
 Command: python -m experiments.main --config=configs/digits.py --workdir=runs/digits
-Expected: the distilled and the packed student are above the student that sees the
-labels alone, and above an int8 student of the file's bytes, by more than the intervals.
+Expected: the distilled and the packed student are half a point above the student that
+sees the labels alone, which the intervals do not tell apart from nothing
+(docs/results.md).
 """
 
 import ml_collections

@@ -20,6 +20,8 @@ def _share(x: float) -> str:
 
 
 COLUMNS: Mapping[str, tuple[str, Form]] = {
+    "accuracy": ("accuracy %", _share),
+    "recall_macro": ("recall %", _share),
     "tokens": ("tokens seen", _millions),
     "parameters": ("parameters", _millions),
     "bytes": ("MB", lambda x: f"{x / 1e6:.0f}"),

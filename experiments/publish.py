@@ -3,11 +3,16 @@
     python -m experiments.publish
 
 A table stands between `<!-- KIND: NAME -->` and `<!-- end -->`, and is made of
-`experiments/results/NAME.jsonl`. KIND is `table` (stages and what they cost), `gains`
-(methods against others), `errors` (mistakes beside the paper's), `parity` (networks
-read from the files of others) or `means`, with the figures to show behind the name:
-`<!-- means: closed_world kl acceptance -->`. A column 'our number' of a table of losses
-is filled as well.
+`experiments/results/NAME.jsonl`. KIND is
+
+* `table`: stages and what they cost; `short`: the main ones in words;
+* `gains`: methods against others;
+* `errors`: mistakes beside the paper's;
+* `parity`: networks read from the files of others;
+* `means`: the figures that are named behind the name, over the seeds, as in
+  `<!-- means: closed_world kl acceptance -->`.
+
+A column 'our number' of a table of losses is filled as well.
 """
 
 import pathlib
@@ -56,6 +61,41 @@ def _given(columns: str) -> list[list[str]]:
 def stages(rows: list[dict]) -> str:
     """What each stage is and costs, and the paired differences of accuracy."""
     return f"{report.markdown(rows)}{differences(rows)}"
+
+
+def short(rows: list[dict]) -> str:
+    """What the main stages are, in words, and the paired differences of accuracy.
+
+    Example:
+        >>> rows = [{'stage': 'teacher', 'accuracy': 0.9, 'bytes': 2_000_000},
+        ...         {'stage': 'packed', 'accuracy': 0.8, 'bytes': 100_000}]
+        >>> print(short(rows).splitlines()[-1])
+        | `packed`: pruned, quantised, in a file | 80.0 | 0.10 MB | 20x |
+    """
+    cells, large = [], _bytes(rows, "teacher")
+    for name, words in WORDS.items():
+        own = [100 * row["accuracy"] for row in rows if row["stage"] == name]
+        if own:
+            size = _bytes(rows, name)
+            fraction = f"{large / size:.0f}x" if name != "teacher" else "–"
+            what = f"`{name}`: {words}"
+            cells.append([what, _mean(own, 1), f"{size / 1e6:.2f} MB", fraction])
+    return _table(["network", "accuracy %", "size", "smaller"], cells) + differences(
+        rows
+    )
+
+
+WORDS = {
+    "teacher": "large, on the labels",
+    "student": "small, on the labels",
+    "distilled": "small, also taught by the teacher",
+    "packed": "pruned, quantised, in a file",
+    "equal_bytes": "a file as small, never taught",
+}
+
+
+def _bytes(rows: list[dict], stage: str) -> float:
+    return statistics.fmean([row["bytes"] for row in rows if row["stage"] == stage])
 
 
 def gains(rows: list[dict]) -> str:
@@ -189,6 +229,7 @@ def _results(name: str) -> list[dict]:
 
 KINDS = {
     "table": stages,
+    "short": short,
     "gains": gains,
     "errors": errors,
     "parity": parity,
