@@ -81,7 +81,9 @@ def test_only_what_makes_the_asked_kind_is_offered():
         with pytest.raises(ValueError, match=f"^data has no '{name}'; .*digits"):
             build(data, {"name": name, "tree": 0}, DataSet)
     spec = {"name": "dgits"}
-    with pytest.raises(ValueError, match=r"mean 'digits'\? valid: digits, .*, tfds$"):
+    with pytest.raises(
+        ValueError, match=r"mean 'digits'\? valid: csv, digits, .*, tfds$"
+    ):
         build(data, spec, DataSet)
     with pytest.raises(ValueError, match="models has no 'idf_gates'"):
         build(models, {"name": "idf_gates"}, Model)

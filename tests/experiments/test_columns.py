@@ -36,5 +36,7 @@ def test_points_of_a_curve_are_lines_of_their_own():
 
 
 def test_a_figure_that_there_is_not_is_named():
-    with pytest.raises(ValueError, match="no column 'kll'; valid: tokens, parameters"):
+    with pytest.raises(
+        ValueError, match="no column 'kll'; valid: accuracy, recall_macro"
+    ):
         means([], ["kll"])

@@ -62,7 +62,8 @@ def test_each_configuration_runs_in_its_smoke_mode(
     packed, equal = by_stage["packed"], by_stage["equal_bytes"]
     assert packed["accuracy"] == by_stage["quantised"]["accuracy"]
     assert abs(packed["accuracy"] - by_stage["executed"]["accuracy"]) < 0.02
-    assert equal["bytes"] <= packed["bytes"] < by_stage["student"]["bytes"]
+    assert packed["bytes"] < by_stage["student"]["bytes"]
+    assert equal["bytes"] <= 1.01 * packed["bytes"], "sized before it is trained"
     assert (workdir / "report.html").exists()
     if path.stem == "stdlib_docs":
         monkeypatch.chdir(tmp_path)

@@ -13,7 +13,9 @@ def test_the_tables_of_the_pages_are_those_of_the_rows(name):
 
 
 def test_a_kind_of_table_that_there_is_not_is_an_error():
-    with pytest.raises(ValueError, match="no table 'tables'; valid: table, gains"):
+    with pytest.raises(
+        ValueError, match="no table 'tables'; valid: table, short, gains"
+    ):
         publish.published("<!-- tables: digits -->\n<!-- end -->")
 
 
