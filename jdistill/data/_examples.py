@@ -65,7 +65,7 @@ def data_set(
     texts = not isinstance(whole.inputs, np.ndarray)
     if prepare is not None and not texts:
         raise ValueError("prepare= is for texts, and the inputs are numbers")
-    encode = str.encode if texts else np.ndarray.tobytes
+    encode: Callable[[Any], bytes] = str.encode if texts else np.ndarray.tobytes
     hashes = digests(map(encode, whole.inputs))
     rows = _rows(files, sizes, hashes, fold=fold, num_folds=num_folds)
     labels = labels_of(whole.label, classes=classes, size=len(hashes))
@@ -147,7 +147,7 @@ def _repeated(hashes: np.ndarray, rows: Parts) -> int:
     return sum(tuple(x) in train for x in hashes[rows.test].tolist())
 
 
-def _tokens(texts: Sequence[str], rows: Parts, fit: Callable[..., Tokens]) -> Tokens:
+def _tokens(texts: Sequence[Any], rows: Parts, fit: Callable[..., Tokens]) -> Tokens:
     for part, own in rows._asdict().items():
         refuse_empty([texts[i] for i in own], part)
     return fit([texts[i] for i in rows.train])

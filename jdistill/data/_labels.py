@@ -43,11 +43,12 @@ def labels_of(values: Any, *, classes: Sequence[str] | None, size: int) -> Label
             mask=array([1., 1., 0.], dtype=float32), classes=('fox', 'hen'))
     """
     names = None if classes is None else tuple(classes)
-    there = np.array([not _absent(x) for x in ([] if values is None else values)], bool)
+    given = [] if values is None else values
+    there = np.array([not _absent(x) for x in given], bool)
     if not there.any():
         none = np.zeros(size, np.float32)
         return Labels(none.astype(np.int32), none, names or ())
-    found, names = _encoded([x for x in values if not _absent(x)], names)
+    found, names = _encoded([x for x in given if not _absent(x)], names)
     label = np.zeros((size, *found.shape[1:]), found.dtype)
     label[there] = found
     return Labels(label, None if there.all() else there.astype(np.float32), names)

@@ -77,7 +77,7 @@ def csv(
     return data_set(
         Parts(*(None if x is None else read(x) for x in (train, valid, test))),
         name="csv",
-        classes=tuple(label) if shares and classes is None else classes,
+        classes=tuple(label or ()) if shares and classes is None else classes,
         fold=fold,
         num_folds=num_folds,
         prepare=prepare,
