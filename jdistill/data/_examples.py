@@ -65,7 +65,7 @@ def data_set(
     texts = not isinstance(whole.inputs, np.ndarray)
     if prepare is not None and not texts:
         raise ValueError("prepare= is for texts, and the inputs are numbers")
-    encode: Callable[[Any], bytes] = str.encode if texts else np.ndarray.tobytes
+    encode: Any = str.encode if texts else np.ndarray.tobytes
     hashes = digests(map(encode, whole.inputs))
     rows = _rows(files, sizes, hashes, fold=fold, num_folds=num_folds)
     labels = labels_of(whole.label, classes=classes, size=len(hashes))
