@@ -31,6 +31,7 @@ import numpy as np
 import optax
 
 from benchmarks import _measure
+from benchmarks.parity import peak_memory
 from jdistill import language, losses, models, objective, train
 from jdistill.typing import Frozen, Outputs, SparseTarget
 
@@ -188,9 +189,7 @@ def peak(model: str, sizes: argparse.Namespace, side: str) -> int:
     step = calls(model, sizes, side)["kd_step"]()
     for _ in range(2):
         jax.block_until_ready(step())
-    status = pathlib.Path("/proc/self/status").read_text()
-    (line,) = (x for x in status.splitlines() if x.startswith("VmHWM"))
-    return 1024 * int(line.split()[1])
+    return peak_memory()
 
 
 SIZES = {"rounds": 3, "batch": 8, "length": 256, "read": READ, "written": WRITTEN}

@@ -12,13 +12,13 @@ windows of `--context` tokens, with and without a 'bos' before each: the same ta
 """
 
 import argparse
-import json
 import os
 import pathlib
 import re
 import resource
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -33,65 +33,96 @@ def theirs(args: argparse.Namespace) -> None:
 
     torch.set_num_threads(args.threads)
     path = pathlib.Path(args.model)
-    before, start, cpu = memory(), time.perf_counter(), time.process_time()
-    network = transformers.AutoModelForCausalLM.from_pretrained(
-        path.parent, gguf_file=path.name, dtype=torch.float32
-    ).eval()
-    seconds, peak = time.perf_counter() - start, peak_memory() - before
-    cpu = time.process_time() - cpu
+    network, taken = timed(
+        lambda: transformers.AutoModelForCausalLM.from_pretrained(
+            path.parent, gguf_file=path.name, dtype=torch.float32
+        )
+    )
     words = transformers.AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
     tokens = words(text(args), return_tensors="pt").input_ids[:, :TOKENS]
     with torch.no_grad():
-        logits = network(tokens).logits.float().numpy()
+        logits = network.eval()(tokens).logits.float().numpy()
     versions = f"transformers {transformers.__version__}, torch {torch.__version__}"
     np.savez(
         args.logits,
         tokens=tokens.numpy().astype(np.int32),
         logits=logits,
-        seconds=seconds,
-        cpu=cpu,
-        peak=peak,
         versions=versions,
+        **taken._asdict(),
     )
+
+
+class Taken(NamedTuple):
+    """What a load took: seconds by the clock and of the processor, and bytes."""
+
+    seconds: float
+    cpu: float
+    peak: int
+
+
+def timed(load: Callable[[], Any]) -> tuple[Any, Taken]:
+    """What a load gives, and what it took."""
+    before, start, cpu = memory(), time.perf_counter(), time.process_time()
+    read = load()
+    seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
+    return read, Taken(seconds, cpu, peak_memory() - before)
 
 
 def ours(args: argparse.Namespace) -> None:
     """Writes one row for windows with a 'bos' and one for windows without."""
-    import jax
-
+    from benchmarks import _measure
     from experiments.origin import origin
-    from jdistill import models, tree
+    from jdistill import models
 
     here = origin()
-    jax.numpy.ones(1).block_until_ready()  # what any program of JAX takes
-    before, start, cpu = memory(), time.perf_counter(), time.process_time()
-    read = models.from_gguf(args.model)
-    jax.block_until_ready(read.frozen.params)
-    loading = {
-        "load_seconds": time.perf_counter() - start,
-        "load_cpu_seconds": time.process_time() - cpu,
-        "load_peak_bytes": peak_memory() - before,
-    }
-    weights = tree.num_bytes(read.frozen.params)
+    read, loading = loaded(lambda: models.from_gguf(args.model))
     row = {
         "model": args.name or pathlib.Path(args.model).stem,
+        "bytes": os.path.getsize(args.model),
+        **loading,
+        **compared(read, args.logits),
+        **their_loading(args.logits),
+        "edition": args.edition,
+    }
+    rows = [row | scores(read, args, begins=begins) | here for begins in (True, False)]
+    _measure.write(rows, args.out)
+
+
+def loaded(load: Callable[[], Any]) -> tuple[Any, dict[str, Any]]:
+    """A pretrained network, and the columns that say what it took to read it."""
+    import jax
+
+    from jdistill import tree
+
+    jax.numpy.ones(1).block_until_ready()  # what any program of JAX takes
+
+    def whole():
+        read = load()
+        jax.block_until_ready(read.frozen.params)
+        return read
+
+    read, taken = timed(whole)
+    return read, {
         "stage": "read",
         "realised": "dense",
         "seed": 0,
-        "bytes": os.path.getsize(args.model),
         "parameters": tree.count(read.frozen.params),
-        **loading,
-        "load_peak_ratio": loading["load_peak_bytes"] / weights,
-        **compared(read, args.logits),
-        "edition": args.edition,
+        "load_seconds": taken.seconds,
+        "load_cpu_seconds": taken.cpu,
+        "load_peak_bytes": taken.peak,
+        "load_peak_ratio": taken.peak / tree.num_bytes(read.frozen.params),
     }
-    for begins in (True, False):
-        found = row | scores(read, args, begins=begins) | here
-        line = json.dumps(found)
-        print(line, flush=True)
-        if args.out:
-            with open(args.out, "a") as file:
-                file.write(line + "\n")
+
+
+def their_loading(path: str) -> dict[str, Any]:
+    """The columns of what the other side stored of its load."""
+    stored = np.load(path)
+    return {
+        "theirs": str(stored["versions"]),
+        "their_load_seconds": float(stored["seconds"]),
+        "their_load_cpu_seconds": float(stored["cpu"]),
+        "their_load_peak_bytes": int(stored["peak"]),
+    }
 
 
 def compared(read: Any, path: str) -> dict[str, Any]:
@@ -107,10 +138,6 @@ def compared(read: Any, path: str) -> dict[str, Any]:
         "logit_largest": float(np.abs(logits).max()),
         "agreement": float((found.argmax(-1) == logits.argmax(-1)).mean()),
         "compared_tokens": int(tokens.size),
-        "theirs": str(stored["versions"]),
-        "their_load_seconds": float(stored["seconds"]),
-        "their_load_cpu_seconds": float(stored["cpu"]),
-        "their_load_peak_bytes": int(stored["peak"]),
     }
 
 
@@ -174,25 +201,33 @@ def memory() -> int:
 
 
 def peak_memory() -> int:
-    """The most bytes that this process has had."""
-    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    """The most bytes that this program has had; not the one that started it."""
+    status = pathlib.Path("/proc/self/status").read_text(encoding="utf-8")
+    (line,) = (x for x in status.splitlines() if x.startswith("VmHWM"))
+    return 1024 * int(line.split()[1])
 
 
 def main() -> None:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("side", choices=("ours", "theirs"))
-    parser.add_argument("model", help="a GGUF file")
-    parser.add_argument("--text", required=True)
-    parser.add_argument("--logits", required=True, help="the file between both runs")
-    parser.add_argument("--name")
-    parser.add_argument("--edition", default="wikitext-2 test, <unk> edition")
+    parser = options(__doc__, model="a GGUF file", between="logits")
     parser.add_argument("--context", type=int, default=512)
     parser.add_argument("--windows", type=int, default=4)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--out")
     args = parser.parse_args()
     {"ours": ours, "theirs": theirs}[args.side](args)
+
+
+def options(about: Any, *, model: str, between: str) -> argparse.ArgumentParser:
+    """What both benchmarks of pretrained networks are told."""
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("side", choices=("ours", "theirs"))
+    parser.add_argument("model", help=model)
+    parser.add_argument("--text", required=True)
+    parser.add_argument(f"--{between}", required=True, help="the file between the runs")
+    parser.add_argument("--name")
+    parser.add_argument("--edition", default="wikitext-2 test, <unk> edition")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--out")
+    return parser
 
 
 if __name__ == "__main__":

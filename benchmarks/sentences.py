@@ -12,14 +12,12 @@ and compares.
 """
 
 import argparse
-import json
 import os
 import pathlib
-import time
 
 import numpy as np
 
-from benchmarks.parity import memory, peak_memory
+from benchmarks.parity import loaded, options, their_loading, timed
 
 STEPS = 128
 """Tokens of a line at most."""
@@ -31,14 +29,10 @@ def theirs(args: argparse.Namespace) -> None:
     import transformers
 
     torch.set_num_threads(args.threads)
-    before, start, cpu = memory(), time.perf_counter(), time.process_time()
-    network = transformers.AutoModel.from_pretrained(args.folder, dtype=torch.float32)
-    loading = {
-        "seconds": time.perf_counter() - start,
-        "cpu": time.process_time() - cpu,
-        "peak": peak_memory() - before,
-    }
-    words = transformers.AutoTokenizer.from_pretrained(args.folder)
+    network, taken = timed(
+        lambda: transformers.AutoModel.from_pretrained(args.model, dtype=torch.float32)
+    )
+    words = transformers.AutoTokenizer.from_pretrained(args.model)
     batch = words(
         lines(args),
         padding="max_length",
@@ -55,7 +49,7 @@ def theirs(args: argparse.Namespace) -> None:
         tokens=batch["input_ids"].numpy().astype(np.int32),
         vectors=torch.nn.functional.normalize(mean).numpy(),
         versions=f"transformers {transformers.__version__}, torch {torch.__version__}",
-        **loading,
+        **taken._asdict(),
     )
 
 
@@ -63,51 +57,31 @@ def ours(args: argparse.Namespace) -> None:
     """Writes one row."""
     import jax
 
+    from benchmarks import _measure
     from experiments.origin import origin
-    from jdistill import models, tokenizers, tree
+    from jdistill import models, tokenizers
 
     here = origin()
-    jax.numpy.ones(1).block_until_ready()  # what any program of JAX takes
-    before, start, cpu = memory(), time.perf_counter(), time.process_time()
-    read = models.from_hf(args.folder)
-    jax.block_until_ready(read.frozen.params)
-    loading = {
-        "load_seconds": time.perf_counter() - start,
-        "load_cpu_seconds": time.process_time() - cpu,
-        "load_peak_bytes": peak_memory() - before,
-    }
+    read, loading = loaded(lambda: models.from_hf(args.model))
     stored = np.load(args.vectors)
     batch = tokenizers.framed(read.tokenizer, lines(args), steps=STEPS)
     apply = jax.jit(lambda params, batch: read.model.apply(params, {}, batch)[0].hidden)
     found = np.asarray(apply(read.frozen.params, batch))
-    weights = tree.num_bytes(read.frozen.params)
     row = {
-        "model": args.name or pathlib.Path(args.folder).name,
-        "stage": "read",
-        "realised": "dense",
-        "seed": 0,
-        "bytes": os.path.getsize(pathlib.Path(args.folder) / "model.safetensors"),
-        "parameters": tree.count(read.frozen.params),
+        "model": args.name or pathlib.Path(args.model).name,
+        "bytes": os.path.getsize(pathlib.Path(args.model) / "model.safetensors"),
         **loading,
-        "load_peak_ratio": loading["load_peak_bytes"] / weights,
         "vector_difference": float(np.abs(found - stored["vectors"]).max()),
         "vector_largest": float(np.abs(stored["vectors"]).max()),
         "least_cosine": float((found * stored["vectors"]).sum(-1).min()),
         "same_tokens": bool(np.array_equal(batch["inputs"], stored["tokens"])),
         "compared_texts": len(found),
-        "theirs": str(stored["versions"]),
-        "their_load_seconds": float(stored["seconds"]),
-        "their_load_cpu_seconds": float(stored["cpu"]),
-        "their_load_peak_bytes": int(stored["peak"]),
+        **their_loading(args.vectors),
         "edition": args.edition,
         "context": STEPS,
         **here,
     }
-    line = json.dumps(row)
-    print(line, flush=True)
-    if args.out:
-        with open(args.out, "a") as file:
-            file.write(line + "\n")
+    _measure.write([row], args.out)
 
 
 def lines(args: argparse.Namespace) -> list[str]:
@@ -119,16 +93,8 @@ def lines(args: argparse.Namespace) -> list[str]:
 
 def main() -> None:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("side", choices=("ours", "theirs"))
-    parser.add_argument("folder", help="of sentence-transformers")
-    parser.add_argument("--text", required=True)
-    parser.add_argument("--vectors", required=True, help="the file between both runs")
-    parser.add_argument("--name")
-    parser.add_argument("--edition", default="wikitext-2 test, <unk> edition")
+    parser = options(__doc__, model="a folder", between="vectors")
     parser.add_argument("--texts", type=int, default=64)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--out")
     args = parser.parse_args()
     {"ours": ours, "theirs": theirs}[args.side](args)
 

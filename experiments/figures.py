@@ -13,7 +13,7 @@ from jdistill.typing import Frozen, Model
 
 
 class Figures(NamedTuple):
-    """A row's figures, and which test examples were right."""
+    """A row's figures, and which of the test examples with a label were right."""
 
     row: dict[str, Any]
     correct: np.ndarray
@@ -51,7 +51,8 @@ def of(
         teacher=teacher,
     )
     logits = predict(model, frozen, data.eval_batches(test, batch_size=size))
-    labels = test.take(np.arange(test.size))["label"]
+    whole = test.take(np.arange(test.size))
+    labelled = np.asarray(whole.get("label_mask", np.ones(test.size))) != 0
     batch = next(iter(data.eval_batches(test, batch_size=size)))
     row = {
         **found,
@@ -62,7 +63,7 @@ def of(
         "energy": energy(model, frozen, batch, packed),
         "data": dict(job.dataset.info),
     }
-    return Figures(row, np.argmax(logits, axis=-1) == labels)
+    return Figures(row, (np.argmax(logits, axis=-1) == whole["label"])[labelled])
 
 
 def energy(

@@ -56,7 +56,7 @@ def dataset(config: Spec, fold: int) -> DataSet:
     """The data of one fold.
 
     Raises:
-        ValueError: the data have no such fold.
+        ValueError: the data have no such fold, or labels that are no classes.
     """
     spec = dict(config["data"])
     extra = {"fold": fold}
@@ -65,7 +65,19 @@ def dataset(config: Spec, fold: int) -> DataSet:
     taken = _taken(data, spec, extra)
     if fold and "fold" not in taken:
         raise ValueError(f"{spec['name']} has no folds but 0")
-    return build(data, spec, DataSet, **taken)
+    return _classified(spec["name"], build(data, spec, DataSet, **taken))
+
+
+def _classified(name: str, parts: DataSet) -> DataSet:
+    """The data, whose labels figures can be made of."""
+    one = parts.test.take(np.arange(1))
+    if not np.issubdtype(one["label"].dtype, np.integer):
+        raise ValueError(f"{name}: figures need one class for each label")
+    if "label_mask" in one:
+        whole = parts.test.take(np.arange(parts.test.size))
+        if not np.any(whole["label_mask"]):
+            raise ValueError(f"{name}: no example of the test part has a label")
+    return parts
 
 
 def examples(config: Spec, fold: int) -> dict[str, int]:

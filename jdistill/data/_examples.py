@@ -29,6 +29,7 @@ class Examples(NamedTuple):
 
 
 def data_set(
+    read: Callable[[Any], Examples],
     files: Parts,
     *,
     name: str,
@@ -40,8 +41,8 @@ def data_set(
     """The data set of examples that were read.
 
     Args:
-        files: `Examples` of train, valid and test; None where a part is to be taken
-            from the others.
+        read: gives what a file holds.
+        files: train, valid and test; None where a part is to be taken from the others.
         name: of the data set, in `info`.
         classes: the labels' names in order; by default those that occur, sorted.
         fold: which fold of one file is the test part.
@@ -56,12 +57,12 @@ def data_set(
 
     Example:
         >>> one = Examples(np.arange(40.0)[:, None], np.arange(40) % 2)
-        >>> made = data_set(Parts(one, None, None), name='mine', classes=('a', 'b'),
-        ...     fold=0, num_folds=5)
+        >>> made = data_set(lambda x: x, Parts(one, None, None), name='mine',
+        ...     classes=('a', 'b'), fold=0, num_folds=5)
         >>> made.train.size + made.valid.size + made.test.size
         40
     """
-    whole, sizes = _joined(files)
+    whole, sizes = _joined(Parts(*(x if x is None else read(x) for x in files)))
     texts = not isinstance(whole.inputs, np.ndarray)
     if prepare is not None and not texts:
         raise ValueError("prepare= is for texts, and the inputs are numbers")

@@ -78,7 +78,8 @@ def folder(
         return _examples(pathlib.Path(path), size, channels)
 
     return data_set(
-        Parts(*(None if x is None else read(x) for x in (train, valid, test))),
+        read,
+        Parts(train, valid, test),
         name="folder",
         classes=classes,
         fold=fold,

@@ -73,12 +73,10 @@ def idx(
         (train, label), (test, test_label) = _in_folder(pathlib.Path(train))
     if test is None and test_label is not None:
         raise ValueError("test_label= needs test=")
+    files = (train, label), None, None if test is None else (test, test_label)
     return data_set(
-        Parts(
-            _examples(train, label),
-            None,
-            None if test is None else _examples(test, test_label),
-        ),
+        lambda pair: _examples(*pair),
+        Parts(*files),
         name="idx",
         classes=classes,
         fold=fold,

@@ -65,7 +65,8 @@ def npz(
         return Examples(x, _rows(y), None if w is None else w.tolist())
 
     return data_set(
-        Parts(*(None if x is None else read(x) for x in (train, valid, test))),
+        read,
+        Parts(train, valid, test),
         name="npz",
         classes=classes,
         fold=fold,
@@ -74,7 +75,9 @@ def npz(
 
 
 def _read(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
-    if not zipfile.is_zipfile(path):
+    with open(path, "rb") as file:  # one that is not there says so
+        whole = zipfile.is_zipfile(file)
+    if not whole:
         raise ValueError(f"{path} is none of the files that numpy.savez writes")
     try:
         with np.load(path, allow_pickle=False) as file:

@@ -197,7 +197,9 @@ def _refuse_weights(weight, ids, name):
     wrong = ~(np.isfinite(weight) & (weight >= 0))
     if wrong.any():
         i = int(np.argmax(wrong))
-        raise ValueError(f"{name}, example {ids[i]}: weight {weight[i]} is below 0")
+        raise ValueError(
+            f"{name}, example {ids[i]}: weight {weight[i]} is no finite number from 0"
+        )
 
 
 def _refuse_inputs(inputs, ids, name):

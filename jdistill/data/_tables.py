@@ -75,7 +75,8 @@ def csv(
 
     shares = label is not None and not isinstance(label, str)
     return data_set(
-        Parts(*(None if x is None else read(x) for x in (train, valid, test))),
+        read,
+        Parts(train, valid, test),
         name="csv",
         classes=tuple(label or ()) if shares and classes is None else classes,
         fold=fold,
@@ -136,7 +137,8 @@ def jsonl(
         return _examples(table, inputs, label, weight, path)
 
     return data_set(
-        Parts(*(None if x is None else read(x) for x in (train, valid, test))),
+        read,
+        Parts(train, valid, test),
         name="jsonl",
         classes=classes,
         fold=fold,

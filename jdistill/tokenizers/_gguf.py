@@ -53,7 +53,7 @@ _WHOLE_FIRST = ("llama-bpe", "llama3", "llama-v3", "falcon3", "tekken")
 _BEGIN = ("llama-bpe", "llama3", "llama-v3", "falcon3", "tekken")
 """Kinds that begin with 'bos' where the file says nothing of it."""
 
-_ROLES = {
+ROLES = {
     "bos": "bos",
     "eos": "eos",
     "pad": "padding",
@@ -62,6 +62,7 @@ _ROLES = {
     "sep": "seperator",  # so it is spelt in the format
     "mask": "mask",
 }
+"""Special tokens by their names here, and by those in the format."""
 
 
 def from_gguf(metadata: Mapping[str, Any]) -> Tokenizer:
@@ -104,7 +105,7 @@ def from_gguf(metadata: Mapping[str, Any]) -> Tokenizer:
     begins = bool(facts.get("add_bos_token", begins))
     special = {
         role: facts.get(f"{key}_token_id")
-        for role, key in _ROLES.items()
+        for role, key in ROLES.items()
         if facts.get(f"{key}_token_id") is not None
     }
     return from_inner(inner, special={"bos": None, **special}, begins=begins)

@@ -7,19 +7,10 @@ from typing import Any
 import numpy as np
 import tokenizers
 
-from jdistill.tokenizers._gguf import SPLITS, from_gguf
+from jdistill.tokenizers._gguf import ROLES, SPLITS, from_gguf
 from jdistill.typing import Tokenizer
 
 _NORMAL, _UNKNOWN, _CONTROL, _USER, _BYTE = 1, 2, 3, 4, 6
-_ROLES = {
-    "bos": "bos",
-    "eos": "eos",
-    "pad": "padding",
-    "unk": "unknown",
-    "cls": "cls",
-    "sep": "seperator",  # so it is spelt in the format
-    "mask": "mask",
-}
 _SMALL = {
     "tokenizer.ggml.model": "gpt2",
     "tokenizer.ggml.tokens": ["a"],
@@ -77,7 +68,7 @@ def _common(tokenizer: Tokenizer, definition: Mapping[str, Any]) -> dict[str, An
         "add_bos_token": tokenizer.begins,
     }
     for role, i in tokenizer.special.items():
-        facts[f"{_ROLES[role]}_token_id"] = i
+        facts[f"{ROLES[role]}_token_id"] = i
     return facts
 
 

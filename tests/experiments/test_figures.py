@@ -8,7 +8,7 @@ import pytest
 
 from experiments import figures, recipes
 from experiments.training import Job
-from jdistill import artifact, compress, models, tree
+from jdistill import artifact, compress, data, models, tree
 from jdistill.data import eval_batches
 from jdistill.evaluate import predict
 from jdistill.typing import DataSet, Frozen
@@ -24,6 +24,17 @@ MODEL, TEACHER = net(), net(widths=(7,))
 @pytest.fixture(scope="module")
 def found():
     return figures.of(JOB, MODEL, frozen(MODEL), (TEACHER, frozen(TEACHER)))
+
+
+def test_examples_without_a_label_are_neither_right_nor_wrong():
+    test = PARTS.test
+    mask = np.arange(test.size) % 3 != 0
+    arrays = {**test.arrays, "label_mask": mask.astype(np.float32)}
+    some = data.in_memory(arrays, classes=test.classes)
+    job = JOB._replace(dataset=PARTS._replace(test=some))
+    row, correct = figures.of(job, MODEL, frozen(MODEL), (TEACHER, frozen(TEACHER)))
+    assert len(correct) == mask.sum()
+    assert row["accuracy"] == pytest.approx(correct.mean())
 
 
 def test_quality_is_that_of_the_test_part(found):

@@ -102,3 +102,18 @@ def test_devices_make_a_mesh_and_one_makes_none():
 def test_the_configuration_is_where_the_tests_look_for_it():
     assert (ROOT / "configs/digits.py").exists()
     assert artifact.pack
+
+
+@pytest.mark.parametrize(
+    ("label", "message"),
+    [
+        ("0.5", "csv: figures need one class for each label"),
+        ("", "csv: no example of the test part has a label"),
+    ],
+)
+def test_data_that_no_figure_can_be_made_of_are_refused(tmp_path, label, message):
+    lines = [f"mail number {i},{label}" for i in range(60)]
+    (tmp_path / "x.csv").write_text("\n".join(["text,label", *lines]))
+    config = {"data": {"name": "csv", "train": str(tmp_path / "x.csv")}}
+    with pytest.raises(ValueError, match=message):
+        recipes.dataset(config, 0)

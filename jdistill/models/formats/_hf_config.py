@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from jdistill.checks import one_of
 from jdistill.models.formats._families import hf_rows
 from jdistill.models.formats._hf_encoders import ENCODERS
 from jdistill.models.formats._hf_facts import Facts
@@ -106,11 +107,7 @@ def write_config(config: DecoderConfig) -> dict[str, Any]:
     Raises:
         ValueError: the family, or what config.json cannot say of it.
     """
-    if config.family not in FAMILIES:
-        raise ValueError(
-            f"family must be one of {', '.join(sorted(FAMILIES))}, got "
-            f"{config.family!r}"
-        )
+    one_of(sorted(FAMILIES), family=config.family)
     family = FAMILIES[config.family]
     biases = config.qkv_bias, config.out_bias, config.mlp_bias
     if biases not in family.biases:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from jdistill.checks import one_of
 from jdistill.models.formats._hf_encoders import (
     ENCODERS,
     EncoderFamily,
@@ -66,11 +67,7 @@ def write_encoder(config: EncoderConfig) -> dict[str, Any]:
     Raises:
         ValueError: the family, or what config.json cannot say of it.
     """
-    if config.family not in ENCODERS:
-        raise ValueError(
-            f"family must be one of {', '.join(sorted(ENCODERS))}, got "
-            f"{config.family!r}"
-        )
+    one_of(sorted(ENCODERS), family=config.family)
     family = ENCODERS[config.family]
     words = [w for w, ours in ACTIVATIONS.items() if ours == config.activation]
     given = dataclasses.asdict(config) | {"activation": (words or [""])[0]}

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jdistill.checks import one_of
 from jdistill.models.formats._changes import transpose
 from jdistill.models.formats._hf_facts import Facts
 from jdistill.models.formats._rows import Row, Source
@@ -127,10 +128,7 @@ def write_t5(config: EncoderDecoderConfig) -> dict[str, Any]:
     Raises:
         ValueError: the family, or an activation that config.json cannot say.
     """
-    if config.family not in T5:
-        raise ValueError(
-            f"family must be one of {', '.join(T5)}, got {config.family!r}"
-        )
+    one_of(sorted(T5), family=config.family)
     network = config.gated, config.activation
     words = [word for word, meant in _WORDS.items() if meant == network]
     if not words:

@@ -1,5 +1,6 @@
 """Folders that `make_goldens` wrote, each read once."""
 
+import dataclasses
 import functools
 import json
 import pathlib
@@ -7,8 +8,9 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+import pytest
 
-from jdistill.models import Pretrained, from_hf
+from jdistill.models import Pretrained, from_hf, to_hf
 
 ROOT = pathlib.Path(__file__).parent / "goldens"
 NAMES = sorted(path.name for path in ROOT.iterdir())
@@ -30,6 +32,14 @@ def golden(name):
 def logits_of(pretrained, **batch):
     run = jax.jit(lambda params, batch: pretrained.model.apply(params, {}, batch)[0])
     return np.asarray(run(pretrained.frozen.params, batch).logits)
+
+
+def assert_not_written(read, change, message, folder):
+    """A configuration that a folder cannot say leaves nothing behind."""
+    other = read._replace(config=dataclasses.replace(read.config, **change))
+    with pytest.raises(ValueError, match=message):
+        to_hf(other, folder / "out")
+    assert not list(folder.iterdir())
 
 
 def said(name):
