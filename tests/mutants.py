@@ -1250,6 +1250,13 @@ MUTANTS = (
         "if docs.has_words(t)",
         "tests/data/test_stdlib_comments.py",
     ),
+    Mutant(
+        "a convolution without its rectifier",
+        "jdistill/models/_cnn.py",
+        "x = nn.relu(nn.Conv(width, (3, 3), dtype=self.dtype)(x))",
+        "x = nn.Conv(width, (3, 3), dtype=self.dtype)(x)",
+        "tests/models/test_cnn.py -k forward",
+    ),
 )
 
 
