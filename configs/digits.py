@@ -5,8 +5,8 @@ those; a fully connected student learns from those and from the teacher, on the 
 which have none. It is pruned, quantised to int8 and packed into a file.
 Cost: about three minutes on two CPU cores, five folds, nothing to download.
 Command: python -m experiments.main --config=configs/digits.py --workdir=runs/digits
-Expected: the distilled and the packed student are more than two points above the student
-that sees the labels alone (docs/results.md).
+Expected: the distilled and the packed student are more than two points above the
+student that sees the labels alone (docs/results.md).
 """
 
 import ml_collections
