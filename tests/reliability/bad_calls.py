@@ -663,8 +663,12 @@ def _files(t: Things) -> Iterator[Row]:
     folder = pathlib.Path(tempfile.mkdtemp())
     path = folder / "file"
     yield "pack(state)", ("encoded", "encode"), lambda: jd.pack(path, t.state)
-    yield "pack(params)", ("Dense_0", "encode"), lambda: jd.pack(path, t.frozen.params)
-    yield "pack(frozen)", ("encoded", "encode"), lambda: jd.pack(path, t.frozen)
+    yield "pack(params)", ("Dense_0", "Frozen"), lambda: jd.pack(path, t.frozen.params)
+    yield (
+        "pack(frozen, state)",
+        ("Frozen", "state="),
+        lambda: jd.pack(path, t.frozen, {"n": jnp.ones(1)}),
+    )
     yield "pack(learner)", "encoded", lambda: jd.pack(path, t.learner)
     yield "pack(list)", "encoded", lambda: jd.pack(path, [1, 2])
     yield (
