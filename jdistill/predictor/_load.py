@@ -1,110 +1,196 @@
-"""From a packed file to predictions and to texts."""
+"""From a packed file to a model that is ready to predict."""
 
+import contextlib
 import functools
-import math
 import os
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from jdistill import artifact, data, language, models, tokenizers, tree
-from jdistill.build import build
+from jdistill import artifact, data, kinds, language, models
+from jdistill.checks import whole
+from jdistill.predictor._examples import Inputs, inputs_of, reader
+from jdistill.predictor._loaded import Loaded
+from jdistill.predictor._network import holding, line, listed, own
+from jdistill.predictor._prepare import reading
 from jdistill.typing import Batch, Frozen, Model, Tokenizer
 
-MAX_LENGTH = 1 << 16
-"""The most steps that a preparation may make of a text."""
-FAR = 2**31
-"""The most positions or places of a window: numbers that no array follows."""
-MAX_GRAM = 64
-"""The longest n-gram, and how many lengths of them there may be."""
 
+def load(
+    path: str | os.PathLike[str],
+    *,
+    model: Model | None = None,
+    like: Frozen | None = None,
+    max_bytes: int | None = None,
+) -> Loaded:
+    """Makes the model of a file that `pack` wrote, ready to predict.
 
-class Loaded(NamedTuple):
-    """A model out of its file.
-
-    * `predict(examples) -> logits`: of texts, or of arrays as the model reads them.
-    * `classes`: the names of the logits, in order.
-    * `tokenizer`: that of a model of texts, else None.
-    * `generate(prompt, *, steps=64, choose=language.greedy, seed=0)`: what a model of
-      texts writes after a prompt, or after each of a list of them.
-    * `score(texts, *, steps=512)`: the figures of a model of texts on one text or
-      several, in windows of `steps` tokens: bits per byte, perplexity, accuracy...
-    """
-
-    model: Model
-    frozen: Frozen
-    classes: tuple[str, ...]
-    predict: Callable[[Any], Any]
-    tokenizer: Tokenizer | None
-    generate: Callable[..., Any]
-    score: Callable[..., dict[str, Any]]
-
-
-def load(path: str | os.PathLike[str], *, max_bytes: int | None = None) -> Loaded:
-    """Makes the model that a file of the pipeline describes, ready to predict.
+    A file whose description names a network of this library (`jd.describe`) needs no
+    more. For a network of one's own pass it as `model`: the shapes of the file are
+    held against those that its `init` makes, here where that needs no data, else when
+    it first predicts.
 
     What the file says is not believed: it names one of the networks of this library
     whose parameters are those of the file, and a preparation that reads nothing but
     the texts it is given. Nothing else is called, opened or connected to.
 
     Args:
-        path: a file whose description has `model`, and `classes` and `prepare` for a
-            classifier or `tokenizer` for a model of texts (`language.describe`).
+        path: of the file. Its description may have `model`, and `classes`, `inputs` and
+            `prepare` for a classifier or `tokenizer` for a model of texts.
+        model: a network of one's own, without its int8 form: activations are rounded
+            where the file has their step sizes.
+        like: variables of the form that `model` reads, where they are no dictionaries
+            and its `init` needs data or is not there.
         max_bytes: as for `artifact.unpack`.
 
     Returns:
-        The model, its variables, a function from examples to logits and one from
-        prompts to texts.
+        The model, its variables, and functions from examples to logits and classes and
+        from prompts to texts.
 
     Raises:
         ValueError: the file is damaged, does not say which model it holds, or names
-            one that is not in the list or has other parameters.
+            one that is not in the list; or the model has other parameters.
+        TypeError: `model` is no `Model`, or `like` no `Frozen`.
 
     Example:
-        >>> load('nowhere.safetensors')
-        Traceback (most recent call last):
-        FileNotFoundError: ...
+        >>> import tempfile
+        >>> net = models.from_function(lambda params, x: x @ params['w'])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     size = artifact.pack(folder + '/m', Frozen({'w': np.eye(2, 2)}))
+        ...     found = load(folder + '/m', model=net)
+        >>> found.predict(np.array([[3.0, 1.0]])).tolist()
+        [[3.0, 1.0]]
     """
+    if model is not None:
+        kinds.model(model=model)
+    if like is not None:
+        kinds.variables(like=like)
     packed = artifact.unpack(path, max_bytes=max_bytes)
-    says = packed.description
-    try:
-        if "model" not in says:
-            raise ValueError(f"its description lacks 'model': {sorted(says)}")
-        model = _network(says["model"], Frozen(packed.params, packed.state))
-        classes = _classes(says.get("classes", ()), says["model"])
-        tokenizer, prepare = _reading(says)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
-    state = packed.state
+    says, frozen = packed.description, Frozen(packed.params, packed.state)
+    with _named(path):
+        if model is None:
+            spec, known = _described(says), True
+            model, inputs = listed(spec, frozen)
+        else:
+            spec, inputs = {}, Inputs()
+            frozen, known = own(model, frozen, like)
+        inputs = inputs_of(says["inputs"]) if "inputs" in says else inputs
+        classes = _classes(says.get("classes", ()), spec)
+        texts, tokenizer = reading(says, spec)
+    hold = holding(model, frozen, known=known)
     if packed.activations:
         model = models.simulate_int8(model)
-        state = {"model": state, "activations": packed.activations}
+        state = {"model": frozen.state, "activations": packed.activations}
+        frozen = Frozen(frozen.params, state)
+    answer = _answering(path, model, frozen, reader(texts, inputs), hold)
+    return Loaded(
+        model=model,
+        frozen=frozen,
+        classes=classes,
+        predict=_predicting(answer),
+        classify=_classifying(path, answer, classes),
+        tokenizer=tokenizer,
+        **_of_texts(path, model, frozen, tokenizer),
+        description=says,
+        bytes=packed.bytes,
+    )
 
-    def predict(examples):
-        batch = prepare(examples)
-        return model.apply(packed.params, state, batch, train=False)[0].logits
 
-    frozen = Frozen(packed.params, state)
-    texts = _of_texts(path, model, frozen, tokenizer)
-    return Loaded(model, frozen, classes, predict, tokenizer, *texts)
+@contextlib.contextmanager
+def _named(path: Any):
+    """Messages begin with the file's name."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        kind = ValueError if isinstance(error, ValueError) else TypeError
+        raise kind(f"{path}: {error}") from error
 
 
-def _reading(says: Mapping[str, Any]) -> tuple[Tokenizer | None, Any]:
-    """The tokenizer, if there is one, and what makes a batch of examples."""
-    if "tokenizer" not in says:
-        return None, _preparation(says.get("prepare"))
-    tokenizer = tokenizers.from_description(says["tokenizer"])
-    rows = says["model"].get("config", {}).get("vocab", 0)
-    tokenizers.check_vocabulary(tokenizer, rows)
+def _described(says: Mapping[str, Any]) -> Any:
+    if "model" not in says:
+        raise ValueError(
+            "it does not say which model it holds: pass model=, or pack it with "
+            "description=jd.describe(model)"
+        )
+    return says["model"]
 
-    def prepare(examples: Any) -> Batch:
-        texts = isinstance(examples, str) or all(isinstance(x, str) for x in examples)
-        many = [examples] if isinstance(examples, str) else examples
-        return language.prompts(tokenizer, many) if texts else _as_inputs(examples)
 
-    return tokenizer, prepare
+def _classes(names: Any, spec: Mapping[str, Any]) -> tuple[str, ...]:
+    if not isinstance(names, list | tuple) or not all(
+        isinstance(name, str) for name in names
+    ):
+        raise ValueError("its classes are no list of names")
+    if names and len(names) != spec.get("classes", len(names)):
+        raise ValueError(
+            f"it names {len(names)} classes, and its model has {spec['classes']}"
+        )
+    return tuple(names)
+
+
+def _answering(
+    path: Any, model: Model, frozen: Frozen, read: Callable[..., Any], hold: Any
+) -> Callable[[Any], tuple[Any, bool]]:
+    """A function from examples to logits, and whether they are of one alone."""
+
+    def answer(examples: Any) -> tuple[Any, bool]:
+        with _named(path):
+            batch, alone = read(examples)
+            batch = {name: jnp.asarray(x) for name, x in batch.items()}
+            logits = _logits(model, frozen, batch, hold(batch))
+            if logits is None:
+                raise ValueError("its model gives no logits: use model.apply")
+        if alone and logits.ndim == 3 and "token_mask" in batch:
+            logits = logits[:, : int(batch["token_mask"].sum())]
+        return logits, alone
+
+    return answer
+
+
+def _logits(model: Model, frozen: Frozen, batch: Batch, held: bool) -> Any:
+    try:
+        return model.apply(frozen.params, frozen.state, batch, train=False)[0].logits
+    except Exception as error:  # whatever a network makes of variables not its own
+        if held:
+            raise
+        raise ValueError(
+            f"the network cannot be called: {line(error)}; if its variables are no "
+            "dictionaries, pass like=Frozen(...), some of their form, to load"
+        ) from error
+
+
+def _predicting(answer: Callable[..., Any]) -> Callable[[Any], Any]:
+    def predict(examples: Any) -> Any:
+        logits, alone = answer(examples)
+        return logits[0] if alone else logits
+
+    return predict
+
+
+def _classifying(path: Any, answer: Callable[..., Any], classes: Any):
+    def classify(examples: Any, *, top: int | None = None) -> list[Any]:
+        if top is not None:
+            whole(top=top)
+        logits, alone = answer(examples)
+        with _named(path):
+            if logits.ndim != 2 or len(classes) not in (0, logits.shape[-1]):
+                raise ValueError(
+                    f"classify needs a logit of each of its {len(classes)} classes "
+                    f"for each example, got logits of shape {list(logits.shape)}"
+                )
+        names = classes or range(logits.shape[-1])
+        shares = np.asarray(jax.nn.softmax(logits.astype(np.float32)))
+        rows = [_ranked(row, names, top) for row in shares]
+        return rows[0] if alone else rows
+
+    return classify
+
+
+def _ranked(row: np.ndarray, names: Any, top: int | None) -> list[tuple[Any, float]]:
+    order = np.argsort(-row, kind="stable")[:top]
+    return [(names[i], float(row[i])) for i in order]
 
 
 def _of_texts(path: Any, model: Model, frozen: Frozen, tokenizer: Tokenizer | None):
@@ -126,150 +212,4 @@ def _of_texts(path: Any, model: Model, frozen: Frozen, tokenizer: Tokenizer | No
         corpus = data.tokenize([texts] if isinstance(texts, str) else texts, needed())
         return language.figures(model, frozen, data.windows(corpus, steps=steps))
 
-    return generate, score
-
-
-def _flat(shapes: Mapping[str, Any]) -> tuple[int, ...]:
-    return (1, shapes["Dense_0/kernel"][0])
-
-
-def _lenet_image(shapes: Mapping[str, Any]) -> tuple[int, ...]:
-    # 16 x 16 come to one place behind both poolings, and each four columns to one more
-    places = shapes["Dense_0/kernel"][0] // 50
-    return (1, 16, 12 + 4 * max(places, 1), shapes["Conv_0/kernel"][2])
-
-
-def _resnet_image(shapes: Mapping[str, Any]) -> tuple[int, ...]:
-    return (1, 8, 8, shapes["ConvNorm_0/conv/kernel"][2])
-
-
-def _vit_image(shapes: Mapping[str, Any]) -> tuple[int, ...]:
-    return (1, *shapes["embed/kernel"][:3])
-
-
-def _tokens(shapes: Mapping[str, Any]) -> tuple[int, ...]:
-    del shapes
-    return (1, 1)
-
-
-NETWORKS: Mapping[str, Callable[[Mapping[str, Any]], tuple[int, ...]]] = {
-    "decoder": _tokens,
-    "encoder_classifier": _tokens,
-    "lenet5": _lenet_image,
-    "lenet_300_100": _flat,
-    "mlp": _flat,
-    "ngram_classifier": _tokens,
-    "resnet": _resnet_image,
-    "vit": _vit_image,
-}
-"""The networks that a file may name, and of which shape an input of each is, from the
-shapes of the parameters."""
-PREPARATIONS = ("hashed_ngrams",)
-"""The preparations that a file may name: they read nothing but their texts."""
-
-
-def _network(spec: Any, frozen: Frozen) -> Model:
-    name = _named(spec, "model", tuple(NETWORKS))
-    shapes = {path: x.shape for path, x in tree.flatten(frozen.params).items()}
-    _check_sizes(spec, shapes)
-    try:
-        model = build(models, spec, Model)
-        tokens = NETWORKS[name] is _tokens
-        inputs = jax.ShapeDtypeStruct(
-            NETWORKS[name](shapes), jnp.int32 if tokens else jnp.float32
-        )
-        made = jax.eval_shape(model.init, jax.random.key(0), {"inputs": inputs})
-    except Exception as error:  # whatever wrong sizes make of a network
-        raise ValueError(
-            f"its model {name!r} cannot be made: {_line(error)}"
-        ) from error
-    for mine, theirs in zip(made, frozen, strict=True):
-        _check_same(name, mine, theirs)
-    return model
-
-
-def _check_sizes(spec: Mapping[str, Any], shapes: Mapping[str, Any]) -> None:
-    """No size that the parameters do not bear out, before anything is made of it."""
-    elements = sum(math.prod(shape) for shape in shapes.values())
-    stacked = shapes.get("layers/attention_norm/scale", (len(shapes),))
-    limits = {"depth": stacked[0] if stacked else 0, "max_steps": FAR, "window": FAR}
-    config = spec.get("config", {})
-    sizes = {**spec, **config} if isinstance(config, Mapping) else dict(spec)
-    for key, value in sizes.items():
-        if key == "config" and isinstance(value, Mapping):
-            continue
-        several = list(value) if isinstance(value, list | tuple) else [value]
-        most = limits.get(key, max(elements, 2))
-        plain = all(x is None or isinstance(x, str | int | float) for x in several)
-        large = any(isinstance(x, int) and x > most for x in several)
-        if not plain or large or len(several) > max(len(shapes), limits["depth"], 1):
-            raise ValueError(
-                f"its model has {key}={str(value)[:40]}, which its {elements} "
-                f"parameters in {len(shapes)} arrays do not bear out"
-            )
-
-
-def _check_same(name: str, mine: Any, theirs: Any) -> None:
-    here = {path: list(x.shape) for path, x in tree.flatten(mine).items()}
-    there = {path: list(x.shape) for path, x in tree.flatten(theirs).items()}
-    for path in sorted({*here, *there}):
-        if here.get(path) != there.get(path):
-            raise ValueError(
-                f"its model {name!r} has {path!r} of shape {here.get(path)}, and the "
-                f"file of {there.get(path)}"
-            )
-
-
-def _classes(names: Any, spec: Mapping[str, Any]) -> tuple[str, ...]:
-    if not isinstance(names, list | tuple) or not all(
-        isinstance(name, str) for name in names
-    ):
-        raise ValueError("its classes are no list of names")
-    if names and len(names) != spec.get("classes"):
-        raise ValueError(
-            f"it names {len(names)} classes, and its model has {spec.get('classes')}"
-        )
-    return tuple(names)
-
-
-def _preparation(spec: Any) -> Callable[[Any], Batch]:
-    if spec is None:
-        return _as_inputs
-    if isinstance(spec, dict) and spec.get("name") == "bpe":
-        raise ValueError("'bpe' was learned on texts that are not in it")
-    name = _named(spec, "preparation", PREPARATIONS)
-    limits = {"num_buckets": 2**31, "max_length": MAX_LENGTH}
-    for key, value in spec.items():
-        several = [value] if key in limits else value
-        most = limits.get(key, MAX_GRAM)
-        lists = isinstance(several, list) and len(several) <= MAX_GRAM
-        if key != "name" and not (
-            lists and all(type(x) is int and x <= most for x in several)
-        ):
-            raise ValueError(
-                f"its preparation has {key}={str(value)[:40]}: whole numbers, at most "
-                f"{most}"
-            )
-    try:
-        return build(data, spec)(()).prepare
-    except TypeError as error:
-        raise ValueError(
-            f"its preparation {name!r} cannot be made: {_line(error)}"
-        ) from error
-
-
-def _line(error: Exception) -> str:
-    return (str(error).splitlines() or [""])[0]
-
-
-def _named(spec: Any, what: str, names: tuple[str, ...]) -> str:
-    name = spec.get("name") if isinstance(spec, dict) else None
-    if name not in names:
-        raise ValueError(
-            f"its {what} is {str(name)[:40]!r}; a file may name {', '.join(names)}"
-        )
-    return name
-
-
-def _as_inputs(inputs: Any) -> Batch:
-    return {"inputs": inputs}
+    return {"generate": generate, "score": score}

@@ -1,4 +1,4 @@
-"""A decoder packed, loaded and writing."""
+"""What a file says of its model, and models of texts that are made of it."""
 
 import jax
 import numpy as np
@@ -10,6 +10,7 @@ from jdistill.models import DecoderConfig, decoder
 from jdistill.typing import Frozen
 from tests.reliability import edits
 from tests.tokenizers.made import byte_pairs, gguf
+from tests.tokenizers.test_framed import bert
 
 TOKENIZER = tokenizers.from_gguf(gguf(byte_pairs()))
 CONFIG = DecoderConfig(
@@ -34,7 +35,7 @@ def packed(tmp_path_factory):
     codes = compress.fake_quant(bits=4, where=".*/(attention|mlp)/.*")
     at = params, *codes.init(params)
     path = tmp_path_factory.mktemp("packed") / "small.safetensors"
-    about = language.describe(CONFIG, TOKENIZER)
+    about = jd.describe(model, tokenizer=TOKENIZER)
     jd.pack(path, codes.encode(*at), description=about)
     return path, model, Frozen(codes.apply(*at))
 
@@ -54,8 +55,8 @@ def test_the_file_predicts_the_next_token_of_texts_and_ids(packed):
     found, ids = jd.load(path), TOKENIZER.encode("the cat")[None]
     wanted = model.apply(frozen.params, {}, {"inputs": ids})[0].logits
     np.testing.assert_allclose(found.predict(ids), wanted, rtol=1e-5, atol=1e-5)
-    texts = found.predict("the cat")[:, : ids.shape[1]]
-    np.testing.assert_allclose(texts, wanted, rtol=1e-4, atol=1e-4)
+    one = found.predict("the cat")
+    np.testing.assert_allclose(one, wanted[0], rtol=1e-4, atol=1e-4)
 
 
 def test_a_file_scores_texts_as_its_model_does(packed):
@@ -82,7 +83,6 @@ def test_a_file_of_no_texts_says_so(tmp_path):
             of_texts("a")
 
 
-ABOUT = language.describe(CONFIG, TOKENIZER)
 HOSTILE = {
     "more layers": {"depth": 4, "window": 0, "theta": 1e4, "position_factor": 1.0},
     "endless layers": {"depth": 10**9, "window": 0, "theta": 1e4},
@@ -120,4 +120,90 @@ def test_a_hostile_tokenizer_is_one_line(packed, tmp_path, says):
 def test_a_tokenizer_of_another_network_is_refused():
     wide = DecoderConfig(**CONFIG.as_dict() | {"vocab": 10})
     with pytest.raises(ValueError, match="10"):
-        language.describe(wide, TOKENIZER)
+        jd.describe(decoder(wide), tokenizer=TOKENIZER)
+
+
+def test_a_data_set_gives_classes_inputs_and_the_preparation():
+    texts = jd.data.stdlib_docs(
+        prepare=jd.data.hashed_ngrams(num_buckets=99, max_length=5, words=(1,))
+    )
+    model = jd.models.ngram_classifier(classes=10, num_buckets=99)
+    says = jd.describe(model, data=texts)
+    assert says["classes"] == list(texts.train.classes)
+    assert says["inputs"] == {"shape": [5], "dtype": "int32"}
+    words = {"num_buckets": 99, "max_length": 5, "words": [1], "chars": []}
+    assert says["prepare"] == {"name": "hashed_ngrams", **words}
+    assert "prepare" not in jd.describe(model, data=texts.test)
+    learned = texts._replace(info={"prepare": {"name": "bpe", "vocab_size": 300}})
+    assert "prepare" not in jd.describe(model, data=learned)
+    assert jd.describe(model) == {"model": says["model"]}
+
+
+def test_a_described_text_classifier_predicts_like_its_data_set(tmp_path):
+    texts = jd.data.stdlib_docs(prepare=jd.data.hashed_ngrams(num_buckets=99))
+    model = jd.models.ngram_classifier(classes=10, num_buckets=99, dim=4)
+    batch = texts.prepare(["Parse a date."])
+    frozen = Frozen(*model.init(jax.random.key(0), batch))
+    jd.pack(tmp_path / "f", frozen, description=jd.describe(model, data=texts))
+    wanted = model.apply(*frozen, batch)[0].logits[0]
+    found = jd.load(tmp_path / "f")
+    np.testing.assert_array_equal(found.predict("Parse a date."), wanted)
+    assert found.classify("Parse a date.", top=1)[0][0] in texts.train.classes
+
+
+def test_data_of_other_classes_are_refused():
+    digits = jd.data.digits()
+    with pytest.raises(ValueError, match="data have 10 classes, and the model 3"):
+        jd.describe(jd.models.mlp(classes=3), data=digits)
+    config = {"vocab": 9, "dim": 8, "depth": 1, "heads": 2, "mlp_dim": 8}
+    config |= {"max_steps": 8, "head": "classes", "labels": ("no", "yes")}
+    model = jd.models.encoder(config)
+    with pytest.raises(ValueError, match="data have 10 classes, and the model 2"):
+        jd.describe(model, data=digits)
+    assert jd.describe(model)["classes"] == ["no", "yes"]
+
+
+def test_an_encoder_classifies_texts_between_its_own_tokens(tmp_path):
+    tokenizer = bert(tmp_path)
+    config = {"vocab": 10, "dim": 8, "depth": 2, "heads": 2, "mlp_dim": 12}
+    config |= {"max_steps": 6, "head": "classes", "labels": ("no", "yes")}
+    model = jd.models.encoder(config)
+    frozen = Frozen(*model.init(jax.random.key(0), {}))
+    about = jd.describe(model, tokenizer=tokenizer)
+    jd.pack(tmp_path / "f", frozen, description=about)
+    found = jd.load(tmp_path / "f")
+    batch = tokenizers.framed(tokenizer, ["the cat", "the cats sat. the cat"], steps=6)
+    wanted = model.apply(*frozen, batch)[0].logits
+    given = found.predict(["the cat", "the cats sat. the cat"])
+    np.testing.assert_allclose(given, wanted, rtol=1e-5, atol=1e-6)
+    assert {name for name, _ in found.classify("the cat")} == {"no", "yes"}
+
+
+def test_an_encoder_decoder_predicts_of_a_batch(tmp_path):
+    config = {"vocab": 9, "dim": 8, "depth": 2, "heads": 2, "head_dim": 4}
+    model = jd.models.encoder_decoder({**config, "mlp_dim": 8, "decoder_depth": 3})
+    frozen = Frozen(*model.init(jax.random.key(0), {}))
+    jd.pack(tmp_path / "f", frozen, description=jd.describe(model))
+    batch = {"source": np.array([[3, 4, 1]]), "inputs": np.array([[0, 5]])}
+    wanted = model.apply(*frozen, batch)[0].logits
+    found = jd.load(tmp_path / "f")
+    np.testing.assert_allclose(found.predict(batch), wanted, rtol=1e-5, atol=1e-6)
+    parts = edits.opened((tmp_path / "f").read_bytes())
+    for wrong in ({"depth": 10**9}, {"decoder_depth": 4}, {"buckets": 10**9}):
+        config = parts.index["description"]["model"]["config"]
+        changed = edits.opened((tmp_path / "f").read_bytes())
+        changed.index["description"]["model"]["config"] = config | wrong
+        (tmp_path / "g").write_bytes(edits.closed(changed))
+        with pytest.raises(ValueError, match="/g: its model"):
+            jd.load(tmp_path / "g")
+
+
+def test_a_network_of_many_layers_that_are_not_there_is_refused(tmp_path):
+    """Not even where an array without a number says that there are so many."""
+    spec = {"name": "encoder_classifier", "classes": 3, "vocab": 50, "steps": 8}
+    params = {"layers": {"attention_norm": {"scale": np.zeros((10**6, 0))}}}
+    params["w"] = np.ones(200)
+    about = {"model": {**spec, "depth": 10**6}}
+    jd.pack(tmp_path / "f", Frozen(params), description=about)
+    with pytest.raises(ValueError, match="depth=1000000, which its 200"):
+        jd.load(tmp_path / "f")

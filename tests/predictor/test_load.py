@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 import jdistill as jd
-from jdistill.predictor import NETWORKS, PREPARATIONS, load
+from jdistill.predictor import load
+from jdistill.predictor._network import NETWORKS
+from jdistill.predictor._prepare import PREPARATIONS
 from tests.reliability import edits
 
 
@@ -52,7 +54,7 @@ def test_activations_of_the_file_are_rounded(tmp_path):
 
 def test_a_file_without_a_model_is_refused(tmp_path):
     packed(tmp_path / "f", {"classes": ["x"]})
-    with pytest.raises(ValueError, match="lacks 'model'"):
+    with pytest.raises(ValueError, match="which model it holds: pass model="):
         load(tmp_path / "f")
 
 
