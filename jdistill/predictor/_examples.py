@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from jdistill import kinds
+from jdistill import data, kinds
 from jdistill.typing import Batch
 
 Texts = Callable[[Sequence[str]], Batch]
@@ -19,11 +19,13 @@ class Inputs(NamedTuple):
     * `shape`: its lengths, None for those that are not known, or for all.
     * `whole`: whether it is of whole numbers, None where that is not known.
     * `size`: how many numbers it has, where they may stand in any shape.
+    * `scaled`: whether pixels are scaled, as `data.scale` does.
     """
 
     shape: tuple[int | None, ...] | None = None
     whole: bool | None = None
     size: int | None = None
+    scaled: bool = False
 
 
 def reader(texts: Texts | None, inputs: Inputs) -> Callable[[Any], tuple[Batch, bool]]:
@@ -143,6 +145,7 @@ def _checked(examples: Any, inputs: Inputs) -> np.ndarray:
     numbers = jnp.issubdtype(array.dtype, jnp.number) or array.dtype == np.bool_
     if not numbers:
         raise TypeError(f"examples must be numbers or texts, got {array.dtype}")
+    array = data.scale(array) if inputs.scaled else array
     floats = jnp.issubdtype(array.dtype, jnp.inexact)
     if inputs.whole and floats:
         raise TypeError(f"the model reads whole numbers (ids), got {array.dtype}")

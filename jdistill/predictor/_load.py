@@ -79,21 +79,22 @@ def load(
             frozen, known = own(model, frozen, like)
         inputs = inputs_of(says["inputs"]) if "inputs" in says else inputs
         classes = _classes(says.get("classes", ()), spec)
-        texts, tokenizer = reading(says, spec)
+        read = reading(says, spec)
     hold = holding(model, frozen, known=known)
     if packed.activations:
         model = models.simulate_int8(model)
         state = {"model": frozen.state, "activations": packed.activations}
         frozen = Frozen(frozen.params, state)
-    answer = _answering(path, model, frozen, reader(texts, inputs), hold)
+    inputs = inputs._replace(scaled=read.scaled)
+    answer = _answering(path, model, frozen, reader(read.texts, inputs), hold)
     return Loaded(
         model=model,
         frozen=frozen,
         classes=classes,
         predict=_predicting(answer),
         classify=_classifying(path, answer, classes),
-        tokenizer=tokenizer,
-        **_of_texts(path, model, frozen, tokenizer),
+        tokenizer=read.tokenizer,
+        **_of_texts(path, model, frozen, read.tokenizer),
         description=says,
         bytes=packed.bytes,
     )

@@ -1,6 +1,6 @@
-"""How texts become inputs, as a file says it."""
+"""How examples become inputs, as a file says it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from jdistill import data, language, tokenizers
@@ -9,8 +9,8 @@ from jdistill.predictor._examples import Texts
 from jdistill.predictor._network import line, named
 from jdistill.typing import Tokenizer
 
-PREPARATIONS = ("hashed_ngrams",)
-"""The preparations that a file may name: they read nothing but their texts."""
+PREPARATIONS = ("hashed_ngrams", "scale")
+"""The preparations that a file may name: they read nothing but their examples."""
 MAX_LENGTH = 1 << 16
 """The most steps that a preparation may make of a text."""
 MAX_GRAM = 64
@@ -18,21 +18,22 @@ MAX_GRAM = 64
 
 
 class Read(NamedTuple):
-    """What makes a batch of texts, and the tokenizer, if there is one."""
+    """What makes a batch of texts, the tokenizer, and whether pixels are scaled."""
 
-    texts: Texts | None
-    tokenizer: Tokenizer | None
+    texts: Texts | None = None
+    tokenizer: Tokenizer | None = None
+    scaled: bool = False
 
 
 def reading(says: Mapping[str, Any], spec: Mapping[str, Any]) -> Read:
-    """How texts become inputs, from a description that is not believed.
+    """How examples become inputs, from a description that is not believed.
 
     Args:
         says: the description.
         spec: the network that was made of it, empty for one's own.
 
     Returns:
-        `Read`, of None where it says nothing of texts.
+        `Read`, of nothing where it says nothing.
 
     Raises:
         ValueError: what it names is not in the list, or has other sizes than its model.
@@ -42,7 +43,7 @@ def reading(says: Mapping[str, Any], spec: Mapping[str, Any]) -> Read:
         False
     """
     if "tokenizer" not in says:
-        return Read(_preparation(says.get("prepare")), None)
+        return _preparation(says.get("prepare"))
     tokenizer = tokenizers.from_description(says["tokenizer"])
     if spec:
         config = spec.get("config", {})
@@ -63,9 +64,11 @@ def _framed(tokenizer: Tokenizer, max_steps: int) -> Texts:
     return texts
 
 
-def _preparation(spec: Any) -> Texts | None:
+def _preparation(spec: Any) -> Read:
     if spec is None:
-        return None
+        return Read()
+    if spec == {"name": "scale"}:
+        return Read(scaled=True)
     if isinstance(spec, dict) and spec.get("name") == "bpe":
         raise ValueError("'bpe' was learned on texts that are not in it")
     name = named(spec, "preparation", PREPARATIONS)
@@ -82,9 +85,8 @@ def _preparation(spec: Any) -> Texts | None:
                 f"{most}"
             )
     try:
-        prepare: Callable[..., Any] = build(data, spec)(()).prepare
+        return Read(build(data, spec)(()).prepare)
     except TypeError as error:
         raise ValueError(
             f"its preparation {name!r} cannot be made: {line(error)}"
         ) from error
-    return prepare

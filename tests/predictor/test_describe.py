@@ -207,3 +207,22 @@ def test_a_network_of_many_layers_that_are_not_there_is_refused(tmp_path):
     jd.pack(tmp_path / "f", Frozen(params), description=about)
     with pytest.raises(ValueError, match="depth=1000000, which its 200"):
         jd.load(tmp_path / "f")
+
+
+def test_pixels_are_scaled_as_those_of_the_data_set(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (300, 5, 4)).astype(np.uint8)
+    np.savez(tmp_path / "x.npz", inputs=pixels, label=np.arange(300) % 2)
+    data = jd.data.npz(tmp_path / "x.npz")
+    model = jd.models.mlp(widths=(), classes=2)
+    batch = data.prepare(pixels[:3])
+    frozen = Frozen(*model.init(jax.random.key(0), batch))
+    about = jd.describe(model, data=data)
+    assert about["prepare"] == {"name": "scale"}
+    jd.pack(tmp_path / "f", frozen, description=about)
+    wanted, found = model.apply(*frozen, batch)[0].logits, jd.load(tmp_path / "f")
+    for given in (pixels[:3], list(pixels[:3]), batch["inputs"]):
+        np.testing.assert_allclose(found.predict(given), wanted, atol=1e-6)
+    np.testing.assert_allclose(found.predict(pixels[0]), wanted[0], atol=1e-6)
+    np.savez(tmp_path / "x.npz", inputs=pixels / 255, label=np.arange(300) % 2)
+    about = jd.describe(model, data=jd.data.npz(tmp_path / "x.npz"))
+    assert "prepare" not in about

@@ -86,6 +86,8 @@ HOSTILE = {
     "a name that is none": {"prepare": {"name": ["hashed_ngrams"]}},
     "no dictionary": {"model": "mlp"},
     "a number": {"prepare": 3},
+    "pixels and more": {"prepare": {"name": "scale", "inputs": [1]}},
+    "inputs that are none": {"inputs": {"shape": [-1], "dtype": "float32"}},
     "more steps than any text": {"prepare": WORDS | {"max_length": 10**12}},
     "endless n-grams": {"prepare": WORDS | {"words": [10**12]}},
     "very many n-grams": {"prepare": WORDS | {"words": [1] * 10**5}},
