@@ -38,6 +38,10 @@ class Packed(NamedTuple):
     activations: Mapping[str, Any] | None
     bytes: int
 
+    def __repr__(self) -> str:
+        size = f"{tree.count(self.params):,} parameters in {len(self.encoded)} arrays"
+        return f"Packed({size}, {self.bytes:,} bytes, says {sorted(self.description)})"
+
 
 class Row(NamedTuple):
     """One line of `table`: what an entry of the file takes.
@@ -167,10 +171,13 @@ def _value(form: Encoded) -> Any:
 
 
 def _on_device(array: np.ndarray) -> Any:
-    """An array of JAX, but for the types that it would make narrower."""
+    """An array of JAX, but for the types that it would make narrower.
+
+    It waits for the copy, which holds the array of NumPy until it is made.
+    """
     if jax.dtypes.canonicalize_dtype(array.dtype) != array.dtype:
         return array
-    return jnp.array(array)
+    return jnp.array(array).block_until_ready()
 
 
 def _allowance(contents: Contents, max_bytes: int | None) -> Allow:

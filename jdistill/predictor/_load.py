@@ -94,7 +94,7 @@ def load(
         predict=_predicting(answer),
         classify=_classifying(path, answer, classes),
         tokenizer=read.tokenizer,
-        **_of_texts(path, model, frozen, read.tokenizer),
+        **_of_texts(path, model, frozen, _writing(spec, read.tokenizer)),
         description=says,
         bytes=packed.bytes,
     )
@@ -194,12 +194,21 @@ def _ranked(row: np.ndarray, names: Any, top: int | None) -> list[tuple[Any, flo
     return [(names[i], float(row[i])) for i in order]
 
 
-def _of_texts(path: Any, model: Model, frozen: Frozen, tokenizer: Tokenizer | None):
+def _writing(spec: Mapping[str, Any], tokenizer: Tokenizer | None) -> Any:
+    """The tokenizer of a model that writes, or why there is none."""
+    if tokenizer is None:
+        return "holds no model of texts: it has no tokenizer"
+    if spec.get("name") in ("encoder", "encoder_classifier", "ngram_classifier"):
+        return f"holds no model that writes texts, but {spec['name']!r}"
+    return tokenizer
+
+
+def _of_texts(path: Any, model: Model, frozen: Frozen, tokenizer: Tokenizer | str):
     """`generate` and `score`; what is compiled is kept for each choice of options."""
 
     def needed() -> Tokenizer:
-        if tokenizer is None:
-            raise ValueError(f"{path} holds no model of texts: it has no tokenizer")
+        if isinstance(tokenizer, str):
+            raise ValueError(f"{path} {tokenizer}")
         return tokenizer
 
     @functools.cache

@@ -81,7 +81,7 @@ def listed(spec: Any, frozen: Frozen) -> tuple[Model, Inputs]:
     except Exception as error:  # whatever wrong sizes make of a network
         raise ValueError(f"its model {name!r} cannot be made: {line(error)}") from error
     if differs := difference(Frozen(*made), frozen):
-        raise ValueError(f"its model {name!r} has {differs}")
+        raise ValueError(f"its model {name!r} has {differs}{_hint(made[1], frozen)}")
     if NETWORKS[name] is _flat:
         return model, Inputs(whole=False, size=shape[1])
     known = (None,) if tokens else (None, None, shape[-1])
@@ -113,7 +113,7 @@ def own(model: Model, frozen: Frozen, like: Frozen | None) -> tuple[Frozen, bool
     if like is None:
         return frozen, False
     if differs := difference(like, frozen):
-        raise ValueError(f"the network has {differs}")
+        raise ValueError(f"the network has {differs}{_hint(like.state, frozen)}")
     pairs = zip(like, frozen, strict=True)
     return Frozen(*(tree.unflatten(a, tree.flatten(b)) for a, b in pairs)), True
 
@@ -175,6 +175,12 @@ def difference(mine: Frozen, theirs: Frozen) -> str | None:
                 said = f"no {path!r}" if a is None else f"{path!r} of shape {a}"
                 return f"{said}, and the file {'has none' if b is None else f'of {b}'}"
     return None
+
+
+def _hint(state: Tree, frozen: Frozen) -> str:
+    if jax.tree.leaves(state) and not jax.tree.leaves(frozen.state):
+        return ": pack an encoding with its state, pack(path, encoded, state)"
+    return ""
 
 
 def named(spec: Any, what: str, names: tuple[str, ...]) -> str:

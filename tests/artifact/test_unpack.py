@@ -159,6 +159,13 @@ def test_no_two_tensors_have_one_name(path):
     assert len(load_file(path)) == 6 + 2 + 2 + 4 + 1 + 2 + 1
 
 
+def test_what_was_read_is_shown_in_a_line(path):
+    artifact.pack(path, Frozen({"w": jnp.ones((40, 50))}), description={"b": 1, "a": 2})
+    said = "Packed(2,000 parameters in 1 arrays, 8,"
+    assert repr(artifact.unpack(path)).startswith(said)
+    assert repr(artifact.unpack(path)).endswith(" bytes, says ['a', 'b'])")
+
+
 def test_a_tree_of_one_leaf_has_the_empty_path(path):
     artifact.pack(path, Frozen(jnp.arange(3.0)))
     assert artifact.unpack(path).params.tolist() == [0, 1, 2]

@@ -177,6 +177,9 @@ def test_an_encoder_classifies_texts_between_its_own_tokens(tmp_path):
     given = found.predict(["the cat", "the cats sat. the cat"])
     np.testing.assert_allclose(given, wanted, rtol=1e-5, atol=1e-6)
     assert {name for name, _ in found.classify("the cat")} == {"no", "yes"}
+    for of_texts in (found.generate, found.score):
+        with pytest.raises(ValueError, match="no model that writes texts, but 'enc"):
+            of_texts("the cat")
 
 
 def test_an_encoder_decoder_predicts_of_a_batch(tmp_path):

@@ -123,6 +123,24 @@ def test_variables_of_another_network_are_refused_without_data(tmp_path):
             jd.load(tmp_path / "f", model=OWN["linen"](), like=like)
 
 
+def test_a_state_that_was_not_packed_is_asked_for(tmp_path):
+    digits = jd.data.digits()
+    model = jd.models.resnet(depth=8, width=4, classes=10)
+    params, _ = jax.jit(model.init)(jax.random.key(0), digits.test.take([0]))
+    encoded = jd.compress.identity().encode(params, (), ())
+    jd.pack(tmp_path / "f", encoded, description=jd.describe(model))
+    with pytest.raises(
+        ValueError, match=r"has none: pack .* pack\(path, encoded, state"
+    ):
+        jd.load(tmp_path / "f")
+    params, _ = OWN["nnx"]().init(jax.random.key(0), BATCH)
+    jd.pack(tmp_path / "f", Frozen(params))
+    with pytest.raises(
+        ValueError, match=r"has none: pack .* pack\(path, encoded, state"
+    ):
+        jd.load(tmp_path / "f", model=OWN["nnx"]())
+
+
 def test_inputs_of_another_width_are_named_when_it_first_predicts(tmp_path):
     packed(tmp_path / "f", OWN["linen"]())
     found = jd.load(tmp_path / "f", model=OWN["linen"]())
