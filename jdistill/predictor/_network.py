@@ -21,6 +21,13 @@ def _flat(shapes: Shapes) -> tuple[int, ...]:
     return (1, shapes["Dense_0/kernel"][0])
 
 
+def _cnn_image(shapes: Shapes) -> tuple[int, ...]:
+    # one row of as few columns as come to the places that the hidden layer reads
+    layers = sum(p.startswith("Conv_") and p.endswith("/kernel") for p in shapes)
+    places = shapes["Dense_0/kernel"][0] // shapes[f"Conv_{layers - 1}/kernel"][3]
+    return (1, 1, 1 + (places - 1) * 2 ** (layers - 1), shapes["Conv_0/kernel"][2])
+
+
 def _lenet_image(shapes: Shapes) -> tuple[int, ...]:
     # 16 x 16 come to one place behind both poolings, and each four columns to one more
     places = shapes["Dense_0/kernel"][0] // 50
@@ -41,6 +48,7 @@ def _tokens(shapes: Shapes) -> tuple[int, ...]:
 
 
 NETWORKS: Mapping[str, Callable[[Shapes], tuple[int, ...]]] = {
+    "cnn": _cnn_image,
     "decoder": _tokens,
     "encoder": _tokens,
     "encoder_classifier": _tokens,

@@ -17,6 +17,7 @@ IDS = {"inputs": jnp.ones((1, 4), int)}
 IMAGES = {"inputs": jnp.ones((1, 16, 16, 1))}
 MADE = {
     "mlp": (lambda: models.mlp(classes=2, widths=(4,), dropout=0.5), IMAGES),
+    "cnn": (lambda: models.cnn(classes=2, widths=(4, 8), hidden=3), IMAGES),
     "lenet5": (lambda: models.lenet5(classes=2), IMAGES),
     "lenet_300_100": (lambda: models.lenet_300_100(classes=2), IMAGES),
     "resnet": (lambda: models.resnet(classes=2, depth=8, width=4), IMAGES),

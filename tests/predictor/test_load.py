@@ -163,6 +163,8 @@ def test_the_watch_sees_what_is_opened(tmp_path):
         ({"name": "mlp", "widths": [5]}, (4, 3)),
         ({"name": "mlp", "widths": []}, (4, 3)),
         ({"name": "lenet_300_100"}, (4, 5)),
+        ({"name": "cnn", "widths": [4, 6, 8], "hidden": 5}, (9, 7, 3)),
+        ({"name": "cnn", "widths": [4], "hidden": 5}, (8, 8, 1)),
         ({"name": "lenet5"}, (16, 20, 2)),
         ({"name": "lenet5"}, (28, 28, 1)),
         ({"name": "resnet", "depth": 8, "width": 4}, (9, 7, 3)),
