@@ -29,6 +29,7 @@ from jdistill.data._order import IndexBatches as IndexBatches
 from jdistill.data._order import index_batches as index_batches
 from jdistill.data._order import stream as stream
 from jdistill.data._pairs import pairs as pairs
+from jdistill.data._sources import scale as scale
 from jdistill.data._splits import Parts as Parts
 from jdistill.data._splits import in_memory as in_memory
 from jdistill.data._stdlib_comments import stdlib_comments as stdlib_comments
@@ -94,6 +95,7 @@ __all__ = [
     "random_sampled",
     "renormalised",
     "save_cache",
+    "scale",
     "shift",
     "stdlib_comments",
     "stdlib_docs",

@@ -80,6 +80,8 @@ class Model(NamedTuple):
       `Outputs.hidden`, None where a network does not offer it.
     * `decoding`: how it goes on from a cache, None where it only reads whole texts.
     * `cap`: c where its logits are `c tanh(z / c)` of those that the head makes.
+    * `spec`: what `build(models, ...)` makes it of, as JSON; None for a network of
+      one's own. Networks of other variables (`models.lora`, `models.peers`) have none.
 
     `state` carries what a forward pass changes (batch statistics), `{}` where nothing
     is; `key` is for dropout.
@@ -90,6 +92,7 @@ class Model(NamedTuple):
     head: Callable[[Tree], Any] | None = None
     decoding: Decoding | None = None
     cap: float | None = None
+    spec: str | None = None
 
 
 class Frozen(NamedTuple):

@@ -663,8 +663,12 @@ def _files(t: Things) -> Iterator[Row]:
     folder = pathlib.Path(tempfile.mkdtemp())
     path = folder / "file"
     yield "pack(state)", ("encoded", "encode"), lambda: jd.pack(path, t.state)
-    yield "pack(params)", ("Dense_0", "encode"), lambda: jd.pack(path, t.frozen.params)
-    yield "pack(frozen)", ("encoded", "encode"), lambda: jd.pack(path, t.frozen)
+    yield "pack(params)", ("Dense_0", "Frozen"), lambda: jd.pack(path, t.frozen.params)
+    yield (
+        "pack(frozen, state)",
+        ("Frozen", "state="),
+        lambda: jd.pack(path, t.frozen, {"n": jnp.ones(1)}),
+    )
     yield "pack(learner)", "encoded", lambda: jd.pack(path, t.learner)
     yield "pack(list)", "encoded", lambda: jd.pack(path, [1, 2])
     yield (
@@ -696,6 +700,32 @@ def _files(t: Things) -> Iterator[Row]:
         )
     artifact.pack(folder / "plain", t.encoded)
     yield "load(not described)", "model", lambda: predictor.load(folder / "plain")
+    for option in ("model", "like"):
+        yield (
+            f"load({option}=3)",
+            option,
+            lambda option=option: predictor.load(folder / "plain", **{option: 3}),
+        )
+    yield (
+        "load(model=factory)",
+        "call it",
+        lambda: predictor.load(folder / "plain", model=jd.models.mlp),
+    )
+    yield "describe(module)", "model", lambda: jd.describe(t.module)
+    yield "describe(data=3)", "data", lambda: jd.describe(t.model, data=3)
+    yield (
+        "describe(tokenizer=3)",
+        "tokenizer",
+        lambda: jd.describe(t.model, tokenizer=3),
+    )
+    found = predictor.load(folder / "plain", model=t.model)
+    for examples in ("a", ["a", 3], [], None, {"inputs": [1.0]}, [[1.0], [1.0, 2.0]]):
+        for name in ("predict", "classify"):
+            yield (
+                f"{name}({examples})",
+                str(folder / "plain"),
+                lambda name=name, x=examples: getattr(found, name)(x),
+            )
     yield (
         "unpack(max_bytes=1)",
         "max_bytes",
