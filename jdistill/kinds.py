@@ -26,7 +26,8 @@ MENDS: Mapping[tuple[type, type], str] = {
 }
 """What to do who has the second where the first is wanted."""
 
-BATCHES = "eval_batches(split, batch_size=...) gives those of a part"
+PART = "take one of its parts, such as dataset.test"
+ONE = "[{'inputs': x, 'label': y}] is one of them"
 
 
 def instance(wanted: type, said: str, values: Mapping[str, Any]) -> None:
@@ -182,7 +183,9 @@ def mapping(**values: Any) -> None:
 
 
 def batches(**values: Any) -> None:
-    """Refuses what gives no batches: one batch alone, a part of a data set, or all.
+    """Refuses what gives no batches: one batch alone, arrays, or a whole data set.
+
+    A split gives them.
 
     Raises:
         TypeError: names the value.
@@ -195,9 +198,15 @@ def batches(**values: Any) -> None:
     for name, value in values.items():
         if isinstance(value, Mapping):
             raise TypeError(f"{name} must be several: [batch] is one of them")
-        apart = isinstance(value, DataSet | Split) or hasattr(value, "shape")
+        if isinstance(value, Split):
+            continue
+        whole = isinstance(value, DataSet)
+        apart = whole or isinstance(value, str) or hasattr(value, "shape")
         if apart or not isinstance(value, Iterable):
-            raise TypeError(f"{name} must be batches, got {got(value)}: {BATCHES}")
+            mend = PART if whole else ONE
+            raise TypeError(
+                f"{name} must be batches or a split, got {got(value)}: {mend}"
+            )
 
 
 def rows(**values: Any) -> None:

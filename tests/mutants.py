@@ -656,10 +656,10 @@ MUTANTS = (
     ),
     Mutant(
         "padded examples that count",
-        "jdistill/data/_eval_batches.py",
+        "jdistill/batching.py",
         "(np.arange(start, stop) < size)",
         "(np.arange(start, stop) <= size)",
-        "tests/data/test_eval_batches.py -k once",
+        "tests/test_batching.py -k once",
     ),
     Mutant(
         "a cache joined by place instead of id",

@@ -7,14 +7,24 @@ import jax
 import jax.numpy as jnp
 
 from jdistill import compress, kinds, ops
-from jdistill.typing import Batch, Compression, Frozen, Key, Model, Observed, Tree
+from jdistill.batching import batched
+from jdistill.typing import (
+    Batch,
+    Compression,
+    Frozen,
+    Key,
+    Model,
+    Observed,
+    Split,
+    Tree,
+)
 
 
 def calibrate(
     model: Model,
     frozen: Frozen,
     compression: Compression,
-    batches: Iterable[Batch],
+    batches: Iterable[Batch] | Split,
     *,
     key: Key | None = None,
 ) -> tuple[Tree, Tree, Tree]:
@@ -33,7 +43,7 @@ def calibrate(
         frozen: its variables.
         compression: one with `statistics`, such as `compress.wanda`, alone or chained;
             any other gets its one update.
-        batches: examples to observe, from the training part.
+        batches: examples to observe, batches of the training part or a split.
         key: a random key, for compressions that draw numbers.
 
     Returns:
@@ -61,8 +71,7 @@ def calibrate(
     kinds.model(model=model)
     kinds.variables(frozen=frozen)
     kinds.compression(compression=compression)
-    kinds.batches(batches=batches)
-    batches = [dict(batch) for batch in batches]
+    batches = [dict(batch) for batch in batched(batches)]
     if not batches:
         raise ValueError("there are no batches to calibrate with")
 
