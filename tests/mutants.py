@@ -313,10 +313,10 @@ MUTANTS = (
     ),
     Mutant(
         "a calibration that is blind to the layers before",
-        "jdistill/train/_calibrate.py",
+        "jdistill/train/_compress_now.py",
         "return look(index, compression.apply(*at), state, batch)",
         "return look(index, at[0], state, batch)",
-        "tests/train/test_calibrate.py -k chain",
+        "tests/train/test_compress_now.py -k chain",
     ),
     Mutant(
         "padding in the statistics",

@@ -263,16 +263,16 @@ def _learning(t: Things) -> Iterator[Row]:
         lambda: train.follow_mean(model=t.module),
     )
     yield (
-        "calibrate(split)",
+        "compress_now(split)",
         "Split",
-        lambda: train.calibrate(
+        lambda: train.compress_now(
             t.model, t.frozen, compress.wanda(sparsity=0.5), t.split
         ),
     )
     yield (
-        "calibrate(params)",
+        "compress_now(params)",
         "frozen",
-        lambda: train.calibrate(
+        lambda: train.compress_now(
             t.model, t.frozen.params, compress.wanda(sparsity=0.5), [t.batch]
         ),
     )
