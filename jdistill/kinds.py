@@ -7,6 +7,8 @@ import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import jax
+
 from jdistill.typing import (
     Compression,
     DataSet,
@@ -75,6 +77,31 @@ def variables(**values: Any) -> None:
         TypeError: frozen must be variables, Frozen(params, state), got a dict
     """
     instance(Frozen, "variables, Frozen(params, state)", values)
+    for name, value in values.items():
+        arrays(**{f"{name}.params": value.params, f"{name}.state": value.state})
+
+
+def arrays(**values: Any) -> None:
+    """Refuses a tree that holds something else, as an Equinox module its activations.
+
+    Raises:
+        TypeError: names the value and the first such leaf.
+
+    Example:
+        >>> arrays(params={'w': 1.0, 'activation': print})
+        Traceback (most recent call last):
+        TypeError: params holds the function print at 'activation', and must hold ...
+    """
+    for name, value in values.items():
+        for keys, leaf in jax.tree_util.tree_flatten_with_path(value)[0]:
+            if hasattr(leaf, "dtype") or isinstance(leaf, int | float | complex):
+                continue
+            path = jax.tree_util.keystr(keys, simple=True, separator="/")
+            said = got(leaf).removesuffix(": call it")
+            raise TypeError(
+                f"{name} holds {said} at {path!r}, and must hold arrays alone: "
+                "eqx.partition(module, eqx.is_array) splits those off"
+            )
 
 
 def split(**values: Any) -> None:
