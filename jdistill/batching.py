@@ -75,7 +75,7 @@ def eval_batches(split: Split, *, batch_size: int) -> EvalBatches:
 
 
 def batched(batches: Iterable[Batch] | Split) -> Iterable[Batch]:
-    """Batches as they are, and those of a split.
+    """The batches that are given, or those of a split.
 
     Args:
         batches: arrays by name, or a split, which is read in batches of 256.
@@ -84,7 +84,8 @@ def batched(batches: Iterable[Batch] | Split) -> Iterable[Batch]:
         What gives the batches one by one.
 
     Raises:
-        TypeError: something was mistaken for batches, such as a whole data set.
+        TypeError: something was mistaken for batches, such as a whole data set, or for
+            one of them.
 
     Example:
         >>> from jdistill import data
@@ -94,4 +95,10 @@ def batched(batches: Iterable[Batch] | Split) -> Iterable[Batch]:
     kinds.batches(batches=batches)
     if isinstance(batches, Split):
         return EvalBatches(batches, max(1, min(batches.size, BATCH)))
-    return batches
+    return _checked(batches)
+
+
+def _checked(batches: Iterable[Batch]) -> Iterator[Batch]:
+    for number, batch in enumerate(batches):
+        kinds.batch(**{f"batches[{number}]": batch})
+        yield batch

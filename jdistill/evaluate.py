@@ -84,7 +84,6 @@ def evaluate(
     sums = _sums(model.apply, model.head, model.cap, models[1:], parts)
     totals = None
     for batch in batches:
-        kinds.batch(batch=batch)
         part = sums(variables, dict(batch))
         totals = part if totals is None else _add(totals, part)
     if totals is None:
@@ -120,7 +119,6 @@ def predict(
     logits, frozen = _logits(model.apply), _placed(frozen)
     found = []
     for batch in batches:
-        kinds.batch(batch=batch)
         rows = np.asarray(logits(frozen, dict(batch)))
         found.append(rows[np.asarray(batch.get("mask", np.ones(len(rows)))) != 0])
     if not found:
@@ -163,7 +161,6 @@ def outputs_of(
     forward, frozen = _outputs(model.apply, needs), _placed(frozen)
     found = []
     for batch in batches:
-        kinds.batch(batch=batch)
         rows = jax.device_get(forward(frozen, dict(batch)))
         size = jax.tree.leaves(rows)[0].shape[0]
         real = np.asarray(batch.get("mask", np.ones(size))) != 0

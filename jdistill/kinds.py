@@ -9,27 +9,15 @@ from typing import Any
 
 import jax
 
+from jdistill.mends import mend
 from jdistill.typing import (
     Compression,
-    DataSet,
     Frozen,
     Learner,
     Model,
     Objective,
     Split,
-    State,
-    Term,
 )
-
-MENDS: Mapping[tuple[type, type], str] = {
-    (Frozen, State): "learner.finish(state) gives them",
-    (Split, DataSet): "take one of its parts, such as dataset.train",
-    (Objective, Term): "combine(name=term) makes one of terms",
-}
-"""What to do who has the second where the first is wanted."""
-
-PART = "take one of its parts, such as dataset.test"
-ONE = "[{'inputs': x, 'label': y}] is one of them"
 
 
 def instance(wanted: type, said: str, values: Mapping[str, Any]) -> None:
@@ -45,10 +33,8 @@ def instance(wanted: type, said: str, values: Mapping[str, Any]) -> None:
     """
     for name, value in values.items():
         if not isinstance(value, wanted):
-            mend = MENDS.get((wanted, type(value)), "")
-            raise TypeError(
-                f"{name} must be {said}, got {got(value)}" + (mend and f": {mend}")
-            )
+            there = f"{got(value)}{mend(wanted.__name__, value)}"
+            raise TypeError(f"{name} must be {said}, got {there}")
 
 
 def model(**values: Any) -> None:
@@ -74,7 +60,7 @@ def variables(**values: Any) -> None:
     Example:
         >>> variables(frozen={})
         Traceback (most recent call last):
-        TypeError: frozen must be variables, Frozen(params, state), got a dict
+        TypeError: frozen must be variables, Frozen(params, state), got a dict: ...
     """
     instance(Frozen, "variables, Frozen(params, state)", values)
     for name, value in values.items():
@@ -172,7 +158,8 @@ def optimiser(**values: Any) -> None:
         TypeError: tx must be an optimiser, such as optax.adam(1e-3), got 'adam'
     """
     for name, value in values.items():
-        if not (hasattr(value, "init") and hasattr(value, "update")):
+        ours = isinstance(value, Compression | Objective)
+        if ours or not (hasattr(value, "init") and hasattr(value, "update")):
             said = "an optimiser, such as optax.adam(1e-3)"
             raise TypeError(f"{name} must be {said}, got {got(value)}")
 
@@ -204,9 +191,7 @@ def mapping(**values: Any) -> None:
         Traceback (most recent call last):
         TypeError: metrics must be a dictionary by name, got a list
     """
-    for name, value in values.items():
-        if not isinstance(value, Mapping):
-            raise TypeError(f"{name} must be a dictionary by name, got {got(value)}")
+    _mapping("", values)
 
 
 def batches(**values: Any) -> None:
@@ -227,13 +212,11 @@ def batches(**values: Any) -> None:
             raise TypeError(f"{name} must be several: [batch] is one of them")
         if isinstance(value, Split):
             continue
-        whole = isinstance(value, DataSet)
-        apart = whole or isinstance(value, str) or hasattr(value, "shape")
+        apart = isinstance(value, str) or hasattr(value, "shape")
+        apart = apart or hasattr(value, "_fields")  # a noun, whose parts are no batches
         if apart or not isinstance(value, Iterable):
-            mend = PART if whole else ONE
-            raise TypeError(
-                f"{name} must be batches or a split, got {got(value)}: {mend}"
-            )
+            there = f"{got(value)}{mend('batches', value)}"
+            raise TypeError(f"{name} must be batches or a split, got {there}")
 
 
 def rows(**values: Any) -> None:
@@ -266,7 +249,7 @@ def batch(**values: Any) -> None:
         Traceback (most recent call last):
         TypeError: batch['inputs'] must be an array, got a list
     """
-    mapping(**values)
+    _mapping("batch", values)
     for name, entries in values.items():
         sizes = {}
         for key, value in entries.items():
@@ -282,6 +265,13 @@ def batch(**values: Any) -> None:
             sizes[key] = value.shape[0]
         if len({*sizes.values()}) > 1:
             raise ValueError(f"{name}: the entries differ in examples: {sizes}")
+
+
+def _mapping(wanted: str, values: Mapping[str, Any]) -> None:
+    for name, value in values.items():
+        if not isinstance(value, Mapping):
+            there = f"{got(value)}{mend(wanted, value)}"
+            raise TypeError(f"{name} must be a dictionary by name, got {there}")
 
 
 def got(value: Any) -> str:

@@ -65,6 +65,9 @@ def test_a_split_is_read_in_batches_no_larger_than_it_is(split):
     assert [len(batch["mask"]) for batch in batched(few)] == [5]
 
 
-def test_batches_stay_as_they_are():
-    several = ({"inputs": np.ones(2)} for _ in range(2))
-    assert batched(several) is several
+def test_batches_come_as_they_are_and_a_wrong_one_is_named():
+    several = [{"inputs": np.ones(2)} for _ in range(2)]
+    for found, given in zip(batched(iter(several)), several, strict=True):
+        assert found is given
+    with pytest.raises(TypeError, match=r"^batches\[2\] must be a dictionary by name"):
+        list(batched([*several, (1, 2)]))

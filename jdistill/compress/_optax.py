@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import optax
 
 from jdistill import kinds
+from jdistill.checks import check_key
 from jdistill.compress._encoded import Encoded
 from jdistill.compress._gradient import masked, pull_back
 from jdistill.compress._partition import filled, joined, moving
@@ -124,6 +125,8 @@ def as_optax(
     """
     kinds.compression(compression=compression)
     kinds.optimiser(tx=tx)
+    if key is not None:
+        check_key(key)
     step_of = _step(compression, optax.with_extra_args_support(tx))
 
     def init(params):

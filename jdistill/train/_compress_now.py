@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from jdistill import compress, kinds, ops
 from jdistill.batching import batched
+from jdistill.checks import check_key
 from jdistill.typing import (
     Batch,
     Compression,
@@ -84,6 +85,8 @@ def compress_now(
     kinds.model(model=model)
     kinds.variables(frozen=frozen)
     kinds.compression(compression=compression)
+    if key is not None:
+        check_key(key)
     batches = [dict(batch) for batch in batched(batches)]
     if not batches:
         raise ValueError("there are no batches to compress with")

@@ -135,14 +135,17 @@ def learner(
         return _init(recipe, key, batch, seen.by_name(frozen), start)
 
     def step(state, batch, frozen=None):
-        kinds.instance(State, "what init or step gave", {"state": state})
+        kinds.instance(State, "what run or step gave", {"state": state})
+        kinds.batch(batch=batch)
         return step_of(recipe, state, batch, seen.by_name(frozen))
 
     def finish(state: State, frozen: Variables = None) -> Frozen:
+        kinds.instance(State, "what run or step gave", {"state": state})
         at = _compressed(recipe, state, seen.by_name(frozen))
         return Frozen(recipe.compression.apply(*at), state.model_state)
 
     def encode(state: State, frozen: Variables = None):
+        kinds.instance(State, "what run or step gave", {"state": state})
         return recipe.compression.encode(
             *_compressed(recipe, state, seen.by_name(frozen))
         )
