@@ -231,7 +231,7 @@ def by_name(frozen: Frozen | Mapping[str, Frozen] | None) -> dict[str, Frozen]:
 
     Example:
         >>> by_name(Frozen({'w': 1.0}))
-        {'teacher': Frozen(params={'w': 1.0}, state={})}
+        {'teacher': Frozen(1 number, 8 bytes)}
     """
     if frozen is None:
         return {}

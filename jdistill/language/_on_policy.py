@@ -140,6 +140,7 @@ def on_policy(
         lambda state, frozen=None: learner.finish(_apart(state)[0], frozen),
         lambda state, frozen=None: learner.encode(_apart(state)[0], frozen),
         explain,
+        f"{learner.name}, on texts of its own",
     )
 
 

@@ -64,6 +64,7 @@ def compute_in(model: Model, compute_dtype: str) -> Model:
     return model._replace(
         apply=apply,
         head=None if head is None else lambda params: head(_cast(params, kind)),
+        name=f"{model.name or 'a model'} in {compute_dtype}",
     )
 
 

@@ -67,4 +67,5 @@ def from_function(
         )
         return as_outputs(out), state
 
-    return Model(start, run)
+    name = getattr(apply, "__name__", type(apply).__name__)
+    return Model(start, run, name=f"function {name}")

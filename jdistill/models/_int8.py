@@ -188,7 +188,7 @@ def _rewritten(
         outputs, inner = run(aux, params, state["model"], batch, key)
         return outputs, {**state, "model": inner}
 
-    return Model(init, apply)
+    return Model(init, apply, name=f"{model.name or 'a model'} in int8")
 
 
 def _kernels(frozen: Frozen) -> dict[str, Any]:

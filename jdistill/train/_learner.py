@@ -156,7 +156,16 @@ def learner(
         based, state, _ = with_base(recipe, state, named)
         return explain(based, state, teach(batch, frozen), networks, optimised)
 
-    return Learner(init, teach, step, finish, encode, explained)
+    return Learner(init, teach, step, finish, encode, explained, _said(recipe))
+
+
+def _said(recipe: Recipe) -> str:
+    """The recipe in a line."""
+    beside = f", beside {', '.join(recipe.others)}" if recipe.others else ""
+    kinds_of = ", ".join(recipe.compression.kinds)
+    smaller = f", compressed: {kinds_of}" if kinds_of else ""
+    terms = " + ".join(recipe.objective.terms)
+    return f"{recipe.model!r} on {terms or 'an objective'}{beside}{smaller}"
 
 
 def _check(model, objective, tx, teacher, augment, micro_batches) -> None:

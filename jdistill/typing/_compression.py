@@ -34,6 +34,9 @@ class Compression(NamedTuple):
     kinds: tuple[str, ...] = ()
     statistics: tuple[Callable[..., Any], ...] = ()
 
+    def __repr__(self) -> str:
+        return f"Compression({', '.join(self.kinds) or 'none'})"
+
 
 class Observed(NamedTuple):
     """What calibration has observed of the inputs of one layer of a weight.

@@ -115,6 +115,7 @@ def decoder(
         lambda params: head(config, params),
         decoding(config, compute),
         config.logit_cap,
+        f"decoder of {config.depth} layers, {config.dim} wide",
     )
 
 
