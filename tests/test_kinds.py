@@ -53,6 +53,7 @@ def test_each_check_takes_what_it_is_for_and_names_what_is_not(check):
         (kinds.model, models, "got a module"),
         (kinds.batches, DataSet(SPLIT, SPLIT, SPLIT, len), r"dataset\.test"),
         (kinds.batches, ARRAYS, r"\[batch\]"),
+        (kinds.batches, STATE, "got a State"),
         (kinds.batches, np.ones(3), r"got a ndarray: \[\{'inputs'"),
         (kinds.rows, {}, r"\[row\]"),
     ],

@@ -49,7 +49,8 @@ def row(
     Returns:
         Values that JSON can write: `accuracy`, `nll`, `ece`, `agreement` with a
         teacher; precision, recall and F1 of each average; `confusion` and `classes`;
-        `parameters`, `bytes`, `latency_ms` of a batch of `latency_batch`, and the
+        `examples` that have a label, `parameters`, their `sparsity` (the share of
+        zeros), `bytes`, `latency_ms` of a batch of `latency_batch`, and the
         `energy` of one example, None where there is no price for the numbers' type.
 
     Raises:
@@ -77,12 +78,27 @@ def row(
         "realised": realised,
         **{name: np.asarray(value).tolist() for name, value in found.items()},
         "classes": list(split.classes),
+        "examples": _counted(found["confusion"]),
         "parameters": tree.count(frozen.params),
+        "sparsity": _zeros(frozen),
         "bytes": size,
         "latency_ms": latency(predict, model, frozen, one, repeats=10),
         "latency_batch": len(one[0]["mask"]),
         "energy": _energy(model, frozen, one[0], size),
     }
+
+
+def _counted(confusion: np.ndarray) -> int | None:
+    """The examples that have a label, None where a label is no class."""
+    total = float(np.sum(confusion))
+    return round(total) if np.isfinite(total) else None
+
+
+def _zeros(frozen: Frozen) -> float:
+    """The share of the parameters that are zero."""
+    leaves = jax.tree.leaves(frozen.params)
+    kept = sum(int(np.count_nonzero(np.asarray(leaf))) for leaf in leaves)
+    return 1 - kept / max(1, tree.count(frozen.params))
 
 
 def _check(stage: Any, split: Any, packed: Any, batch_size: Any) -> None:

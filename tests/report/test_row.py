@@ -35,6 +35,9 @@ def test_a_row_says_how_good_how_large_and_how_fast_a_model_is(found):
     assert np.sum(found["confusion"]) == 19 and found["classes"] == ["a", "b", "c"]
     assert found["parameters"] == 5 * 6 + 6 + 6 * 3 + 3
     assert found["bytes"] == 4 * found["parameters"]
+    zeros = sum(int((x == 0).sum()) for x in jax.tree.leaves(frozen(MODEL).params))
+    assert found["examples"] == 19 and zeros > 0
+    assert found["sparsity"] == pytest.approx(zeros / found["parameters"])
     assert found["latency_ms"] > 0 and found["latency_batch"] == 8
     assert found["energy"]["memory_uJ"] > 0
 

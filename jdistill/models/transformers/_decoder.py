@@ -115,7 +115,7 @@ def decoder(
         lambda params: head(config, params),
         decoding(config, compute),
         config.logit_cap,
-        f"decoder of {config.depth} layers, {config.dim} wide",
+        name=f"decoder of {config.depth} layers, {config.dim} wide",
     )
 
 
