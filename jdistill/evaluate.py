@@ -20,7 +20,7 @@ from jdistill.typing import Batch, Frozen, Metric, Model, Needs, Outputs, Split
 Network = tuple[Model, Frozen]
 """A network and its variables."""
 
-SOME = "metrics by name, such as {'accuracy': metrics.accuracy()}, or left out"
+SOME = "a dictionary by name, such as {'accuracy': metrics.accuracy()}, or left out"
 
 
 def evaluate(
@@ -191,7 +191,7 @@ def _check_metrics(metrics: Any) -> None:
     if not isinstance(metrics, Mapping):
         raise TypeError(f"metrics must be {SOME}, got {kinds.got(metrics)}")
     if not metrics:
-        raise ValueError(f"metrics is empty; give {SOME}")
+        raise ValueError(f"metrics is empty: it must be {SOME}")
     for name, metric in metrics.items():
         kinds.instance(Metric, "a Metric", {f"metrics[{name!r}]": metric})
 
