@@ -18,6 +18,7 @@ import ml_collections
 from configs.shared.few_digits import ALONE, CE, taught
 
 NAMES = ("digits", "docs", "mnist", "titles")
+SMOKE = ("alone", "kl", "unlabelled", "unlabelled, early teacher")
 SHARE = 0.25
 
 
@@ -37,9 +38,7 @@ def get_config(arg: str = "digits") -> ml_collections.ConfigDict:
     c.eval_batch = 256
     c.idf_gates = name in ("docs", "titles")
     c.update(dict(digits=digits, docs=docs, mnist=mnist, titles=titles)[name]())
-    if smoke:
-        c.num_steps = 8
-    steps = c.num_steps
+    steps = c.num_steps = 8 if smoke else c.num_steps
     teacher = dict(model="teacher", terms=dict(ce=CE), tx=c.teacher_tx)
     del c.teacher_tx
     c.before = dict(
@@ -49,6 +48,8 @@ def get_config(arg: str = "digits") -> ml_collections.ConfigDict:
         early=dict(teacher, num_steps=max(1, steps // 8)),
     )
     c.methods = methods(steps)
+    if smoke:
+        c.methods = {name: c.methods[name] for name in SMOKE}
     c.against = ("alone", "kl", "unlabelled")
     return c
 
