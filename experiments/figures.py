@@ -57,7 +57,9 @@ def of(
     row = {
         **found,
         "classes": list(test.classes),
+        "examples": int(labelled.sum()),
         "parameters": tree.count(frozen.params),
+        "sparsity": _zeros(frozen),
         "latency_ms": report.latency(predict, model, frozen, [batch], repeats=10),
         "latency_batch": size,
         "energy": energy(model, frozen, batch, packed),
@@ -93,6 +95,13 @@ def energy(
     rows = sum(4 * tokens * tree.flatten(frozen.params)[t].shape[-1] for t in tables)
     moved = (counted.total.weight_bytes + rows) * stored + activations
     return report.energy(adds, moved)
+
+
+def _zeros(frozen: Frozen) -> float:
+    """The share of the parameters that are zero."""
+    leaves = tree.flatten(frozen.params).values()
+    kept = sum(int(np.count_nonzero(np.asarray(leaf))) for leaf in leaves)
+    return 1 - kept / tree.count(frozen.params)
 
 
 def float_bytes(frozen: Frozen) -> int:

@@ -20,7 +20,7 @@ import numpy as np
 
 from experiments import few, figures, recipes, rehearsal
 from experiments.training import Job, Trained, train_stage
-from jdistill import artifact, compress, metrics, models, tree
+from jdistill import artifact, compress, metrics, models, report, tree
 from jdistill.typing import Frozen
 
 Row = dict[str, Any]
@@ -97,10 +97,13 @@ def _from_file(job, stage, packed, done, teacher) -> Iterator[Result]:
         "executed": (models.execute_int8(stage.plain), state | scales),
     }
     size = {"bytes": packed.bytes}
+    layers = {"layers": report.layers(packed.encoded).rows}  # of the first row alone
     for name, (model, variables) in ways.items():
         frozen = Frozen(packed.params, variables)
         figure = figures.of(job, model, frozen, (teacher, done["teacher"]), packed)
-        yield {"stage": name, "realised": name, **size, **figure.row}, figure.correct
+        stated = {"stage": name, "realised": name, **size}
+        yield {**stated, **figure.row, **layers}, figure.correct
+        layers = {}
 
 
 def _equal_bytes(job, stage, done, teacher) -> Result:

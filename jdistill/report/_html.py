@@ -1,11 +1,13 @@
 """The report: one page of HTML that needs nothing but itself."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from jdistill import kinds
+from jdistill.report._about import about
+from jdistill.report._confusion import confusion
 from jdistill.report._figures import learning, plots
-from jdistill.report._findings import all_stages, differences, headline
+from jdistill.report._findings import all_stages, differences, headline, lost
 from jdistill.report._markup import text
 from jdistill.report._record import energy_method, origin, packed_file
 from jdistill.report._style import CSS
@@ -20,6 +22,8 @@ def html(
     curves: Iterable[Row] = (),
     *,
     title: str = "jdistill",
+    question: str = "",
+    command: str = "",
     config: Mapping[str, Any] | None = None,
 ) -> str:
     """The report of an experiment as one self-contained page.
@@ -29,6 +33,8 @@ def html(
         curves: points of learning curves: `stage`, `fold`, `seed`, `step`, `split`
             ('train' or 'valid'), `name`, `value`.
         title: what the page is called.
+        question: what the experiment asks: the first paragraph leads the page.
+        command: what makes it again.
         config: the experiment's configuration, shown at the end.
 
     Returns:
@@ -48,15 +54,16 @@ def html(
     stages = summarize(rows)
     models = [row for stage in stages for row in stage.rows]
     parts = [
-        f"<h1>{text(title)}</h1>",
-        f'<p class="muted">{_runs(models)}</p>',
+        about(stages, title=title, question=question, command=command),
         headline(stages, rows),
+        lost(rows, stages),
         differences(rows),
         all_stages(stages),
-        plots(stages),
+        plots(stages, rows),
+        confusion(stages),
         learning(curves),
-        energy_method(models),
         packed_file(models),
+        energy_method(models),
         origin(models, config),
     ]
     return (
@@ -66,9 +73,3 @@ def html(
         + "\n".join(part for part in parts if part)
         + "\n</body></html>\n"
     )
-
-
-def _runs(models: Sequence[Row]) -> str:
-    folds = len({row.get("fold") for row in models})
-    seeds = len({row.get("seed") for row in models})
-    return f"{folds} fold{'s' * (folds != 1)}, {seeds} seed{'s' * (seeds != 1)}"
