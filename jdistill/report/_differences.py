@@ -11,7 +11,6 @@ from jdistill.report._summary import (
     Row,
     Stage,
     find,
-    fold_sizes,
     mean_of,
     points,
 )
@@ -93,7 +92,7 @@ def between(after: Stage, before: Stage) -> Difference | None:
     pairs = [(r, first.get((r.get("fold"), r.get("seed")))) for r in rows]
     pairs = [(row, old) for row, old in pairs if old is not None]
     rows, values = [r for r, _ in pairs], [r["accuracy"] - old for r, old in pairs]
-    found = points(rows, values, fold_sizes([*before.rows, *after.rows]))
+    found = points(rows, values, {**before.sizes, **after.sizes})
     mean, count = mean_of(*found), len(found[0])
     if mean is None:
         return None

@@ -44,7 +44,7 @@ def against_bytes(
         sizes = [s.means["bytes"].value for s in shown]
         heights = [unit * s.means[figure].value for s in shown]
         axes.set_xscale("log")
-        axes.set_xlim(min(sizes) / 14, max(sizes) * 5)
+        axes.set_xlim(min(sizes) / 14, max(sizes) * 8)
         errors = [s.means[figure].error for s in shown]
         bars = [None if error is None else unit * error for error in errors]
         for stage, x, y, bar in zip(shown, sizes, heights, bars, strict=True):

@@ -49,12 +49,17 @@ class Mean(NamedTuple):
 
 
 class Stage(NamedTuple):
-    """What the rows of one stage say together."""
+    """What the rows of one stage say together.
+
+    `sizes` are the test examples of each fold by which its means are weighted, empty
+    where each fold counts alike.
+    """
 
     name: str
     realised: str
     means: Mapping[str, Mean]
     rows: Sequence[Row]
+    sizes: Mapping[Any, Real] = {}
 
 
 def check(row: Row) -> None:
@@ -96,9 +101,9 @@ def summarize(rows: Iterable[Row]) -> tuple[Stage, ...]:
 
     `x_f` is the mean over the seeds of fold `f` and `w_f` its share of all test
     examples, so that an accuracy is that of all examples, and two of them differ by
-    what a paired comparison says. Without the number of examples, and for what is no
-    figure of examples (bytes, milliseconds), `w_f = 1 / F`. With one fold the points
-    are its seeds.
+    what a paired comparison says. Without the number of examples, where comparisons
+    are over seeds, and for what is no figure of examples (bytes, milliseconds),
+    `w_f = 1 / F`. With one fold the points are its seeds.
 
     Args:
         rows: rows of an experiment; those without an accuracy are left out.
@@ -117,13 +122,16 @@ def summarize(rows: Iterable[Row]) -> tuple[Stage, ...]:
         (0.85, 0.05)
     """
     kinds.rows(rows=rows)
+    rows = list(rows)
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         check(row)
         if "accuracy" in row:
             groups.setdefault((row["stage"], row["realised"]), []).append(row)
-    sizes = fold_sizes(row for group in groups.values() for row in group)
-    stages = [Stage(*key, _means(g, sizes), g) for key, g in groups.items()]
+    alike = any(row.get("stage") == "comparison" and "seeds" in row for row in rows)
+    models = [row for group in groups.values() for row in group]
+    sizes = {} if alike else fold_sizes(models)
+    stages = [Stage(*key, _means(g, sizes), g, sizes) for key, g in groups.items()]
     return tuple(sorted(stages, key=lambda stage: _rank(stage.name)))
 
 

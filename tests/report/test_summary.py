@@ -42,6 +42,12 @@ def test_a_baseline_that_counts_no_examples_has_those_of_its_fold():
     assert report.summarize(rows)[1].means["accuracy"].value == pytest.approx(0.6)
 
 
+def test_each_run_counts_alike_where_the_comparisons_are_over_seeds():
+    rows = [row(fold=0, accuracy=0.5, examples=30), row(fold=1, accuracy=0.9)]
+    rows += [{"stage": "comparison", "seeds": 2}]
+    assert report.summarize(rows)[0].means["accuracy"].value == pytest.approx(0.7)
+
+
 def test_what_is_no_figure_of_examples_counts_each_fold_alike():
     rows = [row(fold=f, examples=n, bytes=b) for f, n, b in ((0, 30, 4), (1, 10, 8))]
     assert report.summarize(rows)[0].means["bytes"].value == pytest.approx(6)
