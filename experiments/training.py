@@ -21,6 +21,8 @@ from jdistill import data, metrics, models, train
 from jdistill.evaluate import evaluate
 from jdistill.typing import DataSet, Frozen, Split
 
+MOST_LEARNED = 1000
+"""How many training examples a curve is of."""
 CURVE = ("stage", "fold", "seed", "step", "split", "name")
 
 
@@ -153,10 +155,9 @@ def _reporter(job: Job, stage: Stage, advance: Any, write: Any) -> Any:
 def _sample(dataset: DataSet) -> Split:
     """Some training examples, evenly spaced: as many as there are to validate on."""
     size = dataset.train.size
+    number = min(size, dataset.valid.size, MOST_LEARNED)
     chosen = np.zeros(size, bool)
-    chosen[
-        np.linspace(0, size - 1, min(size, dataset.valid.size, 1000)).astype(int)
-    ] = 1
+    chosen[np.linspace(0, size - 1, number).astype(int)] = True
     return few.subset(dataset.train, chosen)
 
 

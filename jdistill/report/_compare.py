@@ -96,8 +96,9 @@ def _pairs(first: Sequence[Stage], second: Sequence[Stage]) -> list[Pair]:
     found = []
     for key in dict.fromkeys((*ones, *others)):
         one, other = ones.get(key), others.get(key)
-        both = one is not None and other is not None and _same_examples(one, other)
-        change = between(other, one) if both else None
+        change = None
+        if one is not None and other is not None and _same_examples(one, other):
+            change = between(other, one)
         found.append(Pair(*key, one, other, change))
     return found
 

@@ -6,11 +6,10 @@ from typing import Any
 from jdistill import kinds
 from jdistill.report._about import about
 from jdistill.report._confusion import confusion
+from jdistill.report._document import document
 from jdistill.report._figures import learning, plots
 from jdistill.report._findings import all_stages, differences, headline, lost
-from jdistill.report._markup import text
 from jdistill.report._record import energy_method, origin, packed_file
-from jdistill.report._style import CSS
 from jdistill.report._summary import Row, summarize
 
 POINT = {"stage", "step", "split", "name", "value"}
@@ -66,10 +65,4 @@ def html(
         energy_method(models),
         origin(models, config),
     ]
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{text(title)}</title><style>{CSS}</style></head>\n<body>\n"
-        + "\n".join(part for part in parts if part)
-        + "\n</body></html>\n"
-    )
+    return document(title, *parts)

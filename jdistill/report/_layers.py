@@ -8,7 +8,7 @@ import rich.console
 import rich.text
 
 from jdistill import artifact
-from jdistill.compress import Encoded, decode
+from jdistill.compress import Encoded, check_encoded, decode
 from jdistill.report import _format as form
 from jdistill.report._markup import grid, text
 from jdistill.report._summary import Row
@@ -48,6 +48,7 @@ def layers(encoded: Mapping[str, Encoded]) -> View:
         <BLANKLINE>
         1 parameter, 9 B, 33 % of the numbers are zero.
     """
+    check_encoded(encoded)
     found = [
         {
             **row._asdict(),

@@ -37,15 +37,14 @@ def show(
          ──────────────────────────────
          teacher  dense          90.00
     """
-    rows = list(rows)
     view = table(rows)
     notebook: Any = sys.modules.get("IPython")
     if notebook is None or notebook.get_ipython() is None:
         rich.console.Console().print(view)
         return
-    page = escaping.escape(html(rows, curves, title=title))
+    page = escaping.escape(html(view.rows, curves, title=title))
     frame = (
         f'<iframe srcdoc="{page}" style="width: 100%; height: {HEIGHT}; border: 0; '
         'resize: vertical; overflow: auto"></iframe>'
     )
-    notebook.display.display(View(rows, view.draw, frame))
+    notebook.display.display(View(view.rows, view.draw, frame))

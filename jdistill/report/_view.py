@@ -10,6 +10,9 @@ import rich.console
 import rich.table
 import rich.text
 
+from jdistill.report._document import document
+from jdistill.report._markup import text
+
 
 @dataclasses.dataclass(frozen=True, repr=False, eq=False)
 class View:
@@ -17,7 +20,7 @@ class View:
 
     * `rows`: what it is made of.
     * `draw(width)`: what rich shows on a terminal of so many characters a line.
-    * `markup`: HTML.
+    * `markup`: HTML of a part of a page; `page(title=)` is a whole one.
     """
 
     rows: Sequence[Mapping[str, Any]]
@@ -36,6 +39,10 @@ class View:
         return "\n".join(line.rstrip() for line in taken.get().splitlines()).strip("\n")
 
     __repr__ = __str__
+
+    def page(self, *, title: str = "jdistill") -> str:
+        """A page of HTML of its own, light and dark, which loads nothing."""
+        return document(title, f"<h1>{text(title)}</h1>", self.markup)
 
     def _repr_html_(self) -> str:
         return self.markup
@@ -70,7 +77,7 @@ def lines_of(
         justify = "left" if title in left else "right"
         shown.add_column(rich.text.Text(title), justify=justify, no_wrap=True)
     for i, line in enumerate(lines):
-        cells = [rich.text.Text(text) for text in line]
+        cells = [rich.text.Text(cell) for cell in line]
         if styles:
             cells[-1].stylize(styles[i])
         shown.add_row(*cells, end_section=rule == i + 1)

@@ -79,6 +79,12 @@ def test_a_notebook_gets_markup_in_which_names_are_text():
     assert "&lt;b&gt; %" in markup and "<b> %" not in markup
 
 
+def test_it_is_a_page_of_its_own_where_that_is_asked():
+    page = report.compare(run(0.5, 0.6), run(0.6, 0.7)).page(title="old & new")
+    assert page.startswith("<!doctype html>") and "<h1>old &amp; new</h1>" in page
+    assert "<style>" in page and "+10.00" in page and "http" not in page
+
+
 def test_two_runs_need_two_names():
     for names in (("a", "a"), ("a",), ("a", "b", "c")):
         with pytest.raises(ValueError, match="names must be two different ones, got a"):
