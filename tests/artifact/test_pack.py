@@ -63,6 +63,8 @@ def test_parameters_come_back_bit_for_bit(path, sparsity, bits, dtype):
     rows = artifact.table(path)
     assert sum(row.bytes for row in rows) == size
     assert rows[-1].path == "header"
+    parameters = [row for row in rows[:-1] if ":" not in row.path]
+    assert artifact.table(found.encoded) == parameters, "before it is written, too"
 
 
 def test_sequences_are_dictionaries_by_index_unless_a_tree_is_given(path):

@@ -33,7 +33,7 @@ def test_examples_without_a_label_are_neither_right_nor_wrong():
     some = data.in_memory(arrays, classes=test.classes)
     job = JOB._replace(dataset=PARTS._replace(test=some))
     row, correct = figures.of(job, MODEL, frozen(MODEL), (TEACHER, frozen(TEACHER)))
-    assert len(correct) == mask.sum()
+    assert len(correct) == mask.sum() == row["examples"]
     assert row["accuracy"] == pytest.approx(correct.mean())
 
 
@@ -51,6 +51,8 @@ def test_quality_is_that_of_the_test_part(found):
 
 def test_sizes_and_sources_are_told(found):
     assert found.row["parameters"] == 5 * 6 + 6 + 6 * 3 + 3
+    assert found.row["examples"] == 19
+    assert found.row["sparsity"] == pytest.approx((6 + 3) / 57), "its biases are new"
     assert figures.float_bytes(frozen(MODEL)) == 4 * found.row["parameters"]
     assert found.row["classes"] == ["a", "b", "c"]
     assert found.row["data"] == {"n": 5}
