@@ -18,6 +18,7 @@ from jdistill.report._summary import (
 EXAMPLES = "test examples"
 SEEDS = "seeds"
 FOLDS = "folds"
+MOST_SHOWN = 12
 
 
 class Difference(NamedTuple):
@@ -72,6 +73,21 @@ def compared(rows: Iterable[Row]) -> list[Difference]:
         and all(row.get(k) is not None for k in ("of", "against"))
         and all(_is_number(row.get(k)) for k in ("difference", "low", "high"))
     ]
+
+
+def foremost(
+    found: Sequence[Difference],
+) -> tuple[Sequence[Difference], Sequence[Difference]]:
+    """Those to show first, and the others: of many, what is told apart comes first.
+
+    Example:
+        >>> foremost(compared([]))
+        ([], [])
+    """
+    if len(found) <= MOST_SHOWN:
+        return found, []
+    first = [d for d in found if d.tone != "muted"]
+    return first, [d for d in found if d.tone == "muted"]
 
 
 def between(after: Stage, before: Stage) -> Difference | None:

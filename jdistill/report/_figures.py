@@ -3,19 +3,20 @@
 from collections.abc import Sequence
 
 from jdistill.report import _learning, _plots
+from jdistill.report._differences import compared, foremost
 from jdistill.report._markup import figure, section
 from jdistill.report._steps import steps
 from jdistill.report._summary import CHAIN, Row, Stage, find
 
 
 def plots(stages: Sequence[Stage], rows: Sequence[Row] = ()) -> str:
-    """Accuracy against bytes, and what each stage cost.
+    """Accuracy against bytes, what each stage cost, what many methods gained.
 
     Example:
         >>> plots(())
         ''
     """
-    figures = [_bytes(stages), _costs(stages, rows)]
+    figures = [_bytes(stages), _costs(stages, rows), *_gains(rows)]
     shown = "".join(figures)
     return section("Plots", f'<div class="plots">{shown}</div>' if shown else "")
 
@@ -75,8 +76,25 @@ def _bytes(stages: Sequence[Stage]) -> str:
     if not _plots.sized(stages):
         return ""
     caption = "Up and to the left is better. Bars are standard errors."
+    if len(_plots.sized(stages)) > _plots.MOST_NAMED:
+        caption += " Named are those that no other one of as few bytes betters."
     svg = _plots.against_bytes(stages)
     return figure("Accuracy against bytes", svg, caption)
+
+
+def _gains(rows: Sequence[Row]) -> list[str]:
+    """Where many were compared with one, all of them against it."""
+    found = compared(rows)
+    if not foremost(found)[1]:
+        return []
+    return [
+        figure(
+            f"Gain over {against}",
+            _plots.gains([d for d in found if d.against == against]),
+            "Lines are 95 % intervals; grey is not told apart from nothing.",
+        )
+        for against in dict.fromkeys(d.against for d in found)
+    ]
 
 
 def _costs(stages: Sequence[Stage], rows: Sequence[Row]) -> str:

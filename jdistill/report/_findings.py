@@ -5,7 +5,13 @@ from collections.abc import Sequence
 from jdistill.report import _format as form
 from jdistill.report._advice import advice
 from jdistill.report._columns import Column, cells, meanings, value
-from jdistill.report._differences import SEEDS, compared, difference
+from jdistill.report._differences import (
+    SEEDS,
+    Difference,
+    compared,
+    difference,
+    foremost,
+)
 from jdistill.report._markup import Cell, grid, hint, section, text, word
 from jdistill.report._summary import BASELINES, Real, Row, Stage, find
 
@@ -99,6 +105,18 @@ def differences(rows: Sequence[Row]) -> str:
     found = compared(rows)
     if not found:
         return ""
+    first, rest = foremost(found)
+    more = f"{len(rest)} more, not told apart from nothing"
+    how = OVER_SEEDS if any(d.over == SEEDS for d in found) else OVER_EXAMPLES
+    return section(
+        "Differences in accuracy",
+        f'<p class="muted">Percentage points, {how}</p>',
+        _listed(first) if first else "",
+        f"<details><summary>{more}</summary>{_listed(rest)}</details>" if rest else "",
+    )
+
+
+def _listed(found: Sequence[Difference]) -> str:
     lines = [
         [
             (f"{text(d.of)} against {text(d.against)}", "text wrap"),
@@ -109,12 +127,7 @@ def differences(rows: Sequence[Row]) -> str:
         for d in found
     ]
     titles = [("accuracy of", "text"), ("points", ""), ("95 % interval", "")]
-    how = OVER_SEEDS if any(d.over == SEEDS for d in found) else OVER_EXAMPLES
-    return section(
-        "Differences in accuracy",
-        f'<p class="muted">Percentage points, {how}</p>',
-        grid([*titles, ("so it is", "text")], lines),
-    )
+    return grid([*titles, ("so it is", "text")], lines)
 
 
 def all_stages(stages: Sequence[Stage]) -> str:

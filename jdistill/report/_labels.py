@@ -43,7 +43,7 @@ def label(
 
     Args:
         axes: where the points are drawn, with their limits set.
-        names: one a point.
+        names: one a point, empty for a point without.
         xs: points in data units.
         ys: points in data units.
         errors: half the heights of the points' bars, None without a bar.
@@ -70,7 +70,9 @@ def label(
     ]
     found: list[Spot] = []
     for group in _together(points):
-        first, text = group[0], "\n".join(names[i] for i in group)
+        first, text = group[0], "\n".join(names[i] for i in group if names[i])
+        if not text:
+            continue
         others = [mark for i, mark in enumerate(marks) if i not in group]
         spot = _place(points[first], text, [*marks, *bars], others, found, inside)
         found.append(spot)

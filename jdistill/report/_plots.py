@@ -9,10 +9,13 @@ from matplotlib.ticker import FuncFormatter
 from jdistill.report import _format as form
 from jdistill.report._differences import Difference
 from jdistill.report._labels import label
-from jdistill.report._summary import Row, Stage
+from jdistill.report._summary import Stage
 from jdistill.report._svg import colour, draw, plain
 
 MOST_CLASSES = 20
+MOST_NAMED = 16
+RISING = ("accuracy",)
+"""Figures of which more is better."""
 
 HEIGHTS = {
     "accuracy": ("accuracy, %", 100),
@@ -57,7 +60,8 @@ def against_bytes(
                 markersize=7,
                 elinewidth=1,
             )
-        names = [f"{plain(s.name)} ({s.realised})" for s in shown]
+        named = shown if len(shown) <= MOST_NAMED else foremost(shown, figure)
+        names = [f"{plain(s.name)} ({s.realised})" * (s in named) for s in shown]
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: form.size(x)))
         axes.xaxis.set_minor_formatter(FuncFormatter(lambda *_: ""))
         axes.set_xlabel("bytes (log scale)")
@@ -65,6 +69,24 @@ def against_bytes(
         label(axes, names, sizes, heights, bars)
 
     return draw(f"{figure} against bytes", paint, height=4.2, width=width)
+
+
+def foremost(stages: Sequence[Stage], figure: str = "accuracy") -> list[Stage]:
+    """Those that no other one of as few bytes betters in a figure.
+
+    Example:
+        >>> foremost([])
+        []
+    """
+    sign = 1 if figure in RISING else -1
+    places = [(s.means["bytes"].value, -sign * s.means[figure].value) for s in stages]
+    return [
+        stage
+        for stage, (size, worth) in zip(stages, places, strict=True)
+        if not any(
+            a <= size and b <= worth and (a, b) != (size, worth) for a, b in places
+        )
+    ]
 
 
 def recall_per_class(teacher: Stage, packed: Stage) -> str:
@@ -146,21 +168,21 @@ def cost_of_steps(steps: Sequence[tuple[str, Difference, str]]) -> str:
     return draw("what each step cost", paint, height=0.8 + 0.58 * len(steps))
 
 
-def gains(comparisons: Sequence[Row], *, width: float = 4.8) -> str:
+def gains(found: Sequence[Difference], *, width: float = 4.8) -> str:
     """What each method gained over another: points with their intervals."""
-    shown = sorted(comparisons, key=lambda row: row["difference"])
+    shown = sorted(found, key=lambda one: one.value)
+    against = ", ".join(dict.fromkeys(plain(one.against) for one in shown))
 
     def paint(axes: Axes):
-        for height, row in enumerate(shown):
-            value, low, high = (100 * row[n] for n in ("difference", "low", "high"))
-            tone = "good" if low > 0 else "bad" if high < 0 else "muted"
-            axes.hlines(height, low, high, color=colour(tone), lw=2)
-            axes.plot(value, height, "o", color=colour(tone), markersize=5)
+        for height, one in enumerate(shown):
+            tone = colour(one.tone)
+            if one.low is not None and one.high is not None:
+                axes.hlines(height, 100 * one.low, 100 * one.high, color=tone, lw=2)
+            axes.plot(100 * one.value, height, "o", color=tone, markersize=5)
         axes.axvline(0, color=colour("muted"), lw=1)
-        axes.set_yticks(range(len(shown)), [plain(row["of"]) for row in shown])
+        axes.set_yticks(range(len(shown)), [plain(one.of) for one in shown])
         axes.tick_params(axis="y", labelcolor=colour("ink"), length=0)
         axes.set_ylim(-0.7, len(shown) - 0.3)
-        against = ", ".join(dict.fromkeys(plain(row["against"]) for row in shown))
         axes.set_xlabel(f"gain over {against}, percentage points")
 
-    return draw("gains", paint, height=0.7 + 0.24 * len(shown), width=width)
+    return draw(f"gains {against}", paint, height=0.7 + 0.24 * len(shown), width=width)

@@ -74,7 +74,7 @@ td:first-child { font-weight: 600; }
 .spark path { stroke: var(--packed); stroke-width: 3; }
 .spark .axis { stroke: var(--muted); stroke-width: .6; fill: none; }
 .plots { display: grid; gap: 1.5rem 2.5rem; margin-top: .75rem;
-  grid-template-columns: repeat(auto-fit, minmax(min(21rem, 100%), 1fr)); }
+  grid-template-columns: repeat(auto-fit, minmax(min(26rem, 100%), 1fr)); }
 figure { margin: 0; max-width: 34rem; }
 h2 ~ figure { max-width: 44rem; margin-top: .75rem; }
 svg { display: block; width: 100%; height: auto; font-family: inherit; }

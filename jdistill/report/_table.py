@@ -10,7 +10,7 @@ from jdistill import kinds
 from jdistill.report import _format as form
 from jdistill.report._advice import advice
 from jdistill.report._columns import COLUMNS, RARE, Column, cells, meanings
-from jdistill.report._differences import Difference, compared
+from jdistill.report._differences import Difference, compared, foremost
 from jdistill.report._findings import parts
 from jdistill.report._summary import BASELINES, Row, Stage, summarize
 from jdistill.report._view import View, fitting, lines_of
@@ -75,8 +75,11 @@ def table(rows: Iterable[Row]) -> View:
 
     def draw(width: int) -> rich.console.RenderableType:
         shown = [_stages(stages, width)]
-        if found:
-            shown.append(_differences(found, width))
+        first, rest = foremost(found)
+        if first:
+            shown.append(_differences(first))
+        if rest:
+            shown.append(rich.text.Text(f"{len(rest)} more are not told apart."))
         shown += [rich.text.Text(f"* {line}") for line in said]
         return rich.console.Group(*shown)
 
@@ -104,9 +107,7 @@ def _titles(columns: Sequence[Column]) -> list[str]:
     return [column.title for column in columns]
 
 
-def _differences(
-    found: Sequence[Difference], width: int
-) -> rich.console.RenderableType:
+def _differences(found: Sequence[Difference]) -> rich.console.RenderableType:
     lines = [
         [
             f"{d.of} against {d.against}",

@@ -47,6 +47,17 @@ def test_it_is_the_difference_of_the_two_accuracies_in_the_table():
     assert between(distilled, student).value == pytest.approx(means[1] - means[0])
 
 
+def test_of_many_comparisons_those_that_are_told_apart_are_shown_first():
+    rows = [{**COMPARED, "of": f"loss {i}"} for i in range(30)]
+    rows[7] |= {"low": 0.01}
+    page, printed = report.html(rows), str(report.table(rows))
+    first = page[: page.index("29 more, not told apart from nothing")]
+    assert first.count(" against student") == 1 and page.count(" against student") == 30
+    assert "loss 7 against student" in first
+    assert "29 more are not told apart" in printed and "loss 8" not in printed
+    assert str(report.table(rows[:12])).count(" against student") == 12
+
+
 def test_a_comparison_of_the_rows_comes_before_one_made_of_folds():
     rows = runs([0.5, 0.6], [0.55, 0.66])
     stages = report.summarize(rows)

@@ -200,6 +200,24 @@ def test_many_classes_show_those_that_changed_most():
     assert "kind41_" in page
 
 
+def many(number):
+    rows = [
+        {"stage": f"loss {i}", "realised": "dense", "bytes": 10, "accuracy": i / 100}
+        for i in range(number)
+    ]
+    names = {"stage": "comparison", "against": "loss 0", "low": -0.1, "high": 0.9}
+    return rows + [{**names, "of": r["stage"], "difference": 0.4} for r in rows[1:]]
+
+
+def test_of_many_stages_the_best_is_named_and_all_are_compared():
+    few, page = report.html(many(10)), report.html(many(30))
+    assert "Gain over" not in few and few.count(" (dense)</text>") == 10
+    assert re.findall(r">(loss \d+) \(dense\)</text>", page) == ["loss 29"]
+    assert "Named are those that no other" in page
+    gains = page[page.index("<h3>Gain over loss 0</h3>") :]
+    assert len(re.findall(r">loss \d+</text>", gains)) == 29
+
+
 def words(markup):
     """What is read of markup, without its tags."""
     return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", markup))
