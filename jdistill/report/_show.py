@@ -1,6 +1,7 @@
 """The report from Python in one line: a page in a notebook, a table on a terminal."""
 
 import html as escaping
+import importlib
 import sys
 from collections.abc import Iterable
 from typing import Any
@@ -47,4 +48,5 @@ def show(
         f'<iframe srcdoc="{page}" style="width: 100%; height: {HEIGHT}; border: 0; '
         'resize: vertical; overflow: auto"></iframe>'
     )
-    notebook.display.display(View(view.rows, view.draw, frame))
+    shown = importlib.import_module("IPython.display")
+    shown.display(View(view.rows, view.draw, frame))

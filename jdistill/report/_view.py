@@ -33,10 +33,11 @@ class View:
         yield self.draw(options.max_width)
 
     def __str__(self) -> str:
-        screen = rich.console.Console(file=io.StringIO(), no_color=True)
-        with screen.capture() as taken:
-            screen.print(self)
-        return "\n".join(line.rstrip() for line in taken.get().splitlines()).strip("\n")
+        shown = io.StringIO()
+        plain = {"color_system": None, "force_terminal": False, "force_jupyter": False}
+        rich.console.Console(file=shown, **plain).print(self)
+        lines = shown.getvalue().splitlines()
+        return "\n".join(line.rstrip() for line in lines).strip("\n")
 
     __repr__ = __str__
 
@@ -45,7 +46,10 @@ class View:
         return document(title, f"<h1>{text(title)}</h1>", self.markup)
 
     def _repr_html_(self) -> str:
-        return self.markup
+        """The same where no style sheet says how columns are aligned."""
+        return self.markup.replace(
+            'class="text', 'style="text-align: left" class="text'
+        )
 
 
 def lines_of(

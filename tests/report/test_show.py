@@ -13,11 +13,11 @@ from jdistill import report
 def notebook(monkeypatch):
     """What a kernel's `display` was given."""
     shown = []
-    kernel = types.SimpleNamespace(
-        get_ipython=lambda: object(),
-        display=types.SimpleNamespace(display=shown.append),
-    )
+    version = (9, 0)  # matplotlib looks at it too
+    kernel = types.SimpleNamespace(get_ipython=object, version_info=version)
+    display = types.SimpleNamespace(display=shown.append)
     monkeypatch.setitem(sys.modules, "IPython", kernel)
+    monkeypatch.setitem(sys.modules, "IPython.display", display)
     return shown
 
 
