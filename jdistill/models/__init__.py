@@ -1,5 +1,6 @@
 """Networks, and what makes a network of any framework a `Model`."""
 
+from jdistill.models._cnn import cnn as cnn
 from jdistill.models._dtype import compute_in as compute_in
 from jdistill.models._encoder import encoder_classifier as encoder_classifier
 from jdistill.models._function import from_function as from_function
@@ -44,6 +45,7 @@ __all__ = [
     "Pretrained",
     "begin_with",
     "begin_with_stacked",
+    "cnn",
     "compute_in",
     "decoder",
     "encoder",
