@@ -89,8 +89,8 @@ MUTANTS = (
     Mutant(
         "the confusion matrix is one fold's",
         "jdistill/report/_confusion.py",
-        "for row in found], axis=0)",
-        "for row in found[:1]], axis=0)",
+        "np.sum([matrix for _, matrix in found], axis=0)",
+        "np.sum([matrix for _, matrix in found[:1]], axis=0)",
         "tests/report/test_confusion.py -k adds_the_folds",
     ),
     Mutant(

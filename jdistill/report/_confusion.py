@@ -7,7 +7,7 @@ import numpy as np
 
 from jdistill.report._figures import recall
 from jdistill.report._markup import grid, section, text, word
-from jdistill.report._summary import CHAIN, Stage, find
+from jdistill.report._summary import CHAIN, Stage, confusion_of, find
 
 MOST_CLASSES = 20
 MOST_PAIRS = 6
@@ -45,11 +45,12 @@ def confusion(stages: Sequence[Stage]) -> str:
 
 def _counts(stages: Sequence[Stage], name: str) -> Counts | None:
     stage = find(stages, name)
-    found = [r for r in stage.rows if r.get("confusion")] if stage else []
+    found = [(row, confusion_of(row)) for row in (stage.rows if stage else ())]
+    found = [(row, matrix) for row, matrix in found if matrix is not None]
     if stage is None or not found:
         return None
-    matrix = np.sum([np.array(row["confusion"], float) for row in found], axis=0)
-    names = found[0].get("classes") or range(len(matrix))
+    matrix = np.sum([matrix for _, matrix in found], axis=0)
+    names = found[0][0].get("classes") or range(len(matrix))
     return Counts(stage, matrix, [str(name) for name in names])
 
 

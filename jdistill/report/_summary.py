@@ -5,6 +5,8 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from jdistill import kinds
 
 Row = Mapping[str, Any]
@@ -154,12 +156,22 @@ def fold_sizes(rows: Iterable[Row]) -> dict[Any, Real]:
     """
     sizes: dict[Any, Real] = {}
     for row in rows:
-        size = row.get("examples")
-        if size is None and row.get("confusion"):
-            size = sum(map(sum, row["confusion"]))
+        matrix = confusion_of(row)
+        size = row.get("examples") or (0 if matrix is None else matrix.sum().item())
         if size:
             sizes.setdefault(row.get("fold"), size)
     return sizes
+
+
+def confusion_of(row: Row) -> np.ndarray | None:
+    """A row's confusion matrix, None where it has none or a count is missing.
+
+    Example:
+        >>> confusion_of({'confusion': [[3, 1], [0, 4]]}).sum(), confusion_of({})
+        (np.float64(8.0), None)
+    """
+    matrix = np.array(row.get("confusion") or [], float)
+    return matrix if matrix.size and np.isfinite(matrix).all() else None
 
 
 def points(

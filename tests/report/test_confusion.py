@@ -47,3 +47,10 @@ def test_of_many_classes_the_pairs_are_shown_and_no_matrix():
     row = {"stage": "packed", "realised": "packed", "accuracy": 0.9}
     page = report.html([{**row, "confusion": matrix.tolist()}])
     assert "Test examples of" not in page and "4 of 9" in page
+
+
+@pytest.mark.parametrize("count", [None, float("nan")])
+def test_a_matrix_in_which_a_count_is_missing_is_left_out(count):
+    row = {"stage": "packed", "realised": "packed", "accuracy": None, "fold": 0}
+    page = report.html([{**row, "confusion": [[3, count], [0, 4]]}])
+    assert "Test examples of" not in page and "nan" not in page.split("</style>")[1]
