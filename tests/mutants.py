@@ -88,9 +88,9 @@ MUTANTS = (
     ),
     Mutant(
         "the confusion matrix is one fold's",
-        "jdistill/report/_confusion.py",
-        "np.sum([matrix for _, matrix in found], axis=0)",
-        "np.sum([matrix for _, matrix in found[:1]], axis=0)",
+        "jdistill/report/_summary.py",
+        "return np.sum(found, axis=0) if found else None",
+        "return np.sum(found[:1], axis=0) if found else None",
         "tests/report/test_confusion.py -k adds_the_folds",
     ),
     Mutant(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from jdistill.report import _format as form
 from jdistill.report._columns import value
 from jdistill.report._markup import text
-from jdistill.report._summary import CHAIN, Row, Stage, fold_sizes
+from jdistill.report._summary import BASELINES, CHAIN, Row, Stage, fold_sizes
 
 MOST_NAMES = 12
 
@@ -80,8 +80,9 @@ def _tested(rows: Sequence[Row]) -> str:
 
 
 def _models(stages: Sequence[Stage]) -> str:
-    """The parameters of the first and the last stage of the chain."""
-    chain = [s for s in stages if s.name in CHAIN and "parameters" in s.means]
+    """The parameters of the first and the last stage, of the chain if there is one."""
+    known = [s for s in stages if "parameters" in s.means and s.name not in BASELINES]
+    chain = [s for s in known if s.name in CHAIN] or known
     said = []
     for stage in dict.fromkeys((chain[0].name, chain[-1].name)) if chain else ():
         own = next(s for s in chain if s.name == stage)

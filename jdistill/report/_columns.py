@@ -4,15 +4,16 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from jdistill.report import _format as form
-from jdistill.report._summary import Real, Stage, find
+from jdistill.report._summary import Real, Stage, ends
 
 
 class Column(NamedTuple):
     """A column: title, meaning, text, and how soon a narrow terminal drops it.
 
-    `show(stage, teacher) -> str`; `rank` 0 always stays, and from `RARE` on it is left
-    out of Markdown. `short` titles are spelt out beside the table. `hover(stage)` is
-    what a page tells of a cell under the pointer.
+    `show(stage, whole) -> str`, where `whole` is what sizes are compared with; `rank`
+    0 always stays, and from `RARE` on it is left out of Markdown. `short` titles are
+    spelt out beside the table. `hover(stage)` is what a page tells of a cell under the
+    pointer.
     """
 
     title: str
@@ -128,7 +129,7 @@ COLUMNS = (
     ),
     Column(
         "smaller",
-        "the teacher's bytes divided by its own",
+        "the bytes of the teacher, or of the first stage, divided by its own",
         lambda s, t: form.ratio(value(t, "bytes"), value(s, "bytes")),
         1,
     ),
@@ -177,8 +178,8 @@ def cells(
         >>> cells(())[1]
         []
     """
-    teacher = find(stages, "teacher")
-    lines = [[column.show(stage, teacher) for column in columns] for stage in stages]
+    whole = ends(stages)[0]
+    lines = [[column.show(stage, whole) for column in columns] for stage in stages]
     said = [any(line[i] != form.MISSING for line in lines) for i in range(len(columns))]
     kept = tuple(column for column, says in zip(columns, said, strict=True) if says)
     lines = [

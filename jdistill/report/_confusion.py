@@ -7,7 +7,7 @@ import numpy as np
 
 from jdistill.report._figures import recall
 from jdistill.report._markup import grid, section, text, word
-from jdistill.report._summary import CHAIN, Stage, confusion_of, find
+from jdistill.report._summary import BASELINES, CHAIN, Stage, confusion_in, ends, find
 
 MOST_CLASSES = 20
 MOST_PAIRS = 6
@@ -22,20 +22,24 @@ class Counts(NamedTuple):
 
 
 def confusion(stages: Sequence[Stage]) -> str:
-    """The matrix of the last stage of the chain, what it mistakes most often, recall.
+    """The matrix of the last stage, what it mistakes most often, and recall.
+
+    The last one is that of the chain; where no stage is called so, of those given.
 
     Example:
         >>> confusion(())
         ''
     """
-    found = [_counts(stages, name) for name in reversed(CHAIN)]
-    shown = [counts for counts in found if counts is not None]
+    chain = [find(stages, name) for name in CHAIN]
+    path = [stage for stage in chain if stage is not None]
+    path = path or [stage for stage in stages if stage.name not in BASELINES]
+    shown = [counts for stage in path if (counts := _counts(stage)) is not None]
     if not shown:
         return section("Which classes are mistaken", recall(stages))
-    last, first = shown[0], shown[-1]
+    last, first = shown[-1], shown[0]
     few = len(last.classes) <= MOST_CLASSES
-    teacher = first if first.stage.name == "teacher" and len(shown) > 1 else None
-    parts = [_matrix(last) if few else "", _pairs(last, teacher)]
+    begun = first.stage is not last.stage and first.stage is ends(stages)[0]
+    parts = [_matrix(last) if few else "", _pairs(last, first if begun else None)]
     left = f"<div>{''.join(parts)}</div>"
     return section(
         "Which classes are mistaken",
@@ -43,14 +47,11 @@ def confusion(stages: Sequence[Stage]) -> str:
     )
 
 
-def _counts(stages: Sequence[Stage], name: str) -> Counts | None:
-    stage = find(stages, name)
-    found = [(row, confusion_of(row)) for row in (stage.rows if stage else ())]
-    found = [(row, matrix) for row, matrix in found if matrix is not None]
-    if stage is None or not found:
+def _counts(stage: Stage) -> Counts | None:
+    matrix = confusion_in(stage)
+    if matrix is None:
         return None
-    matrix = np.sum([matrix for _, matrix in found], axis=0)
-    names = found[0][0].get("classes") or range(len(matrix))
+    names = stage.rows[0].get("classes") or range(len(matrix))
     return Counts(stage, matrix, [str(name) for name in names])
 
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from jdistill.report import _learning, _plots
 from jdistill.report._differences import compared, foremost
 from jdistill.report._markup import figure, section
 from jdistill.report._steps import steps
-from jdistill.report._summary import CHAIN, Row, Stage, find
+from jdistill.report._summary import CHAIN, Row, Stage, confusion_in, ends
 
 
 def plots(stages: Sequence[Stage], rows: Sequence[Row] = ()) -> str:
@@ -118,16 +120,25 @@ def recall(stages: Sequence[Stage]) -> str:
         >>> recall(())
         ''
     """
-    teacher, packed = find(stages, "teacher"), find(stages, "packed")
+    teacher, packed = ends(stages)
     if teacher is None or packed is None:
         return ""
-    if not all(
-        any(r.get("recall_per_class") for r in s.rows) for s in (teacher, packed)
-    ):
+    before, after = (_recall_of(stage) for stage in (teacher, packed))
+    if before is None or after is None or before.shape != after.shape:
         return ""
     return figure(
         "Recall of each class",
-        _plots.recall_per_class(teacher, packed),
-        "Means over folds, greatest loss first; at most the "
+        _plots.recall_per_class(teacher, before, packed, after),
+        "Greatest loss first; at most the "
         f"{_plots.MOST_CLASSES} classes that changed most.",
     )
+
+
+def _recall_of(stage: Stage) -> np.ndarray | None:
+    """Of all examples of a class, as the confusion matrix counts them."""
+    matrix = confusion_in(stage)
+    if matrix is not None:
+        return np.diagonal(matrix) / np.maximum(matrix.sum(axis=1), 1)
+    found = [row["recall_per_class"] for row in stage.rows if "recall_per_class" in row]
+    whole = [np.array(recall, float) for recall in found if recall]
+    return np.mean(whole, axis=0) if whole else None

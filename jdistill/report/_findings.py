@@ -13,7 +13,7 @@ from jdistill.report._differences import (
     foremost,
 )
 from jdistill.report._markup import Cell, grid, hint, section, text, word
-from jdistill.report._summary import BASELINES, Real, Row, Stage, find
+from jdistill.report._summary import BASELINES, Real, Row, Stage, ends
 
 MEANINGS = {
     "dense": "not compressed, float32",
@@ -49,14 +49,14 @@ def headline(stages: Sequence[Stage], rows: Sequence[Row]) -> str:
         >>> headline((), ())
         ''
     """
-    teacher, packed = find(stages, "teacher"), find(stages, "packed")
+    teacher, packed = ends(stages)
     if teacher is None or packed is None:
         return ""
     if not all("accuracy" in s.means for s in (teacher, packed)):
         return ""
     sizes = [value(s, "bytes") for s in (teacher, packed)]
     means = [s.means["accuracy"].value for s in (teacher, packed)]
-    found = difference(rows, stages, "packed", "teacher")
+    found = difference(rows, stages, packed.name, teacher.name)
     change = means[1] - means[0] if found is None else found.value
     interval = "no interval computed"
     if found is not None and found.low is not None:

@@ -89,17 +89,12 @@ def foremost(stages: Sequence[Stage], figure: str = "accuracy") -> list[Stage]:
     ]
 
 
-def recall_per_class(teacher: Stage, packed: Stage) -> str:
-    """Recall of each class, teacher against packed file."""
-    rows = {
-        s.name: [r for r in s.rows if r.get("recall_per_class")]
-        for s in (teacher, packed)
-    }
-    before, after = (
-        100 * np.mean([r["recall_per_class"] for r in rows[s.name]], axis=0)
-        for s in (teacher, packed)
-    )
-    names = rows[packed.name][0].get("classes") or range(len(after))
+def recall_per_class(
+    teacher: Stage, before: np.ndarray, packed: Stage, after: np.ndarray
+) -> str:
+    """Recall of each class, of one stage before and of another after."""
+    names = packed.rows[0].get("classes") or range(len(after))
+    before, after = 100 * before, 100 * after
     order = np.argsort(-np.abs(after - before), kind="stable")[:MOST_CLASSES]
     order = order[np.argsort(after[order] - before[order], kind="stable")][::-1]
 
@@ -112,7 +107,7 @@ def recall_per_class(teacher: Stage, packed: Stage) -> str:
             facecolors="none",
             edgecolors=colour("teacher"),
             linewidths=1.8,
-            label=f"teacher ({teacher.realised})",
+            label=f"{plain(teacher.name)} ({teacher.realised})",
             s=42,
             zorder=3,
         )
@@ -120,7 +115,7 @@ def recall_per_class(teacher: Stage, packed: Stage) -> str:
             after[order],
             heights,
             color=colour("packed"),
-            label=f"{packed.name} ({packed.realised})",
+            label=f"{plain(packed.name)} ({packed.realised})",
             s=42,
             zorder=3,
         )

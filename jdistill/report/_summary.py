@@ -147,6 +147,24 @@ def find(stages: Iterable[Stage], name: str) -> Stage | None:
     return next((stage for stage in stages if stage.name == name), None)
 
 
+def ends(stages: Sequence[Stage]) -> tuple[Stage | None, Stage | None]:
+    """What is made small, and what became of it: the teacher and the packed file.
+
+    Where no stage is called so, the first stage, and the last one that was read from a
+    file.
+
+    Example:
+        >>> big, small = Stage('big', 'dense', {}, []), Stage('it', 'packed', {}, [])
+        >>> [stage.name for stage in ends([big, small])]
+        ['big', 'it']
+    """
+    own = [stage for stage in stages if stage.name not in BASELINES]
+    first = find(stages, "teacher") or next(iter(own), None)
+    files = [stage for stage in own if stage.realised == "packed"]
+    last = find(stages, "packed") or next(reversed(files), None)
+    return first, None if last is first else last
+
+
 def fold_sizes(rows: Iterable[Row]) -> dict[Any, Real]:
     """How many test examples each fold has, where its rows say so.
 
@@ -172,6 +190,18 @@ def confusion_of(row: Row) -> np.ndarray | None:
     """
     matrix = np.array(row.get("confusion") or [], float)
     return matrix if matrix.size and np.isfinite(matrix).all() else None
+
+
+def confusion_in(stage: Stage) -> np.ndarray | None:
+    """The counts of a stage's folds and seeds together, None where it has none.
+
+    Example:
+        >>> confusion_in(Stage('a', 'dense', {}, [{'confusion': [[2]]}] * 2))
+        array([[4.]])
+    """
+    found = [confusion_of(row) for row in stage.rows]
+    found = [matrix for matrix in found if matrix is not None]
+    return np.sum(found, axis=0) if found else None
 
 
 def points(

@@ -200,6 +200,38 @@ def test_many_classes_show_those_that_changed_most():
     assert "kind41_" in page
 
 
+def test_stages_of_any_name_have_a_headline_recall_and_a_matrix():
+    row = {"accuracy": 0.75, "fold": 0, "seed": 0, "parameters": 9}
+    counts = {"confusion": [[3, 1], [1, 3]], "classes": ["no", "yes"]}
+    rows = [
+        {**row, **counts, "stage": name, "realised": realised, "bytes": size}
+        for name, realised, size in (
+            ("wide", "dense", 900),
+            ("half", "masked", 900),
+            ("file", "packed", 90),
+        )
+    ]
+    page = report.html(rows)
+    assert "10× smaller" in page and "wide 9 parameters; file 9 parameters" in page
+    assert "Test examples of file" in page and ">wide (dense)</text>" in page
+    assert "Recall of each class" in page
+
+
+def test_recall_is_what_the_matrix_counts():
+    def row(stage, realised, fold, matrix):
+        recall = {"recall_per_class": [0.1, 0.9], "classes": ["no", "yes"]}
+        own = {"stage": stage, "realised": realised, "fold": fold, "accuracy": 0.5}
+        return {**own, **recall, "confusion": matrix}
+
+    rows = [
+        row(stage, realised, fold, [[n, 0], [0, 5]])
+        for stage, realised in (("teacher", "dense"), ("packed", "packed"))
+        for fold, n in ((0, 30), (1, 10))
+    ]
+    svg = report.html(rows).split("<h3>Recall of each class</h3>")[1]
+    assert ">100</text>" in svg and ">10</text>" not in svg
+
+
 def many(number):
     rows = [
         {"stage": f"loss {i}", "realised": "dense", "bytes": 10, "accuracy": i / 100}
