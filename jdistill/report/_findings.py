@@ -152,13 +152,15 @@ def all_stages(stages: Sequence[Stage]) -> str:
     rule = next((i for i, s in enumerate(stages) if s.name in BASELINES), None)
     used = {stage.realised for stage in stages}
     words = " ".join(f"{word(w)} {MEANINGS[w]}." for w in MEANINGS if w in used)
-    below = "" if rule is None else " Below the line: baselines."
+    erring = any(mean.error is not None for s in stages for mean in s.means.values())
+    said = ["Means over folds or seeds ± standard error."] if erring else []
+    said += ["Below the line: baselines."] if rule is not None else []
     first = "; ".join(f"<b>{t}</b> {meaning}" for t, meaning in meanings(columns))
     rest = [c for c in columns[2:] if not c.short]
     others = "; ".join(f"<b>{c.title}</b> {c.meaning}" for c in rest)
     return section(
         "All stages",
-        f'<p class="muted">Means over folds or seeds ± standard error.{below}</p>',
+        f'<p class="muted">{" ".join(said)}</p>' if said else "",
         grid(titles, body, rule=rule),
         f'<p class="muted">{words}</p>',
         f'<p class="muted">{first}.</p>' if first else "",

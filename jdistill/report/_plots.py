@@ -47,6 +47,7 @@ def against_bytes(
         sizes = [s.means["bytes"].value for s in shown]
         heights = [unit * s.means[figure].value for s in shown]
         axes.set_xscale("log")
+        axes.margins(y=0.12)  # room for names of two lines
         axes.set_xlim(min(sizes) / 14, max(sizes) * 8)
         errors = [s.means[figure].error for s in shown]
         bars = [None if error is None else unit * error for error in errors]
