@@ -49,8 +49,9 @@ def compare(
     Returns:
         What `print` shows on a terminal and a notebook as markup. `rows` of it are
         dictionaries of `stage`, `realised`, the names with their accuracies, and
-        `difference`, `low`, `high`, which are None where nothing is paired: no fold
-        and seed that both have, or other test examples.
+        `difference`, `low`, `high`. Without a fold and a seed that both have the
+        difference is that of the means, without an interval; of other test data there
+        is none.
 
     Raises:
         ValueError: not two different names, or a row that `summarize` refuses.
@@ -98,9 +99,18 @@ def _pairs(first: Sequence[Stage], second: Sequence[Stage]) -> list[Pair]:
         one, other = ones.get(key), others.get(key)
         change = None
         if one is not None and other is not None and _same_examples(one, other):
-            change = between(other, one)
+            change = between(other, one) or _unpaired(other, one)
         found.append(Pair(*key, one, other, change))
     return found
+
+
+def _unpaired(after: Stage, before: Stage) -> Difference | None:
+    """The difference of the means, of which no pair tells an interval."""
+    means = [stage.means.get("accuracy") for stage in (after, before)]
+    if means[0] is None or means[1] is None:
+        return None
+    change = means[0].value - means[1].value
+    return Difference(after.name, before.name, change, None, None, "")
 
 
 def _same_examples(one: Stage, other: Stage) -> bool:

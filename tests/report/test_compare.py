@@ -42,6 +42,12 @@ def test_only_folds_and_seeds_that_both_have_are_paired():
     assert row["difference"] == pytest.approx(0.1)
 
 
+def test_without_a_common_seed_the_means_differ_and_no_interval_is_claimed():
+    other = [{**row, "seed": 1} for row in run(0.6, 0.8)]
+    row = report.compare(run(0.5, 0.6), other).rows[0]
+    assert row["difference"] == pytest.approx(0.15) and row["low"] is None
+
+
 @pytest.mark.parametrize(
     ("mine", "theirs", "paired"),
     [
