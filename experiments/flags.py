@@ -17,6 +17,7 @@ class Command(NamedTuple):
     config: ml_collections.ConfigDict
     workdir: pathlib.Path
     source: str
+    arguments: Sequence[str]
 
 
 def parse(arguments: Sequence[str]) -> Command:
@@ -67,7 +68,7 @@ def _read(arguments: Sequence[str]) -> Command:
     if not isinstance(values.config, ml_collections.ConfigDict):
         kind = type(values.config).__name__
         raise ValueError(f"--config: get_config gave a {kind}, not a ConfigDict")
-    return Command(values.config, pathlib.Path(values.workdir), source)
+    return Command(values.config, pathlib.Path(values.workdir), source, arguments[1:])
 
 
 def _one_line(error: BaseException) -> str:

@@ -7,14 +7,16 @@ The same command goes on where it was stopped. DIR receives `config.json`, `rows
 and `report.html`.
 """
 
+import ast
 import errno
 import importlib
 import logging
 import pathlib
 import re
+import shlex
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import ml_collections
@@ -22,7 +24,7 @@ import rich.console
 import rich.text
 
 import experiments
-from experiments.flags import parse
+from experiments.flags import Command, parse
 from experiments.origin import origin
 from experiments.rows import open_rows, read_rows
 from experiments.workdir import check_there, claim, write_whole
@@ -47,8 +49,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         command = parse(rest)
         experiment = load(command.config)
-        title = pathlib.Path(command.source).name.replace(".py", "")
-        start(command.config, command.workdir, experiment, title=title)
+        start(command.config, command.workdir, experiment, about=about(command))
         show(command.workdir, screen)
     except KeyboardInterrupt:
         sys.stderr.write("stopped; the same command goes on from here\n")
@@ -85,17 +86,26 @@ def start(
     workdir: pathlib.Path,
     experiment: Any,
     *,
-    title: str,
+    about: Mapping[str, str],
 ) -> None:
     """Runs an experiment, writes each of its rows once, and then the report."""
     release = train.lock(workdir)
     try:
-        _run(config, workdir, experiment, title)
+        _run(config, workdir, experiment, about)
     finally:
         release()
 
 
-def _run(config: Any, workdir: pathlib.Path, experiment: Any, title: str) -> None:
+def about(command: Command) -> dict[str, str]:
+    """What the report's page says on top: title, question and command."""
+    file, _, argument = command.source.partition(":")
+    said = ast.get_docstring(ast.parse(pathlib.Path(file).read_text())) or ""
+    title = ":".join(filter(None, (pathlib.Path(file).stem, argument)))
+    again = shlex.join(["python", "-m", "experiments.main", *command.arguments])
+    return {"title": title, "question": said.split("\nCost:")[0], "command": again}
+
+
+def _run(config: Any, workdir: pathlib.Path, experiment: Any, about: Any) -> None:
     claim(workdir, config.to_dict())
     identity = dict.fromkeys((*IDENTITY, *getattr(experiment, "IDENTITY", ())))
     append: Callable = open_rows(workdir / "rows.jsonl", tuple(identity))
@@ -105,14 +115,14 @@ def _run(config: Any, workdir: pathlib.Path, experiment: Any, title: str) -> Non
         check_there(workdir)
         append({**row, **source})
     rows, curves = (read_rows(workdir / f"{n}.jsonl") for n in ("rows", "curves"))
-    page = report.html(rows, curves, title=title, config=config.to_dict())
+    page = report.html(rows, curves, config=config.to_dict(), **about)
     write_whole(workdir / "report.html", page)
 
 
 def show(workdir: pathlib.Path, screen: rich.console.Console) -> None:
     """Prints the final table and where the report is."""
     rows = read_rows(workdir / "rows.jsonl")
-    screen.print(report.table(rows, width=screen.width))
+    screen.print(report.table(rows))
     for row in rows:
         if "writes" in row:
             line = rich.text.Text.assemble((f"{row['stage']}: ", "bold"), row["writes"])

@@ -20,7 +20,7 @@ import numpy as np
 
 from experiments import few, figures, recipes, rehearsal
 from experiments.training import Job, Trained, train_stage
-from jdistill import artifact, compress, metrics, models, tree
+from jdistill import artifact, compress, metrics, models, report, tree
 from jdistill.typing import Frozen
 
 Row = dict[str, Any]
@@ -94,13 +94,16 @@ def _from_file(job, stage, packed, done, teacher) -> Iterator[Result]:
         "packed": (stage.model, state),
         "executed": (models.execute_int8(stage.plain), state | scales),
     }
+    layers = {"layers": report.layers(packed.encoded).rows}  # of the first row alone
     for name, (model, variables) in ways.items():
         frozen = Frozen(packed.params, variables)
-        yield figures.of(
+        row, right = figures.of(
             *(job, name, model, frozen, (teacher, done["teacher"])),
             realised=name,
             packed=packed,
         )
+        yield {**row, **layers}, right
+        layers = {}
 
 
 def _equal_bytes(job, stage, done, teacher) -> Result:

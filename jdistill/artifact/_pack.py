@@ -70,9 +70,9 @@ def pack(
     _check_more(description, activations)
     extra = {name: Dense(x) for name, x in (activations or {}).items()}
     entries = [
-        *(_lowered("parameter", n, form, forms[0]) for n, form in encoded.items()),
-        *(_lowered("state", n, x, forms[1]) for n, x in _dense(state).items()),
-        *(_lowered("activation", n, x, NUMBERS) for n, x in extra.items()),
+        *(lowered("parameter", n, form, forms[0]) for n, form in encoded.items()),
+        *(lowered("state", n, x, forms[1]) for n, x in _dense(state).items()),
+        *(lowered("activation", n, x, NUMBERS) for n, x in extra.items()),
     ]
     return write(path, entries, description or {})
 
@@ -107,7 +107,19 @@ def _check_more(description: Any, activations: Any) -> None:
             kinds.mapping(**{name: value})
 
 
-def _lowered(section: str, name: str, form: Any, forms: tuple[str, ...]) -> Entry:
+def lowered(
+    section: str, name: str, form: Any, forms: tuple[str, ...] = SMALLEST
+) -> Entry:
+    """The entry of a form, in the smallest of some forms of storage.
+
+    Raises:
+        TypeError: what no file can hold, with its path.
+        ValueError: the same.
+
+    Example:
+        >>> lowered('parameter', 'w', Dense(jax.numpy.ones(2))).path
+        'w'
+    """
     try:
         return Entry(section, name, *lower(form, forms))
     except (TypeError, ValueError) as error:

@@ -12,8 +12,9 @@ from jdistill import tree
 from jdistill.artifact._file import Contents, Entry, reading
 from jdistill.artifact._forms import described
 from jdistill.artifact._lift import Allow, lift
+from jdistill.artifact._pack import lowered
 from jdistill.checks import whole
-from jdistill.compress import Dense, Encoded, decode
+from jdistill.compress import Dense, Encoded, check_encoded, decode
 from jdistill.typing import Tree
 
 FREE_BYTES = 2**23
@@ -117,16 +118,21 @@ def unpack(
     )
 
 
-def table(path: str | os.PathLike[str], *, max_bytes: int | None = None) -> list[Row]:
+def table(
+    source: str | os.PathLike[str] | Mapping[str, Encoded],
+    *,
+    max_bytes: int | None = None,
+) -> list[Row]:
     """What each entry of a file takes; the bytes add up to the file's size.
 
     Args:
-        path: of the file.
+        source: the file's path, or forms by path before they are written.
         max_bytes: as for `unpack`.
 
     Returns:
         A row for each parameter, each leaf of the state (`state:...`) and activation
-        (`activation:...`), and one of the header, which holds the description.
+        (`activation:...`), and one of the header, which holds the description. Of
+        forms, a row for each.
 
     Raises:
         ValueError: as `unpack`.
@@ -142,10 +148,13 @@ def table(path: str | os.PathLike[str], *, max_bytes: int | None = None) -> list
         ...     table(folder + '/m.safetensors')[0]
         Row(path='w', form='dense', shape=(8, 8), density=1.0, bits=8, bytes=96)
     """
-    with reading(path) as contents:
+    if isinstance(source, Mapping):
+        check_encoded(source)
+        return [_row(lowered("parameter", p, form)) for p, form in source.items()]
+    with reading(source) as contents:
         allow, rows = _allowance(contents, max_bytes), []
         for entry in contents.entries:
-            _lifted(path, entry, allow)
+            _lifted(source, entry, allow)
             rows.append(_row(entry))
     return [*rows, Row("header", "header", (), 1.0, 8, contents.header_bytes)]
 

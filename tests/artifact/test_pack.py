@@ -27,6 +27,8 @@ def test_parameters_come_back_bit_for_bit(path, sparsity, bits, dtype):
     rows = artifact.table(path)
     assert sum(row.bytes for row in rows) == size
     assert rows[-1].path == "header"
+    parameters = [row for row in rows[:-1] if ":" not in row.path]
+    assert artifact.table(found.encoded) == parameters, "before it is written, too"
 
 
 def test_state_description_and_activations_come_back(path):

@@ -65,7 +65,11 @@ def test_each_configuration_runs_in_its_smoke_mode(
     assert abs(packed["accuracy"] - by_stage["executed"]["accuracy"]) < 0.02
     assert packed["bytes"] < by_stage["student"]["bytes"]
     assert equal["bytes"] <= 1.01 * packed["bytes"], "sized before it is trained"
-    assert (workdir / "report.html").exists()
+    layers = [row["bytes"] for row in packed["layers"]]
+    assert packed["bytes"] // 2 < sum(layers) < packed["bytes"]
+    assert "layers" not in by_stage["executed"] and 0 < packed["sparsity"] < 1
+    page = (workdir / "report.html").read_text()
+    assert f"--config={path}:smoke" in page and "The packed file" in page
     if path.stem == "stdlib_docs":
         monkeypatch.chdir(tmp_path)
         page = (ROOT / "README.md").read_text()

@@ -9,7 +9,7 @@ import pytest
 from flax import nnx
 
 import jdistill as jd
-from jdistill.typing import Frozen, Model
+from jdistill.typing import Frozen
 
 BATCH = {"inputs": jax.random.normal(jax.random.key(0), (5, 4))}
 

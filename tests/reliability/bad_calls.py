@@ -734,7 +734,7 @@ def _reports(t: Things) -> Iterator[Row]:
     yield "row(batch_size=0)", "batch_size", one(batch_size=0)
     yield "row(teacher=Frozen)", "teacher", one(teacher=t.frozen)
     row = {"stage": "a", "realised": "dense", "accuracy": 0.5, "bytes": 3}
-    for name in ("table", "html", "summarize", "markdown"):
+    for name in ("table", "html", "show", "summarize", "markdown"):
         call = getattr(report, name)
         yield f"{name}(3)", "rows", lambda call=call: call(3)
         yield f"{name}(a row)", "rows", lambda call=call: call(row)
@@ -745,6 +745,11 @@ def _reports(t: Things) -> Iterator[Row]:
         yield f"{name}(accuracy)", "accuracy", lambda call=call, r=nan: call([r])
         word = {**row, "realised": "fast"}
         yield f"{name}(realised)", "realised", lambda call=call, r=word: call([r])
+    yield "compare(row)", "first", lambda: report.compare(row, [row])
+    yield "compare(3)", "second", lambda: report.compare([row], 3)
+    yield "compare(names)", "names", lambda: report.compare([], [], names="a")
+    yield "layers(3)", "encoded", lambda: report.layers(3)
+    yield "layers(arrays)", "encoded['w']", lambda: report.layers({"w": np.ones(3)})
     yield "energy(process)", "process", lambda: report.energy({}, 0, process="3nm")
     yield "energy(-1)", "bytes_moved", lambda: report.energy({}, -1)
     for value in (0, -1, 2.5, "ten"):
