@@ -51,13 +51,11 @@ def _fold(job: Job, stages: dict[str, recipes.Stage]) -> Iterator[Result]:
         trained = train_stage(job, stage, done)
         done[stage.name] = trained.frozen
         figure = figures.of(
-            job, stage.model, trained.frozen, (teacher, done["teacher"])
+            *(job, stage.name, stage.model, trained.frozen),
+            (teacher, done["teacher"]),
+            realised=stage.realised,
         )
-        size = {"bytes": figures.float_bytes(trained.frozen), **_seconds(trained)}
-        yield (
-            {"stage": stage.name, "realised": stage.realised, **size, **figure.row},
-            figure.correct,
-        )
+        yield {**figure.row, **_seconds(trained)}, figure.correct
     packed = _pack(job, stages["quantised"], trained)
     yield from _from_file(job, stages["quantised"], packed, done, teacher)
     if "equal_bytes" in job.config:
@@ -96,11 +94,13 @@ def _from_file(job, stage, packed, done, teacher) -> Iterator[Result]:
         "packed": (stage.model, state),
         "executed": (models.execute_int8(stage.plain), state | scales),
     }
-    size = {"bytes": packed.bytes}
     for name, (model, variables) in ways.items():
         frozen = Frozen(packed.params, variables)
-        figure = figures.of(job, model, frozen, (teacher, done["teacher"]), packed)
-        yield {"stage": name, "realised": name, **size, **figure.row}, figure.correct
+        yield figures.of(
+            *(job, name, model, frozen, (teacher, done["teacher"])),
+            realised=name,
+            packed=packed,
+        )
 
 
 def _equal_bytes(job, stage, done, teacher) -> Result:
@@ -114,9 +114,9 @@ def _equal_bytes(job, stage, done, teacher) -> Result:
     )
     packed = artifact.unpack(path, like=trained.frozen.params)
     frozen = Frozen(packed.params, packed.state)
-    figure = figures.of(job, stage.model, frozen, (teacher, done["teacher"]), packed)
-    row = {"stage": stage.name, "realised": "packed", "bytes": packed.bytes}
-    return {**row, **_seconds(trained), **figure.row}, figure.correct
+    beside = (teacher, done["teacher"])
+    figure = figures.of(job, stage.name, stage.model, frozen, beside, packed=packed)
+    return {**figure.row, **_seconds(trained)}, figure.correct
 
 
 def _seconds(trained: Trained) -> Row:

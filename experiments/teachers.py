@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from experiments import figures, plan, recipes
+from experiments import plan, recipes
 from experiments.components import build
 from experiments.few import rows, subset
 from experiments.losses import gains
@@ -22,7 +22,7 @@ from experiments.objectives import combined
 from experiments.optimisers import optimiser
 from experiments.runs import trained
 from experiments.training import Job
-from jdistill import data, metrics, models, train
+from jdistill import data, models, train, tree
 from jdistill.evaluate import evaluate
 from jdistill.typing import Batch, DataSet, Follower, Frozen, Learner, Model, Split
 
@@ -36,13 +36,6 @@ STAGE = (
     *("name", "model", "terms", "others", "begin", "augment", "data", "take"),
     *("tx", "num_steps", "batch_size", "seed"),
 )
-FIGURES = {
-    "accuracy": metrics.accuracy(),
-    "recall_macro": metrics.recall(),
-    "nll": metrics.nll(),
-    "ece": metrics.ece(),
-    "agreement": metrics.agreement(),
-}
 
 
 class Done(NamedTuple):
@@ -275,9 +268,8 @@ def _row(job: Job, stage: str, of: Done, teacher: Done) -> Row:
         of.model,
         of.frozen,
         data.eval_batches(parts.test, batch_size=job.config["eval_batch"]),
-        metrics=FIGURES,
         teacher=(teacher.model, teacher.frozen),
     )
-    size = {"bytes": figures.float_bytes(of.frozen)}
+    size = {"bytes": tree.num_bytes(of.frozen.params)}
     place = {"seed": job.fold, "fold": job.fold, "data": dict(parts.info)}
     return {"stage": stage, "realised": "dense", **place, **size, **found}

@@ -1,5 +1,7 @@
 """Data sets by index, prepared alike for training and for prediction."""
 
+from jdistill.batching import EvalBatches as EvalBatches
+from jdistill.batching import eval_batches as eval_batches
 from jdistill.data._augment import augmentations as augmentations
 from jdistill.data._augment import mixup as mixup
 from jdistill.data._augment import shift as shift
@@ -19,8 +21,6 @@ from jdistill.data._digits import digits as digits
 from jdistill.data._documents import Documents as Documents
 from jdistill.data._documents import Part as Part
 from jdistill.data._documents import documents as documents
-from jdistill.data._eval_batches import EvalBatches as EvalBatches
-from jdistill.data._eval_batches import eval_batches as eval_batches
 from jdistill.data._folder import folder as folder
 from jdistill.data._idx import idx as idx
 from jdistill.data._mixed import mixed as mixed

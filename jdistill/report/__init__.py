@@ -7,6 +7,7 @@ from jdistill.report._latency import latency as latency
 from jdistill.report._meter import measured_energy as measured_energy
 from jdistill.report._pictures import gain_picture as gain_picture
 from jdistill.report._pictures import size_picture as size_picture
+from jdistill.report._row import row as row
 from jdistill.report._summary import check as check
 from jdistill.report._summary import summarize as summarize
 from jdistill.report._table import markdown as markdown
@@ -21,6 +22,7 @@ __all__ = [
     "latency",
     "markdown",
     "measured_energy",
+    "row",
     "size_picture",
     "summarize",
     "table",

@@ -117,7 +117,7 @@ COLUMNS = (
     ),
     Column(
         "smaller",
-        "the teacher's bytes divided by its own",
+        "the bytes of the teacher, or of the first stage, divided by its own",
         lambda s, t: form.ratio(value(t, "bytes"), value(s, "bytes")),
         1,
     ),
@@ -145,7 +145,7 @@ def cells(
         >>> cells(summarize([]))[1]
         []
     """
-    teacher = find(stages, "teacher")
+    teacher = find(stages, "teacher") or next(iter(stages), None)
     lines = [[column.show(stage, teacher) for column in columns] for stage in stages]
     said = [any(line[i] != form.MISSING for line in lines) for i in range(len(columns))]
     kept = tuple(column for column, says in zip(columns, said, strict=True) if says)

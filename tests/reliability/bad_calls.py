@@ -103,13 +103,12 @@ def _evaluation(t: Things) -> Iterator[Row]:
             model, frozen, batches, **{"metrics": good, **more}
         )
 
-    yield "evaluate(data set)", ("DataSet", "eval_batches"), run(batches=t.dataset)
-    yield "evaluate(split)", ("Split", "eval_batches"), run(batches=t.split)
+    yield "evaluate(data set)", ("DataSet", "dataset.test"), run(batches=t.dataset)
     yield "evaluate(a batch)", ("batches", "[batch]"), run(batches=t.batch)
     yield "evaluate(an array)", "batches", run(batches=t.batch["inputs"])
     yield "evaluate(None)", "batches", run(batches=None)
     yield "evaluate(no batches)", "batches", run(batches=[])
-    yield "evaluate(metrics=[name])", "metrics", run(metrics=["accuracy"])
+    yield "evaluate(metrics=[name])", ("metrics", "by name"), run(metrics=["accuracy"])
     yield "evaluate(metrics=name)", "metrics", run(metrics="accuracy")
     yield "evaluate(metrics={})", "metrics", run(metrics={})
     yield (
@@ -118,9 +117,9 @@ def _evaluation(t: Things) -> Iterator[Row]:
         run(metrics={"accuracy": metrics.accuracy}),
     )
     yield "evaluate(a word)", "accuracy", run(metrics={"accuracy": "accuracy"})
-    yield "evaluate(params)", ("frozen", "Frozen"), run(frozen=t.frozen.params)
+    yield "evaluate(params)", ("frozen", "Frozen(params)"), run(frozen=t.frozen.params)
     yield "evaluate(state)", ("frozen", "finish"), run(frozen=t.state)
-    yield "evaluate(module)", "model", run(model=t.module)
+    yield "evaluate(module)", ("model", "from_linen("), run(model=t.module)
     yield "evaluate(learner)", "model", run(model=t.learner)
     yield "evaluate(teacher=Frozen)", "teacher", run(teacher=t.frozen)
     yield "evaluate(others=list)", "others", run(others=[t.frozen])
@@ -146,11 +145,6 @@ def _evaluation(t: Things) -> Iterator[Row]:
     )
     yield "predict(none)", "batches", lambda: evaluate.predict(t.model, t.frozen, [])
     yield (
-        "outputs_of(split)",
-        "Split",
-        lambda: evaluate.outputs_of(t.model, t.frozen, t.split),
-    )
-    yield (
         "outputs_of(module)",
         "model",
         lambda: evaluate.outputs_of(t.module, t.frozen, one),
@@ -158,6 +152,8 @@ def _evaluation(t: Things) -> Iterator[Row]:
 
 
 def _running(t: Things) -> Iterator[Row]:
+    params = t.frozen.params
+
     def run(learner=t.learner, split=t.split, **more):
         given = {"key": KEY, "num_steps": 1, "batch_size": 4, **more}
         return lambda: train.run(learner, split, **given)
@@ -165,13 +161,17 @@ def _running(t: Things) -> Iterator[Row]:
     yield "run(data set)", ("DataSet", "train"), run(split=t.dataset)
     yield "run(arrays)", ("split", "in_memory"), run(split=t.batch)
     yield "run(list)", "split", run(split=[t.batch])
-    yield "run(model)", "learner", run(learner=t.model)
+    yield "run(model)", ("learner", "train.learner("), run(learner=t.model)
     yield "run(key=0)", ("key", "jax.random.key"), run(key=0)
     yield "run(key=None)", "key", run(key=None)
-    yield "run(frozen=params)", ("frozen", "Frozen"), run(frozen=t.frozen.params)
-    yield "run(frozen=state)", "frozen", run(frozen=t.state)
+    yield (
+        "run(frozen=params)",
+        ("frozen", "Frozen(params)"),
+        run(frozen=t.frozen.params),
+    )
+    yield "run(frozen=state)", ("frozen", "finish"), run(frozen=t.state)
     yield "run(start=state)", ("start", "finish"), run(start=t.state)
-    yield "run(start=params)", ("start", "Frozen"), run(start=t.frozen.params)
+    yield "run(start=params)", ("start", "Frozen(params)"), run(start=params)
     yield "run(every=100)", "every", run(every=100)
     yield "run(every=function)", "every", run(every=print)
     yield "run(every={100: word})", "every", run(every={1: "x"})
@@ -241,7 +241,7 @@ def _learning(t: Things) -> Iterator[Row]:
     init = t.learner.init
     yield "init(key=0)", "key", lambda: init(0, t.batch)
     yield "init(start=state)", "start", lambda: init(KEY, t.batch, start=t.state)
-    yield "init(split)", "batch", lambda: init(KEY, t.split)
+    yield "init(split)", ("batch", "split.take"), lambda: init(KEY, t.split)
     listed = {**t.batch, "inputs": t.batch["inputs"].tolist()}
     yield "init(list)", ("inputs", "list"), lambda: init(KEY, listed)
     yield "init(scalar)", "share", lambda: init(KEY, {**t.batch, "share": 0.5})
@@ -263,16 +263,9 @@ def _learning(t: Things) -> Iterator[Row]:
         lambda: train.follow_mean(model=t.module),
     )
     yield (
-        "calibrate(split)",
-        "Split",
-        lambda: train.calibrate(
-            t.model, t.frozen, compress.wanda(sparsity=0.5), t.split
-        ),
-    )
-    yield (
-        "calibrate(params)",
+        "compress_now(params)",
         "frozen",
-        lambda: train.calibrate(
+        lambda: train.compress_now(
             t.model, t.frozen.params, compress.wanda(sparsity=0.5), [t.batch]
         ),
     )
@@ -392,12 +385,6 @@ def _networks(t: Things) -> Iterator[Row]:
         "init",
         lambda: models.from_function(product).init(KEY, t.batch),
     )
-    needs = models.from_function(lambda params, x, key: x)
-    yield (
-        "a key that is not given",
-        "key",
-        lambda: needs.apply({}, {}, t.batch, train=True),
-    )
     yield (
         "hidden mode",
         ("train", "**"),
@@ -445,11 +432,6 @@ def _networks(t: Things) -> Iterator[Row]:
         lambda: t.model.apply(*t.frozen, listed),
     )
     yield "execute_int8(module)", "model", lambda: models.execute_int8(t.module)
-    yield (
-        "observe_int8(split)",
-        "Split",
-        lambda: models.observe_int8(t.model, t.frozen, t.split),
-    )
     yield (
         "observe_int8(params)",
         "frozen",
@@ -744,6 +726,13 @@ def _files(t: Things) -> Iterator[Row]:
 
 
 def _reports(t: Things) -> Iterator[Row]:
+    def one(**given):
+        return lambda: report.row("any", t.model, t.frozen, t.split, **given)
+
+    yield "row(realised=word)", ("realised", "masked"), one(realised="fast")
+    yield "row(packed without a file)", "packed=", one(realised="packed")
+    yield "row(batch_size=0)", "batch_size", one(batch_size=0)
+    yield "row(teacher=Frozen)", "teacher", one(teacher=t.frozen)
     row = {"stage": "a", "realised": "dense", "accuracy": 0.5, "bytes": 3}
     for name in ("table", "html", "summarize", "markdown"):
         call = getattr(report, name)

@@ -119,7 +119,8 @@ def encoder(
             features["pooled"] = pooled(config, params, x, mask)
         return _outputs(config, params, x, mask)._replace(features=features), state
 
-    made = Model(init, apply)
+    name = f"encoder of {config.depth} layers, {config.dim} wide"
+    made = Model(init, apply, name=name)
     if not config.logits:
         return made
     return made._replace(head=lambda params: head(config, params))

@@ -108,7 +108,8 @@ def encoder_decoder(
         features = {name: between[name] for name in taps}
         return Outputs(logits_of(params, hidden), features, hidden), state
 
-    return Model(init, apply, head, decoding(config, compute))
+    name = f"encoder-decoder of {config.depth} layers, {config.dim} wide"
+    return Model(init, apply, head, decoding(config, compute), name=name)
 
 
 def _layer(config, params: Tree, batch: Batch, read: Encoded, each: bool) -> Any:
