@@ -9,7 +9,7 @@ import pytest
 from flax import nnx
 
 import jdistill as jd
-from jdistill.typing import Frozen, Model
+from jdistill.typing import Frozen
 
 BATCH = {"inputs": jax.random.normal(jax.random.key(0), (5, 4))}
 
@@ -73,6 +73,7 @@ def test_a_network_of_ones_own_predicts_what_it_did(tmp_path, name):
     np.testing.assert_array_equal(found.predict(BATCH["inputs"]), wanted)
     assert jax.tree.structure(found.frozen) == jax.tree.structure(frozen)
     assert found.model is model
+    assert repr(found).startswith(f"Loaded({model.name}, ")
 
 
 def test_a_description_without_a_model_gives_classes_and_inputs(tmp_path):
@@ -179,4 +180,3 @@ def test_a_network_without_logits_says_so(tmp_path):
 def test_what_is_no_network_is_refused():
     with pytest.raises(TypeError, match="Model"):
         jd.load("f", model=Linen())
-    assert Model._fields[-1] == "spec"
