@@ -44,7 +44,8 @@ class Loaded(NamedTuple):
 
     def __repr__(self) -> str:
         spec = self.description.get("model")
-        name = spec.get("name") if isinstance(spec, dict) else "a network of one's own"
+        own = self.model.name or "a network of one's own"
+        name = spec.get("name") if isinstance(spec, dict) else own
         parts = [str(name), *_classes(self.classes)]
         parts += [f"{tree.count(self.frozen):,} parameters", f"{self.bytes:,} bytes"]
         return f"Loaded({', '.join(parts)})"

@@ -113,8 +113,9 @@ def own(model: Model, frozen: Frozen, like: Frozen | None) -> tuple[Frozen, bool
 
     Example:
         >>> model = models.from_function(lambda p, x: x @ p[0], lambda key, x: [key])
-        >>> own(model, Frozen({'0': 1}), Frozen([0]))
-        (Frozen(params=[1], state={}), True)
+        >>> frozen, known = own(model, Frozen({'0': 1}), Frozen([0]))
+        >>> frozen.params, known
+        ([1], True)
     """
     unseen = {"inputs": object()}  # what `init` must not look at
     like = _made(lambda key: model.init(key, unseen)) if like is None else like

@@ -9,6 +9,7 @@ import re
 import pytest
 from ml_collections import ConfigDict
 
+import jdistill as jd
 from experiments import main, pipeline
 from experiments.rows import read_rows
 from tests.experiments.small import ROOT, command
@@ -58,6 +59,9 @@ def test_each_configuration_runs_in_its_smoke_mode(
     assert all(keys <= set(row) for row in models)
     assert (workdir / "student.safetensors").stat().st_size == next(
         row["bytes"] for row in models if row["stage"] == "packed"
+    )
+    assert jd.load(workdir / "student.safetensors").classes == tuple(
+        found[0]["classes"]
     )
     by_stage = {row["stage"]: row for row in models}
     packed, equal = by_stage["packed"], by_stage["equal_bytes"]

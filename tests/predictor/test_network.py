@@ -73,6 +73,7 @@ def test_a_network_of_ones_own_predicts_what_it_did(tmp_path, name):
     np.testing.assert_array_equal(found.predict(BATCH["inputs"]), wanted)
     assert jax.tree.structure(found.frozen) == jax.tree.structure(frozen)
     assert found.model is model
+    assert repr(found).startswith(f"Loaded({model.name}, ")
 
 
 def test_a_description_without_a_model_gives_classes_and_inputs(tmp_path):
