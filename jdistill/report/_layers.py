@@ -42,11 +42,11 @@ def layers(encoded: Mapping[str, Encoded]) -> View:
         >>> from jdistill.compress import Dense
         >>> found = layers({'w': Dense(np.array([[-1.0, 0.5, 0.0]], np.float32))})
         >>> print(found)
-         parameter  shape  form    bits  density  bytes  values
-         ────────────────────────────────────────────────────────────
-         w          1 × 3  bitmap    32     67 %    9 B  █       █
+         parameter  shape  form   bits  density  bytes  values
+         ───────────────────────────────────────────────────────────
+         w          1 × 3  dense    32     67 %   12 B  █       █
         <BLANKLINE>
-        1 parameter, 9 B, 33 % of the numbers are zero.
+        1 parameter, 12 B, 33 % of the numbers are zero.
     """
     check_encoded(encoded)
     found = [
