@@ -70,4 +70,4 @@ def test_batches_come_as_they_are_and_a_wrong_one_is_named():
     for found, given in zip(batched(iter(several)), several, strict=True):
         assert found is given
     with pytest.raises(TypeError, match=r"^batches\[2\] must be a dictionary by name"):
-        list(batched([*several, (1, 2)]))
+        list(batched(iter([*several, (1, 2)])))
