@@ -57,7 +57,7 @@ def test_rows_of_any_names_are_shown_in_the_order_given(found):
         {**found, "stage": name, "bytes": 80 - 8 * i} for i, name in enumerate(names)
     ]
     console = rich.console.Console(width=200, file=io.StringIO())
-    console.print(report.table(rows, width=200))
+    console.print(report.table(rows))
     lines = [line.split("  ")[0] for line in console.file.getvalue().splitlines()]
     assert [line.strip() for line in lines if line.strip() in names] == names
     page = report.html(rows)
