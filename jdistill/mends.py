@@ -52,7 +52,7 @@ MENDS: Mapping[str, Mapping[str, str]] = {
         "jdistill.State": "learner.encode(state) gives them",
         "jdistill.Compressed": "they are its .encoded",
         "jdistill.Learner": "learner.encode(state) gives them",
-        "": "learner.encode(state) and train.compress_now give them",
+        "": "learner.encode(state) gives them, or give Frozen(params)",
     },
 }
 """The mend by what is wanted and what is there; '' is anything else."""

@@ -143,7 +143,7 @@ def calls() -> dict[str, Taking]:
         "pack": Taking(
             artifact.pack,
             {"path": place, "encoded": t.encoded},
-            {"encoded": ("encoded",)},
+            {"encoded": ("encoded", "frozen")},
         ),
         "eval_batches": Taking(
             functools.partial(data.eval_batches, batch_size=4),
