@@ -593,7 +593,7 @@ MUTANTS = (
     ),
     Mutant(
         "a callback's arrays that the next dispatch takes over",
-        "jdistill/train/_loop.py",
+        "jdistill/train/_events.py",
         "return score, jax.tree.map(_copied, state)",
         "return score, state",
         "tests/train/test_loop.py -k can_be_kept",

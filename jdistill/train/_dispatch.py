@@ -1,5 +1,6 @@
 """Many steps in one program: windows of steps over resident data, or a stream."""
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -36,6 +37,18 @@ def batch_of(split: Split, order: data.IndexBatches, step: int) -> Batch:
     """The batch of one step, on the default device."""
     batch = with_mask(split.take(order.window(step, step + 1)[0]))
     return jax.tree.map(jnp.asarray, batch)
+
+
+def means(sums: list[Any]) -> dict[str, Any]:
+    """The means over several dispatches; of a sweep, one a lane.
+
+    Example:
+        >>> means([{'loss': (3.0, 2.0)}, {'loss': (1.0, 2.0)}])
+        {'loss': np.float64(1.0)}
+    """
+    hosts = jax.device_get(sums)
+    total = functools.reduce(lambda a, b: jax.tree.map(np.add, a, b), hosts)
+    return {name: value / np.maximum(n, 1e-30) for name, (value, n) in total.items()}
 
 
 def window_of(learner, split, state, frozen, order, periods: list[int]) -> int:

@@ -171,6 +171,7 @@ def _running(t: Things) -> Iterator[Row]:
     yield "run(frozen=params)", ("frozen", "Frozen"), run(frozen=t.frozen.params)
     yield "run(frozen=state)", "frozen", run(frozen=t.state)
     yield "run(start=state)", ("start", "finish"), run(start=t.state)
+    yield "run(progress='bar')", ("progress", "train.progress"), run(progress="bar")
     yield "run(start=params)", ("start", "Frozen"), run(start=t.frozen.params)
     yield "run(every=100)", "every", run(every=100)
     yield "run(every=function)", "every", run(every=print)
