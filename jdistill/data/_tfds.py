@@ -15,6 +15,8 @@ import urllib.request
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from jdistill import extras
+
 
 class Archive(NamedTuple):
     """A file that was placed in a folder by hand, for one registered address."""
@@ -27,9 +29,7 @@ class Archive(NamedTuple):
 
 def _catalogue() -> Any:
     # Importing takes about a second, which nobody should pay who does not use it.
-    import tensorflow_datasets  # noqa: PLC0415
-
-    return tensorflow_datasets
+    return extras.needed("tensorflow_datasets", by="data.tfds")
 
 
 def _cache_folder():

@@ -92,7 +92,7 @@ def _bar(console: rich.console.Console) -> Display:
     def say(line: str) -> None:
         bar.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
-    return Display(show, say, bar.stop, lambda elapsed: 0.1)
+    return Display(show, say, bar.stop, lambda elapsed: 0.25)
 
 
 def _lines(console: rich.console.Console) -> Display:
@@ -145,7 +145,7 @@ def duration(seconds: float) -> str:
     """A time in the two units that say most.
 
     Example:
-        >>> duration(0.04), duration(4.2), duration(75), duration(8000)
+        >>> duration(0.04), duration(4.2), duration(75.0), duration(8e3)
         ('0.0 s', '4.2 s', '1 min 15 s', '2 h 13 min')
     """
     if seconds < 9.95:
