@@ -23,6 +23,7 @@ import os
 import pathlib
 import platform
 import re
+import signal
 import sys
 import traceback
 import zlib
@@ -32,6 +33,7 @@ from typing import Any
 import experiments
 from experiments.listing import about, listing
 
+STOPPED = "stopped; the same command goes on from here\n"
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -47,7 +49,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         _run(rest)
     except KeyboardInterrupt:
-        sys.stderr.write("stopped; the same command goes on from here\n")
+        sys.stderr.write(STOPPED)
         return 130
     except Exception as error:
         if len(rest) < len(arguments) or not _is_users(error):
@@ -146,12 +148,26 @@ def _processor() -> int:
     return zlib.crc32(said.encode())
 
 
+def stop(number: int, frame: Any) -> None:
+    """Ends the process, as Ctrl-C asks, wherever it is.
+
+    What is written is whole at any moment, as a kill needs it. An exception would go
+    through the compiler, whose interrupted programs end the process in a fault of
+    memory, through imports, which make another error of it, and through saves, which
+    leave what they began.
+    """
+    cursor = b"\r\x1b[K\x1b[?25h" if os.isatty(2) else b""  # a bar may have hidden it
+    os.write(2, cursor + STOPPED.encode())
+    os._exit(130)
+
+
 def command() -> int:
     """Runs this process's command line, and shows its line and no more.
 
     A save that failed leaves callbacks behind, which find their event loop closed and
     would each print a traceback.
     """
+    signal.signal(signal.SIGINT, stop)
     shown = sys.excepthook
 
     def hook(kind, error, trace):

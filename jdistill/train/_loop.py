@@ -1,5 +1,6 @@
 """The one loop: windows of steps in one program, events at absolute multiples."""
 
+import contextlib
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ from jdistill import data, kinds, programs
 from jdistill import views as seen
 from jdistill.checks import check_key, whole
 from jdistill.train import _rules
+from jdistill.train._calm import calm
 from jdistill.train._checkpoint import Checkpoints
 from jdistill.train._dispatch import Dispatch, batch_of, dispatcher, window_of
 from jdistill.train._events import Callback, Events, after, check, stops
@@ -107,7 +109,8 @@ def run(
     frozen, start = _placed(frozen, start, layout, frozen_rules)
     order_of = split.order or functools.partial(data.index_batches, split.size)
     order = order_of(batch_size=batch_size, seed=seed)
-    state = _first_state(learner, split, order, key, frozen, start, layout, rules)
+    with calm():
+        state = _first_state(learner, split, order, key, frozen, start, layout, rules)
     if checkpoints is not None:
         checkpoints = checkpoints.of(
             recipe(
@@ -132,7 +135,13 @@ def run(
     dispatch = dispatcher(learner, split, order, window, layout, frozen, state)
     with watching(progress, int(state.step), num_steps, seed) as watch:
         events = Events(every, checkpoints, save_every or 0, num_steps, watch)
-        return _loop(dispatch, state, events, window)
+        try:
+            return _loop(dispatch, state, events, window)
+        except BaseException:
+            if checkpoints is not None:  # what is being written becomes whole first
+                with contextlib.suppress(Exception):
+                    checkpoints.wait()
+            raise
 
 
 def _check_kinds(learner, split, key, checkpoints, start, mesh) -> None:
@@ -200,7 +209,8 @@ def _loop(dispatch: Dispatch, state: State, events: Events, window: int) -> Stat
     sums: dict[int, list[Any]] = {period: [] for period in events.every}
     before = None  # looked at one dispatch late, so that the device is never idle
     for stop in stops(step, window, events):
-        state, metrics, bad = dispatch.go(state, step, stop)
+        with calm():
+            state, metrics, bad = dispatch.go(state, step, stop)
         if before is not None:
             _done(before, state, dispatch, events)
         before, step = _Dispatched(stop, metrics, bad), stop

@@ -245,6 +245,22 @@ def test_the_first_line_says_what_is_there_already(toy, capsys):
     assert capsys.readouterr().out.splitlines()[0].endswith("run, 4 rows so far")
 
 
+@pytest.mark.parametrize("moment", ["minimal.py:smoke in", "teacher 0: step 0 of 20"])
+def test_ctrl_c_ends_the_process_with_one_line_wherever_it_is(tmp_path, moment):
+    command = [sys.executable, "-X", "dev", "-m", "experiments.main"]
+    command += [f"--config={ROOT / 'configs/minimal.py'}:smoke"]
+    command += [f"--workdir={tmp_path}"]
+    with subprocess.Popen(
+        command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
+        said = iter(process.stdout.readline, "")
+        assert any(moment in line for line in said)
+        process.send_signal(signal.SIGINT)
+        rest = [line for line in said if " 0: " not in line]
+    assert process.returncode == 130
+    assert rest == ["stopped; the same command goes on from here\n"]
+
+
 PROGRAMS = """
 import os, sys
 from experiments.main import keep_programs
