@@ -592,6 +592,27 @@ MUTANTS = (
         "tests/train/test_mesh.py -k each_part",
     ),
     Mutant(
+        "an interrupt amid a save",
+        "jdistill/train/_checkpoint.py",
+        "    with _writing(store), calm():\n        store.writer.save(",
+        "    with _writing(store):\n        store.writer.save(",
+        "tests/train/test_calm.py -k saving",
+    ),
+    Mutant(
+        "a run that fails amid a save",
+        "jdistill/train/_loop.py",
+        "                    checkpoints.wait()",
+        "                    pass",
+        "tests/train/test_calm.py -k error",
+    ),
+    Mutant(
+        "the time left without the stages ahead",
+        "jdistill/train/_progress.py",
+        "        left = pace * (run.num_steps - step) + ahead * seconds / steps",
+        "        left = pace * (run.num_steps - step)",
+        "tests/train/test_progress.py -k share_and_the_time",
+    ),
+    Mutant(
         "a callback's arrays that the next dispatch takes over",
         "jdistill/train/_events.py",
         "return score, jax.tree.map(_copied, state)",

@@ -58,6 +58,7 @@ DATA = {  # what may be left out and yet is no option: data, or half of a model
     ("ops", "dequantize", "zero"),
     ("report", "html", "curves"),
     ("train", "data_mesh", "devices"),
+    ("train", "progress", "name"),  # of what is shown
     ("train", "shardings", "rules"),
 }
 FORBIDDEN_FILES = {"utils", "common", "misc", "helpers"}

@@ -52,8 +52,9 @@ def imported(folder):
                 always |= {alias.name for alias in node.names}
             if isinstance(node, ast.ImportFrom) and node.module:
                 always.add(node.module)
-            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(
-                ("needed", "import_module", "_catalogue")
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in (
+                "extras.needed",
+                "importlib.import_module",
             ):
                 first = node.args[0] if node.args else None
                 if isinstance(first, ast.Constant):

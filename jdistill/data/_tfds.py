@@ -52,8 +52,9 @@ def _manual_folder(dataset, manual_dir):
 
 
 def _builder(dataset, folder):
+    catalogue = _catalogue()
     try:
-        return _catalogue().builder(
+        return catalogue.builder(
             dataset, data_dir=folder, file_format="array_record", try_gcs=False
         )
     except Exception as error:

@@ -82,7 +82,8 @@ def test_the_share_and_the_time_left_are_those_of_all_stages(monkeypatch):
     shown = _displays.Display(seen.append, lambda line: None, lambda: None, lambda _: 0)
     monkeypatch.setattr(_progress, "display", lambda console: shown)
     clock = iter(np.arange(0.0, 1000.0))  # each look at the clock takes a second
-    monkeypatch.setattr(_progress.time, "monotonic", lambda: next(clock))
+    ticking = types.SimpleNamespace(monotonic=lambda: float(next(clock)))
+    monkeypatch.setattr(_progress, "time", ticking)
     all_runs = train.progress(stages={"a": 4, "b": 4, "c": 8})
     for name in ("a", "b"):
         run(progress=all_runs.of(name), num_steps=4, steps_per_dispatch=1)
