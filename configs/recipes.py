@@ -7,7 +7,8 @@ unlabelled examples in the batch.
 Cost: on two CPU cores about three minutes for digits and for mnist, ten for docs and
 for titles; digits and docs need nothing else, mnist and titles files (see below).
 Command: python -m experiments.main --config=configs/recipes.py:digits --workdir=runs/r
-The others are `docs`, `mnist` (--config.data.train=FOLDER with the four files) and
+The others are `docs`, `mnist` (in the folder of MNIST's training files, or with
+--config.data.train=FILE --config.data.label=FILE) and
 `titles` (--config.data.train=FILE with lines of text, tab, class; published with 10,000
 titles of THUCNews, Chinese news of ten kinds).
 Expected: the tables of docs/recipes.md.
@@ -97,7 +98,12 @@ def digits():
 def mnist():
     """300 labels; a fully connected network with dropout teaches a small one."""
     return dict(
-        data=dict(name="idx", train="mnist", num_folds=5),
+        data=dict(
+            name="idx",
+            train="train-images-idx3-ubyte.gz",
+            label="train-labels-idx1-ubyte.gz",
+            num_folds=5,
+        ),
         labelled=300,
         num_steps=1000,
         tx=decayed(2e-3),

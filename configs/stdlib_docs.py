@@ -6,6 +6,7 @@ learns from those and from the teacher, on the other 600 of the training part an
 library's comments, which have none. It is pruned, quantised to int8 and packed.
 Cost: about five minutes on two CPU cores, five folds, nothing to download.
 Command: python -m experiments.main --config=configs/stdlib_docs.py --workdir=runs/docs
+Temperatures: --sweep objective.temperature=1,2,4
 Without the comments: --config.labels.pool= --config.labels.share=0.5
 Expected: the distilled and the packed student are a point and a half above the student
 that sees the labels alone, and far above an int8 student of the file's bytes
@@ -94,9 +95,3 @@ def _hashed(smoke):
         words=(1, 2),
         chars=(4,),
     )
-
-
-def sweep():
-    """Overrides to try, one run each."""
-    for temperature in (1.0, 2.0, 4.0):
-        yield {"objective.temperature": temperature}

@@ -25,6 +25,8 @@ def run(config: Any, workdir: pathlib.Path) -> Iterator[dict[str, Any]]:
     stages = [("teacher", teacher, hard), ("alone", student, hard)]
     stages.append(("distilled", student, soft))
     size = {"num_steps": config["num_steps"], "batch_size": config["batch_size"]}
+    runs = [f"{name} {seed}" for seed in config["seeds"] for name, _, _ in stages]
+    shown = train.progress(stages=dict.fromkeys(runs, config["num_steps"]))
     for seed in config["seeds"]:
         digits, known = data.digits(fold=seed), None
         for name, model, goal in stages:
@@ -37,6 +39,7 @@ def run(config: Any, workdir: pathlib.Path) -> Iterator[dict[str, Any]]:
                 *(folder, name, config, learner, digits.train),
                 seed=seed,
                 frozen=known if goal is soft else None,
+                progress=shown,
                 **size,
             )
             known = frozen if name == "teacher" else known

@@ -20,7 +20,7 @@ import numpy as np
 
 from experiments import few, figures, recipes, rehearsal
 from experiments.training import Job, Trained, train_stage
-from jdistill import artifact, compress, metrics, models, report, tree
+from jdistill import artifact, compress, metrics, models, report, train, tree
 from jdistill.typing import Frozen
 
 Row = dict[str, Any]
@@ -30,15 +30,22 @@ Result = tuple[Row, np.ndarray]
 def run(config: Any, workdir: pathlib.Path) -> Iterator[Row]:
     """Yields one row for each stage and fold, then the comparisons over all folds."""
     config, mesh, first, stages = rehearsal.pipeline(config)
+    shown = train.progress(stages=_steps(config, stages))
     correct: dict[str, list[np.ndarray]] = {}
     for number, fold in enumerate(config["folds"]):
         parts = few.parted(config, recipes.dataset(config, fold)) if number else first
         folder = pathlib.Path(workdir)
-        job = Job(config, parts.dataset, fold, folder, mesh, parts.transfer)
+        job = Job(config, parts.dataset, fold, folder, mesh, parts.transfer, shown)
         for row, right in _fold(job, stages):
             correct.setdefault(row["stage"], []).append(right)
             yield {"seed": config["seed"], "fold": fold, **row}
     yield from _comparisons(config, correct)
+
+
+def _steps(config: Mapping[str, Any], stages: Mapping[str, Any]) -> dict[str, int]:
+    """How many steps each run has, in their order."""
+    names = [name for name in (*stages, "equal_bytes") if name in config]
+    return {f"{n} {f}": config[n]["num_steps"] for f in config["folds"] for n in names}
 
 
 def _fold(job: Job, stages: dict[str, recipes.Stage]) -> Iterator[Result]:

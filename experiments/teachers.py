@@ -65,9 +65,11 @@ def run(config: Any, workdir: pathlib.Path) -> Iterator[Row]:
     """Yields a row for each network trained first, method and seed, then the gains."""
     config = planned(config)
     found: dict[str, list[float]] = {}
+    shown = train.progress(stages=_runs(config))
     for seed in config["seeds"]:
         parts = recipes.dataset(config, seed)
-        job = Job({**config, "seed": seed}, parts, seed, pathlib.Path(workdir))
+        where = seed, pathlib.Path(workdir)
+        job = Job({**config, "seed": seed}, parts, *where, progress=shown)
 
         def really(
             name: str, stage: Stage, done: Mapping[str, Done], job=job
@@ -82,6 +84,22 @@ def run(config: Any, workdir: pathlib.Path) -> Iterator[Row]:
                 found.setdefault(name, []).append(row["accuracy"])
             yield row
     yield from gains(found, config["against"])
+
+
+def _runs(config: Spec) -> dict[str, int]:
+    """How many steps each run has, in their order."""
+    runs = {}
+    for seed in config["seeds"]:
+        own = {"teacher": config["before"]["teacher"], **config["before"]}
+        for number, (name, spec) in enumerate(own.items()):
+            number = 100 * seed + spec.get("seed", number)
+            runs[f"{name} {number}"] = _steps(config, spec)
+        for method, stages in config["methods"].items():
+            for number, spec in enumerate(stages):
+                name = f"{method}-{spec.get('name', number)}"
+                number = 100 * seed + spec.get("seed", 0)
+                runs[f"{name} {number}"] = _steps(config, spec)
+    return runs
 
 
 def planned(config: Any) -> dict[str, Any]:
@@ -176,6 +194,7 @@ def _trained(job: Job, name: str, stage: Stage, done: Mapping[str, Done]) -> Fro
         seed=stage.seed,
         num_steps=_steps(job.config, stage.spec),
         batch_size=stage.spec.get("batch_size", job.config["batch_size"]),
+        progress=job.progress,
         frozen=stage.frozen,
         start=_begin(stage, _frozen(done)),
     )

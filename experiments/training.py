@@ -14,7 +14,6 @@ from jax.sharding import Mesh
 from experiments import few
 from experiments.board import scalars
 from experiments.names import safe
-from experiments.progress import progress
 from experiments.recipes import Stage
 from experiments.rows import open_rows
 from jdistill import data, metrics, models, train
@@ -39,6 +38,7 @@ class Job(NamedTuple):
     workdir: pathlib.Path
     mesh: Mesh | None = None
     transfer: Split | None = None
+    progress: train.Progress | None = None
 
 
 class Trained(NamedTuple):
@@ -65,10 +65,9 @@ def train_stage(job: Job, stage: Stage, done: Mapping[str, Frozen]) -> Trained:
     begin, resumed = time.perf_counter(), any((folder / "checkpoints/steps").iterdir())
     with (
         contextlib.closing(saved),
-        progress(stage.num_steps, f"{stage.name} {job.fold}") as advance,
         contextlib.ExitStack() as stack,
     ):
-        report = _reporter(job, stage, advance, _board(folder / "board", stack))
+        accuracy = _accuracy(job, stage, _board(folder / "board", stack))
         state = train.run(
             stage.learner,
             _learned_from(job, stage),
@@ -78,7 +77,8 @@ def train_stage(job: Job, stage: Stage, done: Mapping[str, Frozen]) -> Trained:
             seed=seed,
             frozen=done["teacher"] if stage.taught else None,
             start=_start(job, stage, done, key),
-            every={config["eval_every"]: report},
+            every={config["eval_every"]: accuracy},
+            progress=job.progress and job.progress.of(f"{stage.name} {job.fold}"),
             checkpoints=saved,
             save_every=config["save_every"],
             mesh=job.mesh,
@@ -125,7 +125,7 @@ def _fresh(job: Job, stage: Stage, key: Any) -> Frozen:
     return Frozen(params, state)
 
 
-def _reporter(job: Job, stage: Stage, advance: Any, write: Any) -> Any:
+def _accuracy(job: Job, stage: Stage, write: Any) -> Any:
     """The callback: training means, valid figures, each point written once."""
     append = open_rows(job.workdir / "curves.jsonl", CURVE)
     place = {"stage": stage.name, "fold": job.fold, "seed": job.config["seed"]}
@@ -134,7 +134,7 @@ def _reporter(job: Job, stage: Stage, advance: Any, write: Any) -> Any:
     learned = data.eval_batches(_sample(job.dataset), batch_size=size)
     unseen = data.eval_batches(job.dataset.valid, batch_size=size)
 
-    def report(state, means):
+    def accuracy(state, means):
         step = int(state.step)
         frozen = _compiled(stage.learner.finish)(state)
         train, found = (
@@ -146,10 +146,9 @@ def _reporter(job: Job, stage: Stage, advance: Any, write: Any) -> Any:
             for name, value in values.items():
                 point = {"step": step, "split": split, "name": name}
                 append({**place, **point, "value": float(value)})
-        advance(step, {"loss": means["loss"], "valid accuracy": found["accuracy"]})
         return found["accuracy"]
 
-    return report
+    return accuracy
 
 
 def _sample(dataset: DataSet) -> Split:

@@ -59,6 +59,7 @@ DATA = {  # what may be left out and yet is no option: data, or half of a model
     ("report", "html", "curves"),
     ("report", "show", "curves"),
     ("train", "data_mesh", "devices"),
+    ("train", "progress", "name"),  # of what is shown
     ("train", "shardings", "rules"),
 }
 FORBIDDEN_FILES = {"utils", "common", "misc", "helpers"}

@@ -9,6 +9,8 @@ from jdistill.train._learner import learner as learner
 from jdistill.train._lock import lock as lock
 from jdistill.train._loop import run as run
 from jdistill.train._mesh import data_mesh as data_mesh
+from jdistill.train._progress import Progress as Progress
+from jdistill.train._progress import progress as progress
 from jdistill.train._rules import shardings as shardings
 from jdistill.train._sweep import lane as lane
 from jdistill.train._sweep import sweep as sweep
@@ -16,6 +18,7 @@ from jdistill.train._sweep import sweep as sweep
 __all__ = [
     "Checkpoints",
     "Compressed",
+    "Progress",
     "checkpoints",
     "compress_now",
     "data_mesh",
@@ -23,6 +26,7 @@ __all__ = [
     "lane",
     "learner",
     "lock",
+    "progress",
     "run",
     "shardings",
     "sweep",

@@ -84,21 +84,6 @@ def test_each_configuration_runs_in_its_smoke_mode(
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
-def test_each_override_of_a_sweep_fits_the_locked_configuration(path):
-    found = module(path)
-    overrides = list(found.sweep()) if hasattr(found, "sweep") else []
-    for override in overrides:
-        config = found.get_config()
-        config.lock()
-        config.update_from_flattened_dict(override)
-        for key, value in override.items():
-            node = config
-            for part in key.split("."):
-                node = node[part]
-            assert node == value
-
-
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_each_configuration_says_what_it_asks_costs_and_runs_as(path):
     text = module(path).__doc__
     assert f"--config=configs/{path.name}" in text

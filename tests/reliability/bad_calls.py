@@ -171,6 +171,7 @@ def _running(t: Things) -> Iterator[Row]:
     )
     yield "run(frozen=state)", ("frozen", "finish"), run(frozen=t.state)
     yield "run(start=state)", ("start", "finish"), run(start=t.state)
+    yield "run(progress='bar')", ("progress", "train.progress"), run(progress="bar")
     yield "run(start=params)", ("start", "Frozen(params)"), run(start=params)
     yield "run(every=100)", "every", run(every=100)
     yield "run(every=function)", "every", run(every=print)
