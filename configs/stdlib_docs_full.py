@@ -25,6 +25,7 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     if smoke:
         return c
     c.student.model = stdlib_docs.ngrams(24576, 12)
+    c.student.num_steps = c.distilled.num_steps = 600
     c.objective.temperature = 3.0
     c.pruned.num_steps = 400
     c.pruned.compression.sparsity.update(target=0.8, end=240)

@@ -27,6 +27,7 @@ class Command(NamedTuple):
     config: ml_collections.ConfigDict
     workdir: pathlib.Path
     source: str
+    arguments: Sequence[str] = ()
     variants: Sequence[Variant] = ()
 
 
@@ -62,7 +63,8 @@ def parse(arguments: Sequence[str]) -> Command:
         else:
             swept.append(_swept(f"seed={flag.seeds}", base, "--seeds"))
     command, _ = _read(given)
-    return command._replace(variants=tuple(_variants(given, swept)))
+    variants = tuple(_variants(given, swept))
+    return command._replace(arguments=arguments[1:], variants=variants)
 
 
 def _apart(arguments: Sequence[str]) -> list[str]:
@@ -132,7 +134,8 @@ def _read(arguments: Sequence[str]) -> tuple[Command, flags.FlagValues]:
     if not isinstance(values.config, ml_collections.ConfigDict):
         kind = type(values.config).__name__
         raise ValueError(f"--config: get_config gave a {kind}, not a ConfigDict")
-    return Command(values.config, pathlib.Path(values.workdir), source), values
+    workdir = pathlib.Path(values.workdir)
+    return Command(values.config, workdir, source, arguments[1:]), values
 
 
 def _one_line(error: BaseException) -> str:

@@ -4,6 +4,7 @@ import importlib
 import json
 import pathlib
 import re
+import shlex
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,6 +14,7 @@ import rich.console
 import rich.text
 
 import experiments
+from experiments import listing
 from experiments.flags import Command
 from experiments.origin import origin
 from experiments.rows import open_rows, read_rows
@@ -27,12 +29,20 @@ IDENTITY = ("stage", "fold", "seed", "of", "against", "metric")
 def run(command: Command) -> None:
     """Runs the configuration, or each of its variants, and shows the table."""
     experiment = load(command.config)
-    title = pathlib.Path(command.source).name.replace(".py", "")
     if command.variants:
-        _all(command, experiment, title)
+        _all(command, experiment)
     else:
-        start(command.config, command.workdir, experiment, title=title)
+        start(command.config, command.workdir, experiment, about=about(command))
     show(command.workdir, rich.console.Console())
+
+
+def about(command: Command) -> dict[str, str]:
+    """What the report's page says on top: title, question and command."""
+    file, _, argument = command.source.partition(":")
+    title = ":".join(filter(None, (pathlib.Path(file).stem, argument)))
+    again = shlex.join(["python", "-m", "experiments.main", *command.arguments])
+    question = listing.about(pathlib.Path(file)).split("\nCost:")[0]
+    return {"title": title, "question": question, "command": again}
 
 
 def load(config: ml_collections.ConfigDict) -> Any:
@@ -59,7 +69,7 @@ def start(
     workdir: pathlib.Path,
     experiment: Any,
     *,
-    title: str,
+    about: Mapping[str, str],
 ) -> None:
     """Runs an experiment, writes each of its rows once, and then the report."""
     release = train.lock(workdir)
@@ -72,14 +82,14 @@ def start(
             report.check(row)
             check_there(workdir)
             append({**row, **source})
-        _write(workdir, title, config.to_dict())
+        _write(workdir, about, config.to_dict())
     finally:
         release()
 
 
-def _all(command: Command, experiment: Any, title: str) -> None:
+def _all(command: Command, experiment: Any) -> None:
     """One run after the other, each in a folder of its own, then their table."""
-    workdir = command.workdir
+    workdir, whole = command.workdir, about(command)
     keys = [*command.variants[0].values]
     config = {**command.config.to_dict(), "sweep": keys}
     release = train.lock(workdir)
@@ -91,26 +101,29 @@ def _all(command: Command, experiment: Any, title: str) -> None:
             sys.stdout.write(f"{said}: run {number} of {len(command.variants)}\n")
             sys.stdout.flush()
             folder = workdir / folder_of(variant.values)
-            start(variant.config, folder, experiment, title=f"{title} {said}")
+            one = {**whole, "title": f"{whole['title']} {said}"}
+            start(variant.config, folder, experiment, about=one)
             made.append((variant.values, folder))
         for name, rows in joined(made).items():
             lines = "".join(f"{json.dumps(row)}\n" for row in rows)
             write_whole(workdir / f"{name}.jsonl", lines)
-        _write(workdir, title, config)
+        _write(workdir, whole, config)
     finally:
         release()
 
 
-def _write(workdir: pathlib.Path, title: str, config: Mapping[str, Any]) -> None:
+def _write(
+    workdir: pathlib.Path, about: Mapping[str, str], config: Mapping[str, Any]
+) -> None:
     rows, curves = (read_rows(workdir / f"{n}.jsonl") for n in ("rows", "curves"))
-    page = report.html(rows, curves, title=title, config=config)
+    page = report.html(rows, curves, config=config, **about)
     write_whole(workdir / "report.html", page)
 
 
 def show(workdir: pathlib.Path, screen: rich.console.Console) -> None:
     """Prints the final table and where the report is."""
     rows = read_rows(workdir / "rows.jsonl")
-    screen.print(report.table(rows, width=screen.width))
+    screen.print(report.table(rows))
     for row in rows:
         if "writes" in row:
             line = rich.text.Text.assemble((f"{row['stage']}: ", "bold"), row["writes"])

@@ -152,7 +152,5 @@ def _stage(config, name, spec, nets: Mapping[str, Model], learned) -> Stage:
 
 def _row(job, stage, model, nets, teacher, frozen=None) -> Row:
     frozen = teacher if frozen is None else frozen
-    found = figures.of(job, model, frozen, (nets["teacher"], teacher))
-    size = {"bytes": figures.float_bytes(frozen)}
-    place = {"seed": job.fold, "fold": job.fold}
-    return {"stage": stage, "realised": "dense", **place, **size, **found.row}
+    found = figures.of(job, stage, model, frozen, (nets["teacher"], teacher))
+    return {**found.row, "seed": job.fold, "fold": job.fold}

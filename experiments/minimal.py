@@ -11,10 +11,7 @@ from typing import Any
 import optax
 
 from experiments.runs import trained
-from jdistill import data, losses, metrics, models, objective, train, tree
-from jdistill.evaluate import evaluate
-
-FIGURES = {"accuracy": metrics.accuracy(), "nll": metrics.nll()}
+from jdistill import data, losses, models, objective, report, train
 
 
 def run(config: Any, workdir: pathlib.Path) -> Iterator[dict[str, Any]]:
@@ -46,7 +43,5 @@ def run(config: Any, workdir: pathlib.Path) -> Iterator[dict[str, Any]]:
                 **size,
             )
             known = frozen if name == "teacher" else known
-            tests = data.eval_batches(digits.test, batch_size=256)
-            found = evaluate(model, frozen, tests, metrics=FIGURES)
-            place = {"seed": seed, "fold": seed, "bytes": tree.num_bytes(frozen.params)}
-            yield {"stage": name, "realised": "dense", **place, **found}
+            row = report.row(name, model, frozen, digits.test)
+            yield {**row, "seed": seed, "fold": seed}

@@ -20,7 +20,7 @@ import numpy as np
 
 from experiments import few, figures, recipes, rehearsal
 from experiments.training import Job, Trained, train_stage
-from jdistill import artifact, compress, metrics, models, train, tree
+from jdistill import artifact, compress, metrics, models, report, train, tree
 from jdistill.typing import Frozen
 
 Row = dict[str, Any]
@@ -58,13 +58,11 @@ def _fold(job: Job, stages: dict[str, recipes.Stage]) -> Iterator[Result]:
         trained = train_stage(job, stage, done)
         done[stage.name] = trained.frozen
         figure = figures.of(
-            job, stage.model, trained.frozen, (teacher, done["teacher"])
+            *(job, stage.name, stage.model, trained.frozen),
+            (teacher, done["teacher"]),
+            realised=stage.realised,
         )
-        size = {"bytes": figures.float_bytes(trained.frozen), **_seconds(trained)}
-        yield (
-            {"stage": stage.name, "realised": stage.realised, **size, **figure.row},
-            figure.correct,
-        )
+        yield {**figure.row, **_seconds(trained)}, figure.correct
     packed = _pack(job, stages["quantised"], trained)
     yield from _from_file(job, stages["quantised"], packed, done, teacher)
     if "equal_bytes" in job.config:
@@ -103,11 +101,16 @@ def _from_file(job, stage, packed, done, teacher) -> Iterator[Result]:
         "packed": (stage.model, state),
         "executed": (models.execute_int8(stage.plain), state | scales),
     }
-    size = {"bytes": packed.bytes}
+    layers = {"layers": report.layers(packed.encoded).rows}  # of the first row alone
     for name, (model, variables) in ways.items():
         frozen = Frozen(packed.params, variables)
-        figure = figures.of(job, model, frozen, (teacher, done["teacher"]), packed)
-        yield {"stage": name, "realised": name, **size, **figure.row}, figure.correct
+        row, right = figures.of(
+            *(job, name, model, frozen, (teacher, done["teacher"])),
+            realised=name,
+            packed=packed,
+        )
+        yield {**row, **layers}, right
+        layers = {}
 
 
 def _equal_bytes(job, stage, done, teacher) -> Result:
@@ -121,9 +124,9 @@ def _equal_bytes(job, stage, done, teacher) -> Result:
     )
     packed = artifact.unpack(path, like=trained.frozen.params)
     frozen = Frozen(packed.params, packed.state)
-    figure = figures.of(job, stage.model, frozen, (teacher, done["teacher"]), packed)
-    row = {"stage": stage.name, "realised": "packed", "bytes": packed.bytes}
-    return {**row, **_seconds(trained), **figure.row}, figure.correct
+    beside = (teacher, done["teacher"])
+    figure = figures.of(job, stage.name, stage.model, frozen, beside, packed=packed)
+    return {**figure.row, **_seconds(trained)}, figure.correct
 
 
 def _seconds(trained: Trained) -> Row:

@@ -14,17 +14,17 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from experiments import figures, plan, recipes
+from experiments import plan, recipes
 from experiments.components import build
-from experiments.few import subset
+from experiments.few import rows, subset
 from experiments.losses import gains
 from experiments.objectives import combined
 from experiments.optimisers import optimiser
 from experiments.runs import trained
 from experiments.training import Job
-from jdistill import data, metrics, models, train
+from jdistill import data, models, train, tree
 from jdistill.evaluate import evaluate
-from jdistill.typing import DataSet, Follower, Frozen, Learner, Model, Split
+from jdistill.typing import Batch, DataSet, Follower, Frozen, Learner, Model, Split
 
 Row = dict[str, Any]
 Spec = Mapping[str, Any]
@@ -36,13 +36,6 @@ STAGE = (
     *("name", "model", "terms", "others", "begin", "augment", "data", "take"),
     *("tx", "num_steps", "batch_size", "seed"),
 )
-FIGURES = {
-    "accuracy": metrics.accuracy(),
-    "recall_macro": metrics.recall(),
-    "nll": metrics.nll(),
-    "ece": metrics.ece(),
-    "agreement": metrics.agreement(),
-}
 
 
 class Done(NamedTuple):
@@ -53,7 +46,7 @@ class Done(NamedTuple):
 
 
 class Stage(NamedTuple):
-    """A stage, ready to run."""
+    """A stage, ready to run; gates of n-grams begin with rarities in `gates`."""
 
     spec: Spec
     model: Model
@@ -61,6 +54,7 @@ class Stage(NamedTuple):
     split: Split
     frozen: Mapping[str, Frozen]
     seed: int
+    gates: Batch | None = None
 
 
 Train = Callable[[str, Stage, Mapping[str, Done]], Frozen]
@@ -181,7 +175,9 @@ def _stage(config: Spec, parts: DataSet, spec: Spec, done, seed: int) -> Stage:
     frozen = {n: x.frozen for n, x in others.items() if isinstance(x, Done)}
     split = _split(config, parts.train, spec.get("data", {}))
     own = 100 * seed + spec.get("seed", 0)
-    return Stage(spec, model, learner, split, frozen, own)
+    labelled = _split(config, parts.train, {}) if config.get("idf_gates") else None
+    gates = labelled and labelled.take(np.arange(labelled.size))
+    return Stage(spec, model, learner, split, frozen, own, gates)
 
 
 def _steps(config: Spec, spec: Spec) -> int:
@@ -250,16 +246,15 @@ def _split(config: Mapping[str, Any], whole: Split, spec: Mapping[str, Any]) -> 
     """The labelled examples, some of them, or all with the labels of few."""
     arrays = dict(whole.take(np.arange(whole.size)))
     arrays["half"] = (arrays["label"] >= len(whole.classes) // 2).astype(np.int32)
-    few = np.arange(whole.size) < config["labelled"]  # the order is that of a hash
-
+    few = rows({"labels": {"examples": config["labelled"]}}, whole.size)
     halved = data.in_memory(
         {n: x for n, x in arrays.items() if n != "id"},
         classes=whole.classes,
-        name="digits",
+        name="a part",
     )
 
-    def of(rows):
-        return subset(halved, rows)
+    def of(chosen):
+        return subset(halved, chosen)
 
     if "only" in spec:
         return of(few & np.isin(arrays["label"], spec["only"]))
@@ -274,10 +269,15 @@ def _frozen(done: Mapping[str, Done]) -> dict[str, Frozen]:
 
 def _begin(stage: Stage, known: Mapping[str, Frozen]) -> Frozen | None:
     spec = stage.spec.get("begin")
-    if spec is None:
+    if spec is None and stage.gates is None:
         return None
     batch = stage.split.take(np.arange(2))
     fresh = Frozen(*stage.model.init(jax.random.key(stage.seed), batch))
+    if stage.gates is not None:
+        params = models.idf_gates(fresh.params, stage.gates)
+        fresh = fresh._replace(params=params)
+    if spec is None:
+        return fresh
     return models.begin_with(fresh, known[spec["from"]], spec["layers"])
 
 
@@ -287,9 +287,8 @@ def _row(job: Job, stage: str, of: Done, teacher: Done) -> Row:
         of.model,
         of.frozen,
         data.eval_batches(parts.test, batch_size=job.config["eval_batch"]),
-        metrics=FIGURES,
         teacher=(teacher.model, teacher.frozen),
     )
-    size = {"bytes": figures.float_bytes(of.frozen)}
+    size = {"bytes": tree.num_bytes(of.frozen.params)}
     place = {"seed": job.fold, "fold": job.fold, "data": dict(parts.info)}
     return {"stage": stage, "realised": "dense", **place, **size, **found}

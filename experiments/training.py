@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 from jax.sharding import Mesh
 
+from experiments import few
 from experiments.board import scalars
 from experiments.names import safe
 from experiments.recipes import Stage
@@ -18,6 +20,8 @@ from jdistill import data, metrics, models, train
 from jdistill.evaluate import evaluate
 from jdistill.typing import DataSet, Frozen, Split
 
+MOST_LEARNED = 1000
+"""How many training examples a curve is of."""
 CURVE = ("stage", "fold", "seed", "step", "split", "name")
 
 
@@ -126,16 +130,18 @@ def _accuracy(job: Job, stage: Stage, write: Any) -> Any:
     append = open_rows(job.workdir / "curves.jsonl", CURVE)
     place = {"stage": stage.name, "fold": job.fold, "seed": job.config["seed"]}
     figures = {"accuracy": metrics.accuracy(), "nll": metrics.nll()}
+    size = job.config["eval_batch"]
+    learned = data.eval_batches(_sample(job.dataset), batch_size=size)
+    unseen = data.eval_batches(job.dataset.valid, batch_size=size)
 
     def accuracy(state, means):
         step = int(state.step)
-        found = evaluate(
-            stage.model,
-            _compiled(stage.learner.finish)(state),
-            data.eval_batches(job.dataset.valid, batch_size=job.config["eval_batch"]),
-            metrics=figures,
+        frozen = _compiled(stage.learner.finish)(state)
+        train, found = (
+            evaluate(stage.model, frozen, batches, metrics=figures)
+            for batches in (learned, unseen)
         )
-        for split, values in (("train", means), ("valid", found)):
+        for split, values in (("train", {**train, **means}), ("valid", found)):
             write(step, {f"{split}/{name}": value for name, value in values.items()})
             for name, value in values.items():
                 point = {"step": step, "split": split, "name": name}
@@ -143,6 +149,15 @@ def _accuracy(job: Job, stage: Stage, write: Any) -> Any:
         return found["accuracy"]
 
     return accuracy
+
+
+def _sample(dataset: DataSet) -> Split:
+    """Some training examples, evenly spaced: as many as there are to validate on."""
+    size = dataset.train.size
+    number = min(size, dataset.valid.size, MOST_LEARNED)
+    chosen = np.zeros(size, bool)
+    chosen[np.linspace(0, size - 1, number).astype(int)] = True
+    return few.subset(dataset.train, chosen)
 
 
 def _board(folder: pathlib.Path, stack: contextlib.ExitStack) -> Any:

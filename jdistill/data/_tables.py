@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from csv import Error, reader
+from csv import QUOTE_MINIMAL, QUOTE_NONE, Error, reader
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,7 @@ def csv(
     num_folds: int = 5,
     prepare: Callable[[Sequence[str]], Tokens] | None = None,
     delimiter: str = ",",
+    columns: Sequence[str] | None = None,
     separator: str | None = None,
 ) -> DataSet:
     r"""Texts or numbers of files of comma-separated values, whose first line is names.
@@ -48,7 +49,9 @@ def csv(
         num_folds: number of folds; an example's fold is a hash of its inputs.
         prepare: makes tokens of texts, fitted on the training part; `hashed_ngrams()`
             by default.
-        delimiter: what stands between columns.
+        delimiter: what stands between columns; between tabs a quotation mark is a
+            letter as any other.
+        columns: their names, for files without a line of names.
         separator: what stands between several labels of an example, such as ';'.
 
     Returns:
@@ -67,7 +70,7 @@ def csv(
     """
 
     def read(path: Path) -> Examples:
-        table = _read_csv(path, delimiter)
+        table = _read_csv(path, delimiter, columns)
         if isinstance(label, str) and separator is not None:
             split = [x and x.split(separator) for x in _column(table, label, path)]
             table[label] = [x and [part.strip() for part in x] for x in split]
@@ -147,11 +150,14 @@ def jsonl(
     )
 
 
-def _read_csv(path: Path, delimiter: str) -> dict[str, list[Any]]:
+def _read_csv(
+    path: Path, delimiter: str, columns: Sequence[str] | None
+) -> dict[str, list[Any]]:
+    quoting = QUOTE_NONE if delimiter == "\t" else QUOTE_MINIMAL
     with open(path, newline="", encoding="utf-8-sig") as file:
-        lines = reader(file, delimiter=delimiter, strict=True)
+        lines = reader(file, delimiter=delimiter, strict=True, quoting=quoting)
         try:
-            names = next(lines, [])
+            names = next(lines, []) if columns is None else list(columns)
             rows = []
             for row in lines:
                 if row and len(row) != len(names):

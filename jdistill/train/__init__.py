@@ -1,8 +1,9 @@
 """Training: one recipe, one loop, meshes, checkpoints and sweeps."""
 
-from jdistill.train._calibrate import calibrate as calibrate
 from jdistill.train._checkpoint import Checkpoints as Checkpoints
 from jdistill.train._checkpoint import checkpoints as checkpoints
+from jdistill.train._compress_now import Compressed as Compressed
+from jdistill.train._compress_now import compress_now as compress_now
 from jdistill.train._follow import follow_mean as follow_mean
 from jdistill.train._learner import learner as learner
 from jdistill.train._lock import lock as lock
@@ -16,9 +17,10 @@ from jdistill.train._sweep import sweep as sweep
 
 __all__ = [
     "Checkpoints",
+    "Compressed",
     "Progress",
-    "calibrate",
     "checkpoints",
+    "compress_now",
     "data_mesh",
     "follow_mean",
     "lane",

@@ -40,6 +40,16 @@ def test_texts_are_prepared_as_texts_of_other_sets_are(tmp_path):
     assert sorted(whole(made, "label").tolist()) == [0] * 30 + [1] * 30
 
 
+def test_a_file_between_tabs_has_quotation_marks_and_no_names(tmp_path):
+    texts = [f'"mail {i}' for i in range(40)]
+    path = lines(tmp_path / "x.tsv", *(f"{t}\t{i % 2}" for i, t in enumerate(texts)))
+    prepare = data.hashed_ngrams(num_buckets=64, max_length=4)
+    made = data.csv(path, delimiter="\t", columns=("text", "label"), prepare=prepare)
+    assert sorted(whole(made, "label").tolist()) == [0] * 20 + [1] * 20
+    with pytest.raises(ValueError, match="line 1: 2 values for the 1 columns"):
+        data.csv(path, delimiter="\t", columns=["text"])
+
+
 def test_the_folds_of_a_file_are_disjoint_and_whole(tmp_path):
     path = lines(tmp_path / "x.csv", "x,label", *(f"{i},{i % 2}" for i in range(60)))
     made = [data.csv(path, inputs=["x"], fold=f, num_folds=3) for f in range(3)]

@@ -1,5 +1,6 @@
 """Running an experiment: rows once only, one config a folder, one line an error."""
 
+import datetime
 import json
 import os
 import pathlib
@@ -21,7 +22,11 @@ pytestmark = pytest.mark.filterwarnings(
 
 ROOT = pathlib.Path(__file__).parents[2]
 
-CONFIG = """
+CONFIG = '''"""What is a toy?
+
+Question: of two stages.
+Cost: nothing.
+"""
 import ml_collections
 
 def get_config(arg="full"):
@@ -29,7 +34,7 @@ def get_config(arg="full"):
         raise ValueError(f"no config {arg!r}; valid: full, smoke")
     return ml_collections.ConfigDict({
         "experiment": "toy", "folds": 2, "data": {"name": "digits"}, "fault": ""})
-"""
+'''
 
 EXPERIMENT = """
 from experiments.rows import open_rows
@@ -82,6 +87,10 @@ def test_a_run_leaves_rows_a_table_and_a_report(toy, tmp_path, capsys):
     page = (tmp_path / "run/report.html").read_text()
     assert "30× smaller" in page
     assert "Learning curves" in page
+    assert "What is a toy?" in page and "Question: of two stages." in page
+    assert "Cost: nothing" not in page
+    again = f"--config={tmp_path / 'conf.py'} --workdir={tmp_path / 'run'}"
+    assert f"python -m experiments.main {again}" in page
 
 
 def test_each_row_records_its_code_versions_and_hardware(toy, tmp_path):
@@ -90,6 +99,7 @@ def test_each_row_records_its_code_versions_and_hardware(toy, tmp_path):
     assert row["commit"] is None or len(row["commit"].removesuffix("-dirty")) == 40
     assert set(row["versions"]) == {"python", "jax", "jaxlib", "flax", "optax"}
     assert row["hardware"]["platform"] == "cpu"
+    assert datetime.date.fromisoformat(row["date"]).year > 2025
     assert row["hardware"]["cpus"] == os.cpu_count()
 
 

@@ -46,7 +46,7 @@ def test_tables_and_pages_show_names_as_they_are(name):
         for s in (1, 2)
     ]
     screen = io.StringIO()
-    rich.console.Console(file=screen, width=1000).print(report.table(rows, width=1000))
+    rich.console.Console(file=screen, width=1000).print(report.table(rows))
     if name.isprintable():
         assert name in screen.getvalue()
     lines = report.markdown(rows).splitlines()

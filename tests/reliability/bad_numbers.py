@@ -173,6 +173,11 @@ FACTORIES: Mapping[str, tuple[Callable[..., Any], dict, dict]] = {
             norm=(3, 0, "one"),
         ),
     ),
+    "models.cnn": (
+        models.cnn,
+        dict(classes=3),
+        dict(classes=COUNT, widths=((0,), (4, -1)), hidden=COUNT, dropout=FRACTION),
+    ),
     "models.resnet": (
         models.resnet,
         dict(classes=3),
