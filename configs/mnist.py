@@ -5,6 +5,7 @@ distilled, pruned, quantised to int8 and packed?
 Cost: about five minutes on two CPU cores. tensorflow-datasets prepares the data once,
 for which it needs TensorFlow: pip install -e .[tfds]
 Command: python -m experiments.main --config=configs/mnist.py --workdir=runs/mnist
+Temperatures: --sweep objective.temperature=1,4,20
 Any other set of images with labels: --config.data.dataset=fashion_mnist
 """
 
@@ -57,9 +58,3 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
         ("teacher", "teacher_half"),
     )
     return c
-
-
-def sweep():
-    """Overrides to try, one run each."""
-    for temperature in (1.0, 4.0, 20.0):
-        yield {"objective.temperature": temperature}

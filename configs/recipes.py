@@ -7,7 +7,8 @@ unlabelled examples in the batch.
 Cost: on two CPU cores about three minutes for digits and for mnist, ten for docs and
 for titles; digits and docs need nothing else, mnist and titles files (see below).
 Command: python -m experiments.main --config=configs/recipes.py:digits --workdir=runs/r
-The others are `docs`, `mnist` (--config.data.train=FOLDER with the four files) and
+The others are `docs`, `mnist` (in the folder of MNIST's training files, or with
+--config.data.train=FILE --config.data.label=FILE) and
 `titles` (--config.data.train=FILE with lines of text, tab, class; published with 10,000
 titles of THUCNews, Chinese news of ten kinds).
 Expected: the tables of docs/recipes.md.
@@ -18,6 +19,7 @@ import ml_collections
 from configs.shared.few_digits import ALONE, CE, taught
 
 NAMES = ("digits", "docs", "mnist", "titles")
+SMOKE = ("alone", "kl", "unlabelled", "unlabelled, early teacher")
 SHARE = 0.25
 
 
@@ -37,9 +39,7 @@ def get_config(arg: str = "digits") -> ml_collections.ConfigDict:
     c.eval_batch = 256
     c.idf_gates = name in ("docs", "titles")
     c.update(dict(digits=digits, docs=docs, mnist=mnist, titles=titles)[name]())
-    if smoke:
-        c.num_steps = 8
-    steps = c.num_steps
+    steps = c.num_steps = 8 if smoke else c.num_steps
     teacher = dict(model="teacher", terms=dict(ce=CE), tx=c.teacher_tx)
     del c.teacher_tx
     c.before = dict(
@@ -49,6 +49,8 @@ def get_config(arg: str = "digits") -> ml_collections.ConfigDict:
         early=dict(teacher, num_steps=max(1, steps // 8)),
     )
     c.methods = methods(steps)
+    if smoke:
+        c.methods = {name: c.methods[name] for name in SMOKE}
     c.against = ("alone", "kl", "unlabelled")
     return c
 
@@ -96,7 +98,12 @@ def digits():
 def mnist():
     """300 labels; a fully connected network with dropout teaches a small one."""
     return dict(
-        data=dict(name="idx", train="mnist", num_folds=5),
+        data=dict(
+            name="idx",
+            train="train-images-idx3-ubyte.gz",
+            label="train-labels-idx1-ubyte.gz",
+            num_folds=5,
+        ),
         labelled=300,
         num_steps=1000,
         tx=decayed(2e-3),

@@ -167,8 +167,8 @@ def _compressed(now: Now, specs: Any, place: Place) -> Now:
 def _packed(now: Now, name: str, place: Place) -> Now:
     """Written as one file, and read back from it."""
     one, path = now.pretrained, place.folder / name
-    about = language.describe(one.config, one.tokenizer)
-    size = jd.pack(path, now.encoded or _plain(one), description=about)
+    about = jd.describe(one.model, tokenizer=one.tokenizer)
+    size = jd.pack(path, now.encoded or one.frozen, description=about)
     found = jd.load(path)
     back = one._replace(frozen=found.frozen, model=found.model)
     return now._replace(
@@ -185,10 +185,6 @@ def _exported(now: Now, name: str, place: Place) -> Now:
     found = models.from_gguf(path)
     size = path.stat().st_size
     return now._replace(pretrained=found, realised="packed", bytes=size)
-
-
-def _plain(one: models.Pretrained) -> Mapping[str, Any]:
-    return compress.identity().encode(one.frozen.params, (), ())
 
 
 CHANGES: Mapping[str, Callable[[Now, Any, Place], Now]] = {

@@ -43,6 +43,7 @@ class Job(NamedTuple):
     size: str
     seed: int
     folder: pathlib.Path
+    progress: train.Progress | None = None
 
     def student(self) -> models.Pretrained:
         """The network, with no variables yet."""
@@ -60,6 +61,7 @@ def run(config: Any, workdir: pathlib.Path) -> Iterator[dict[str, Any]]:
         teacher = read(config["teacher"])
     rows = read_rows(pathlib.Path(workdir) / "rows.jsonl")
     there = {tuple(row.get(key) for key in KNOWN) for row in rows}
+    shown = train.progress()
     for seed in config["seeds"]:
         wanted = {(name, size, seed) for size in config["students"] for name in methods}
         if wanted <= there:
@@ -69,7 +71,8 @@ def run(config: Any, workdir: pathlib.Path) -> Iterator[dict[str, Any]]:
             config, world, teacher.model, teacher.frozen, seed
         )
         for size in config["students"]:
-            job = Job(config, world, size, seed, pathlib.Path(workdir) / f"seed{seed}")
+            folder = pathlib.Path(workdir) / f"seed{seed}"
+            job = Job(config, world, size, seed, folder, shown)
             yield from _students(job, wanted - there)
 
 
@@ -128,6 +131,7 @@ def _trained(job: Job, student: Model, name: str, method, start: Frozen | None):
         seed=job.seed,
         num_steps=steps,
         batch_size=config["batch_size"],
+        progress=job.progress,
         frozen=world.teacher.frozen,
         start=start,
     )

@@ -49,16 +49,20 @@ def run(config: Any, workdir: pathlib.Path) -> Iterator[Row]:
     """Yields a row for each method and seed, then what each method gains."""
     config, teacher, student = planned(config)
     found: dict[str, list[float]] = {name: [] for name in config["methods"]}
+    names = ("teacher", *config["methods"])
+    runs = [f"{name} {seed}" for seed in config["seeds"] for name in names]
+    shown = train.progress(stages=dict.fromkeys(runs, config["num_steps"]))
     for seed in config["seeds"]:
         folder = pathlib.Path(workdir) / f"seed{seed}"
         digits = data.digits(fold=seed % 5)
         learn = strings(digits.train, config["examples"], seed)
         test = strings(digits.test, config["test_examples"], seed)
-        frozen = _trained(config, folder, "teacher", teacher, {}, learn, seed)
+        frozen = _trained(config, folder, "teacher", teacher, {}, learn, seed, shown)
         yield _row("teacher", seed, teacher, frozen, test)
         for name, terms in config["methods"].items():
             kept = _trained(
-                config, folder, name, student, terms, learn, seed, (teacher, frozen)
+                *(config, folder, name, student, terms, learn, seed, shown),
+                teacher=(teacher, frozen),
             )
             row = _row(name, seed, student, kept, test)
             found[name].append(row["accuracy"])
@@ -161,12 +165,22 @@ def aligned() -> Term:
     )
 
 
-def _trained(config, folder, name, model, terms, learn, seed, teacher=None) -> Frozen:
+def _trained(
+    config, folder, name, model, terms, learn, seed, shown, teacher=None
+) -> Frozen:
     net, frozen = (None, None) if teacher is None else teacher
     learner = _learner(config, model, terms, net)
     size = {"num_steps": config["num_steps"], "batch_size": config["batch_size"]}
     return trained(
-        folder, name, config, learner, learn, seed=seed, frozen=frozen, **size
+        folder,
+        name,
+        config,
+        learner,
+        learn,
+        seed=seed,
+        frozen=frozen,
+        progress=shown,
+        **size,
     )
 
 

@@ -53,15 +53,17 @@ class Job(NamedTuple):
     folder: pathlib.Path
     examples: int
     test: Split
+    progress: train.Progress | None = None
 
 
 def run(config: Any, workdir: pathlib.Path) -> Iterator[Row]:
     """Yields one row for each run, seed and temperature."""
     makers = {"teacher": _noisy, "student": _small, "temperatures": _warmed}
     config, whole, test = rehearsal.hinton2015(config, _joined, makers)
+    shown = train.progress()
     for seed in config["seeds"]:
         folder = pathlib.Path(workdir) / f"seed{seed}"
-        job = Job(config, seed, folder, whole.size, test)
+        job = Job(config, seed, folder, whole.size, test, shown)
         teacher = _teacher(job, whole, "teacher", config["teacher"]["epochs"])
         yield _row(job, "teacher", _logits(job, teacher), config["teacher"]["epochs"])
         taught = _taught(whole, teacher)
@@ -102,6 +104,7 @@ def _train(job: Job, name: str, learner: Learner, split: Split, epochs: int) -> 
     steps = _steps(job.config, epochs, split.size)
     size = job.config["batch_size"]
     where = {"seed": job.seed, "num_steps": steps, "batch_size": size}
+    where |= {"progress": job.progress}
     return trained(job.folder, name, job.config, learner, split, **where)
 
 

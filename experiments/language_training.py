@@ -90,6 +90,7 @@ def learned(
         seed=seed,
         num_steps=how["steps"],
         batch_size=how["batch_size"],
+        progress=train.progress(),
         frozen=teacher.frozen,
         start=one.frozen,
         save_every=how.get("save_every", 1000),

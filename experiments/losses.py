@@ -6,6 +6,7 @@ same order. The teacher's logits and features are computed once. `seed` numbers 
 folds as well: another one is another test set.
 """
 
+import itertools
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -30,8 +31,14 @@ Row = dict[str, Any]
 def run(config: Any, workdir: pathlib.Path) -> Iterator[Row]:
     """Yields a row for each method and seed, then what each method gains."""
     config = rehearsal.losses(config, _stage, _networks)
+    folder, shown = pathlib.Path(workdir), train.progress(stages=_steps(config))
     jobs = [
-        Job({**config, "seed": 0}, recipes.dataset(config, n), n, pathlib.Path(workdir))
+        Job(
+            {**config, "seed": 0},
+            recipes.dataset(config, n),
+            *(n, folder),
+            progress=shown,
+        )
         for n in config["seeds"]
     ]
     nets = _networks(config, jobs[0].dataset)
@@ -52,6 +59,17 @@ def run(config: Any, workdir: pathlib.Path) -> Iterator[Row]:
         # The programs of fifty methods are more than a process may map.
         jax.clear_caches()
     yield from gains(found, config["against"])
+
+
+def _steps(config: Mapping[str, Any]) -> dict[str, int]:
+    """How many steps each run has, in their order."""
+    every, seeds = config["num_steps"], config["seeds"]
+    steps = {f"teacher {n}": config["teacher"].get("num_steps", every) for n in seeds}
+    for method, stages in config["methods"].items():
+        for n, (number, spec) in itertools.product(seeds, enumerate(stages)):
+            name = f"{method}-{spec.get('name', number)} {n}"
+            steps[name] = spec.get("num_steps", every)
+    return steps
 
 
 def gains(
@@ -134,7 +152,5 @@ def _stage(config, name, spec, nets: Mapping[str, Model], learned) -> Stage:
 
 def _row(job, stage, model, nets, teacher, frozen=None) -> Row:
     frozen = teacher if frozen is None else frozen
-    found = figures.of(job, model, frozen, (nets["teacher"], teacher))
-    size = {"bytes": figures.float_bytes(frozen)}
-    place = {"seed": job.fold, "fold": job.fold}
-    return {"stage": stage, "realised": "dense", **place, **size, **found.row}
+    found = figures.of(job, stage, model, frozen, (nets["teacher"], teacher))
+    return {**found.row, "seed": job.fold, "fold": job.fold}

@@ -11,10 +11,7 @@ from typing import Any
 import optax
 
 from experiments.runs import trained
-from jdistill import data, losses, metrics, models, objective, train, tree
-from jdistill.evaluate import evaluate
-
-FIGURES = {"accuracy": metrics.accuracy(), "nll": metrics.nll()}
+from jdistill import data, losses, models, objective, report, train
 
 
 def run(config: Any, workdir: pathlib.Path) -> Iterator[dict[str, Any]]:
@@ -28,6 +25,8 @@ def run(config: Any, workdir: pathlib.Path) -> Iterator[dict[str, Any]]:
     stages = [("teacher", teacher, hard), ("alone", student, hard)]
     stages.append(("distilled", student, soft))
     size = {"num_steps": config["num_steps"], "batch_size": config["batch_size"]}
+    runs = [f"{name} {seed}" for seed in config["seeds"] for name, _, _ in stages]
+    shown = train.progress(stages=dict.fromkeys(runs, config["num_steps"]))
     for seed in config["seeds"]:
         digits, known = data.digits(fold=seed), None
         for name, model, goal in stages:
@@ -40,10 +39,9 @@ def run(config: Any, workdir: pathlib.Path) -> Iterator[dict[str, Any]]:
                 *(folder, name, config, learner, digits.train),
                 seed=seed,
                 frozen=known if goal is soft else None,
+                progress=shown,
                 **size,
             )
             known = frozen if name == "teacher" else known
-            tests = data.eval_batches(digits.test, batch_size=256)
-            found = evaluate(model, frozen, tests, metrics=FIGURES)
-            place = {"seed": seed, "fold": seed, "bytes": tree.num_bytes(frozen.params)}
-            yield {"stage": name, "realised": "dense", **place, **found}
+            row = report.row(name, model, frozen, digits.test)
+            yield {**row, "seed": seed, "fold": seed}

@@ -1,5 +1,6 @@
-"""Where a row comes from: the code, the versions, the machine."""
+"""Where a row comes from: the day, the code, the versions, the machine."""
 
+import datetime
 import importlib.metadata
 import os
 import pathlib
@@ -13,7 +14,7 @@ PACKAGES = ("jax", "jaxlib", "flax", "optax")
 
 
 def origin() -> dict[str, Any]:
-    """What every row records: `commit`, `versions`, `hardware`.
+    """What every row records: `date`, `commit`, `versions`, `hardware`.
 
     Returns:
         `commit` is the git hash, with '-dirty' where the tree has changes, None outside
@@ -21,11 +22,12 @@ def origin() -> dict[str, Any]:
 
     Example:
         >>> sorted(origin())
-        ['commit', 'hardware', 'versions']
+        ['commit', 'date', 'hardware', 'versions']
     """
     device = jax.devices()[0]
     versions = {name: importlib.metadata.version(name) for name in PACKAGES}
     return {
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "commit": _commit(),
         "versions": {"python": platform.python_version(), **versions},
         "hardware": {

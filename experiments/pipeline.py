@@ -20,7 +20,7 @@ import numpy as np
 
 from experiments import few, figures, recipes, rehearsal
 from experiments.training import Job, Trained, train_stage
-from jdistill import artifact, compress, metrics, models, tree
+from jdistill import artifact, compress, metrics, models, report, train, tree
 from jdistill.typing import Frozen
 
 Row = dict[str, Any]
@@ -30,15 +30,22 @@ Result = tuple[Row, np.ndarray]
 def run(config: Any, workdir: pathlib.Path) -> Iterator[Row]:
     """Yields one row for each stage and fold, then the comparisons over all folds."""
     config, mesh, first, stages = rehearsal.pipeline(config)
+    shown = train.progress(stages=_steps(config, stages))
     correct: dict[str, list[np.ndarray]] = {}
     for number, fold in enumerate(config["folds"]):
         parts = few.parted(config, recipes.dataset(config, fold)) if number else first
         folder = pathlib.Path(workdir)
-        job = Job(config, parts.dataset, fold, folder, mesh, parts.transfer)
+        job = Job(config, parts.dataset, fold, folder, mesh, parts.transfer, shown)
         for row, right in _fold(job, stages):
             correct.setdefault(row["stage"], []).append(right)
             yield {"seed": config["seed"], "fold": fold, **row}
     yield from _comparisons(config, correct)
+
+
+def _steps(config: Mapping[str, Any], stages: Mapping[str, Any]) -> dict[str, int]:
+    """How many steps each run has, in their order."""
+    names = [name for name in (*stages, "equal_bytes") if name in config]
+    return {f"{n} {f}": config[n]["num_steps"] for f in config["folds"] for n in names}
 
 
 def _fold(job: Job, stages: dict[str, recipes.Stage]) -> Iterator[Result]:
@@ -51,13 +58,11 @@ def _fold(job: Job, stages: dict[str, recipes.Stage]) -> Iterator[Result]:
         trained = train_stage(job, stage, done)
         done[stage.name] = trained.frozen
         figure = figures.of(
-            job, stage.model, trained.frozen, (teacher, done["teacher"])
+            *(job, stage.name, stage.model, trained.frozen),
+            (teacher, done["teacher"]),
+            realised=stage.realised,
         )
-        size = {"bytes": figures.float_bytes(trained.frozen), **_seconds(trained)}
-        yield (
-            {"stage": stage.name, "realised": stage.realised, **size, **figure.row},
-            figure.correct,
-        )
+        yield {**figure.row, **_seconds(trained)}, figure.correct
     packed = _pack(job, stages["quantised"], trained)
     yield from _from_file(job, stages["quantised"], packed, done, teacher)
     if "equal_bytes" in job.config:
@@ -96,11 +101,16 @@ def _from_file(job, stage, packed, done, teacher) -> Iterator[Result]:
         "packed": (stage.model, state),
         "executed": (models.execute_int8(stage.plain), state | scales),
     }
-    size = {"bytes": packed.bytes}
+    layers = {"layers": report.layers(packed.encoded).rows}  # of the first row alone
     for name, (model, variables) in ways.items():
         frozen = Frozen(packed.params, variables)
-        figure = figures.of(job, model, frozen, (teacher, done["teacher"]), packed)
-        yield {"stage": name, "realised": name, **size, **figure.row}, figure.correct
+        row, right = figures.of(
+            *(job, name, model, frozen, (teacher, done["teacher"])),
+            realised=name,
+            packed=packed,
+        )
+        yield {**row, **layers}, right
+        layers = {}
 
 
 def _equal_bytes(job, stage, done, teacher) -> Result:
@@ -114,9 +124,9 @@ def _equal_bytes(job, stage, done, teacher) -> Result:
     )
     packed = artifact.unpack(path, like=trained.frozen.params)
     frozen = Frozen(packed.params, packed.state)
-    figure = figures.of(job, stage.model, frozen, (teacher, done["teacher"]), packed)
-    row = {"stage": stage.name, "realised": "packed", "bytes": packed.bytes}
-    return {**row, **_seconds(trained), **figure.row}, figure.correct
+    beside = (teacher, done["teacher"])
+    figure = figures.of(job, stage.name, stage.model, frozen, beside, packed=packed)
+    return {**figure.row, **_seconds(trained)}, figure.correct
 
 
 def _seconds(trained: Trained) -> Row:

@@ -67,19 +67,21 @@ def short(rows: list[dict]) -> str:
     """What the main stages are, in words, and the paired differences of accuracy.
 
     Example:
-        >>> rows = [{'stage': 'teacher', 'accuracy': 0.9, 'bytes': 2_000_000},
-        ...         {'stage': 'packed', 'accuracy': 0.8, 'bytes': 100_000}]
+        >>> rows = [{'stage': 'teacher', 'realised': 'dense', 'bytes': 2_000_000},
+        ...         {'stage': 'packed', 'realised': 'packed', 'bytes': 100_000}]
+        >>> rows = [{**row, 'accuracy': a} for row, a in zip(rows, (0.9, 0.8))]
         >>> print(short(rows).splitlines()[-1])
         | `packed`: pruned, quantised, in a file | 80.0 | 0.10 MB | 20x |
     """
-    cells, large = [], _bytes(rows, "teacher")
-    for name, words in WORDS.items():
-        own = [100 * row["accuracy"] for row in rows if row["stage"] == name]
-        if own:
-            size = _bytes(rows, name)
-            fraction = f"{large / size:.0f}x" if name != "teacher" else "–"
-            what = f"`{name}`: {words}"
-            cells.append([what, _mean(own, 1), f"{size / 1e6:.2f} MB", fraction])
+    means = {stage.name: stage.means for stage in report.summarize(rows)}
+    cells, large = [], means["teacher"]["bytes"].value
+    for name in (name for name in WORDS if name in means):
+        right, size = means[name]["accuracy"], means[name]["bytes"].value
+        error = "" if right.error is None else f" ±{100 * right.error:.1f}"
+        fraction = f"{large / size:.0f}x" if name != "teacher" else "–"
+        what = f"`{name}`: {WORDS[name]}"
+        accuracy = f"{100 * right.value:.1f}{error}"
+        cells.append([what, accuracy, f"{size / 1e6:.2f} MB", fraction])
     return _table(["network", "accuracy %", "size", "smaller"], cells) + differences(
         rows
     )
@@ -92,10 +94,6 @@ WORDS = {
     "packed": "pruned, quantised, in a file",
     "equal_bytes": "a file as small, never taught",
 }
-
-
-def _bytes(rows: list[dict], stage: str) -> float:
-    return statistics.fmean([row["bytes"] for row in rows if row["stage"] == stage])
 
 
 def gains(rows: list[dict]) -> str:

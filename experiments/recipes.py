@@ -25,6 +25,7 @@ from jdistill import (
     train,
 )
 from jdistill.data import eval_batches
+from jdistill.predictor import describe
 from jdistill.typing import Compression, DataSet, Learner, Model, Objective
 
 Spec = Mapping[str, Any]
@@ -185,12 +186,8 @@ def alone(config: Spec, spec: Spec) -> Stage:
 
 def description(config: Spec, parts: DataSet, spec: Spec) -> dict[str, Any]:
     """What a file says of itself, enough to predict with it."""
-    return {
-        "model": dict(spec),
-        "classes": list(parts.train.classes),
-        "prepare": config["data"].get("prepare"),
-        "data": config["data"]["name"],
-    }
+    told = describe(build(models, spec, Model), data=parts)
+    return {**told, "data": config["data"]["name"]}
 
 
 def _check(

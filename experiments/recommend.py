@@ -60,12 +60,15 @@ def run(config: Any, workdir: pathlib.Path) -> Iterator[Row]:
     """Yields a row for each method and seed, then what each method gains."""
     config, users, items = planned(config)
     found: dict[str, list[float]] = {name: [] for name in config["methods"]}
+    names = ("teacher", *config["methods"])
+    runs = [f"{name} {seed}" for seed in config["seeds"] for name in names]
+    shown = train.progress(stages=dict.fromkeys(runs, config["num_steps"]))
     for seed in config["seeds"]:
         folder = pathlib.Path(workdir) / f"seed{seed}"
         taken = parted(users, items, seed)
         teacher = _model(config["teacher"], taken)
         goal = _goal({})
-        frozen = _trained(config, folder, "teacher", teacher, goal, taken, seed)
+        frozen = _trained(config, folder, "teacher", teacher, goal, taken, seed, shown)
         yield _row("teacher", seed, teacher, frozen, taken)
         for name, terms in config["methods"].items():
             student = _model(config["student"], taken)
@@ -77,6 +80,7 @@ def run(config: Any, workdir: pathlib.Path) -> Iterator[Row]:
                 _goal(terms),
                 taken,
                 seed,
+                shown,
                 (teacher, frozen),
             )
             row = _row(name, seed, student, kept, taken)
@@ -224,14 +228,24 @@ def _users(part: np.ndarray) -> Split:
     return Split(users, take, arrays, tuple(map(str, range(items))))
 
 
-def _trained(config, folder, name, model, goal, taken, seed, teacher=None) -> Frozen:
+def _trained(
+    config, folder, name, model, goal, taken, seed, shown, teacher=None
+) -> Frozen:
     side = "teacher" if teacher is None else "student"
     net, frozen = (None, None) if teacher is None else teacher
     learner = _learner(config, side, model, goal, net)
     size = {"num_steps": config["num_steps"], "batch_size": config["batch_size"]}
     split = _users(taken.train)
     return trained(
-        folder, name, config, learner, split, seed=seed, frozen=frozen, **size
+        folder,
+        name,
+        config,
+        learner,
+        split,
+        seed=seed,
+        frozen=frozen,
+        progress=shown,
+        **size,
     )
 
 

@@ -8,7 +8,6 @@ from typing import Any
 import jax
 
 from experiments.names import safe
-from experiments.progress import progress
 from jdistill import train
 from jdistill.typing import Frozen, Learner, Split
 
@@ -23,6 +22,7 @@ def trained(
     seed: int,
     num_steps: int,
     batch_size: int,
+    progress: train.Progress | None = None,
     frozen: Frozen | Mapping[str, Frozen] | None = None,
     start: Frozen | None = None,
     save_every: int = 1000,
@@ -38,6 +38,7 @@ def trained(
         seed: of the parameters and of the order of the examples.
         num_steps: the step to end at.
         batch_size: examples a step.
+        progress: where it is shown how far the run is.
         frozen: the variables of the teacher, or of several networks by name.
         start: variables to begin with, instead of fresh ones.
         save_every: the most steps between two checkpoints.
@@ -48,10 +49,7 @@ def trained(
     every = max(1, min(save_every, num_steps))
     recipe = {"config": config, "run": name, "seed": seed}
     saved = train.checkpoints(folder / safe(name), recipe=recipe)
-    with (
-        contextlib.closing(saved),
-        progress(num_steps, f"{name} {seed}") as advance,
-    ):
+    with contextlib.closing(saved):
         state = train.run(
             learner,
             split,
@@ -61,7 +59,7 @@ def trained(
             seed=seed,
             frozen=frozen,
             start=start,
-            every={every: lambda state, means: advance(int(state.step), {})},
+            progress=progress and progress.of(f"{name} {seed}"),
             checkpoints=saved,
             save_every=every,
         )

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from experiments import figures, plan, recipes
+from experiments import plan, recipes
 from experiments.components import build
 from experiments.few import rows, subset
 from experiments.losses import gains
@@ -22,7 +22,7 @@ from experiments.objectives import combined
 from experiments.optimisers import optimiser
 from experiments.runs import trained
 from experiments.training import Job
-from jdistill import data, metrics, models, train
+from jdistill import data, models, train, tree
 from jdistill.evaluate import evaluate
 from jdistill.typing import Batch, DataSet, Follower, Frozen, Learner, Model, Split
 
@@ -36,13 +36,6 @@ STAGE = (
     *("name", "model", "terms", "others", "begin", "augment", "data", "take"),
     *("tx", "num_steps", "batch_size", "seed"),
 )
-FIGURES = {
-    "accuracy": metrics.accuracy(),
-    "recall_macro": metrics.recall(),
-    "nll": metrics.nll(),
-    "ece": metrics.ece(),
-    "agreement": metrics.agreement(),
-}
 
 
 class Done(NamedTuple):
@@ -72,9 +65,11 @@ def run(config: Any, workdir: pathlib.Path) -> Iterator[Row]:
     """Yields a row for each network trained first, method and seed, then the gains."""
     config = planned(config)
     found: dict[str, list[float]] = {}
+    shown = train.progress(stages=_runs(config))
     for seed in config["seeds"]:
         parts = recipes.dataset(config, seed)
-        job = Job({**config, "seed": seed}, parts, seed, pathlib.Path(workdir))
+        where = seed, pathlib.Path(workdir)
+        job = Job({**config, "seed": seed}, parts, *where, progress=shown)
 
         def really(
             name: str, stage: Stage, done: Mapping[str, Done], job=job
@@ -89,6 +84,22 @@ def run(config: Any, workdir: pathlib.Path) -> Iterator[Row]:
                 found.setdefault(name, []).append(row["accuracy"])
             yield row
     yield from gains(found, config["against"])
+
+
+def _runs(config: Spec) -> dict[str, int]:
+    """How many steps each run has, in their order."""
+    runs = {}
+    for seed in config["seeds"]:
+        own = {"teacher": config["before"]["teacher"], **config["before"]}
+        for number, (name, spec) in enumerate(own.items()):
+            number = 100 * seed + spec.get("seed", number)
+            runs[f"{name} {number}"] = _steps(config, spec)
+        for method, stages in config["methods"].items():
+            for number, spec in enumerate(stages):
+                name = f"{method}-{spec.get('name', number)}"
+                number = 100 * seed + spec.get("seed", 0)
+                runs[f"{name} {number}"] = _steps(config, spec)
+    return runs
 
 
 def planned(config: Any) -> dict[str, Any]:
@@ -183,6 +194,7 @@ def _trained(job: Job, name: str, stage: Stage, done: Mapping[str, Done]) -> Fro
         seed=stage.seed,
         num_steps=_steps(job.config, stage.spec),
         batch_size=stage.spec.get("batch_size", job.config["batch_size"]),
+        progress=job.progress,
         frozen=stage.frozen,
         start=_begin(stage, _frozen(done)),
     )
@@ -275,9 +287,8 @@ def _row(job: Job, stage: str, of: Done, teacher: Done) -> Row:
         of.model,
         of.frozen,
         data.eval_batches(parts.test, batch_size=job.config["eval_batch"]),
-        metrics=FIGURES,
         teacher=(teacher.model, teacher.frozen),
     )
-    size = {"bytes": figures.float_bytes(of.frozen)}
+    size = {"bytes": tree.num_bytes(of.frozen.params)}
     place = {"seed": job.fold, "fold": job.fold, "data": dict(parts.info)}
     return {"stage": stage, "realised": "dense", **place, **size, **found}

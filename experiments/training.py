@@ -8,17 +8,20 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 from jax.sharding import Mesh
 
+from experiments import few
 from experiments.board import scalars
 from experiments.names import safe
-from experiments.progress import progress
 from experiments.recipes import Stage
 from experiments.rows import open_rows
 from jdistill import data, metrics, models, train
 from jdistill.evaluate import evaluate
 from jdistill.typing import DataSet, Frozen, Split
 
+MOST_LEARNED = 1000
+"""How many training examples a curve is of."""
 CURVE = ("stage", "fold", "seed", "step", "split", "name")
 
 
@@ -35,6 +38,7 @@ class Job(NamedTuple):
     workdir: pathlib.Path
     mesh: Mesh | None = None
     transfer: Split | None = None
+    progress: train.Progress | None = None
 
 
 class Trained(NamedTuple):
@@ -61,10 +65,9 @@ def train_stage(job: Job, stage: Stage, done: Mapping[str, Frozen]) -> Trained:
     begin, resumed = time.perf_counter(), any((folder / "checkpoints/steps").iterdir())
     with (
         contextlib.closing(saved),
-        progress(stage.num_steps, f"{stage.name} {job.fold}") as advance,
         contextlib.ExitStack() as stack,
     ):
-        report = _reporter(job, stage, advance, _board(folder / "board", stack))
+        accuracy = _accuracy(job, stage, _board(folder / "board", stack))
         state = train.run(
             stage.learner,
             _learned_from(job, stage),
@@ -74,7 +77,8 @@ def train_stage(job: Job, stage: Stage, done: Mapping[str, Frozen]) -> Trained:
             seed=seed,
             frozen=done["teacher"] if stage.taught else None,
             start=_start(job, stage, done, key),
-            every={config["eval_every"]: report},
+            every={config["eval_every"]: accuracy},
+            progress=job.progress and job.progress.of(f"{stage.name} {job.fold}"),
             checkpoints=saved,
             save_every=config["save_every"],
             mesh=job.mesh,
@@ -121,29 +125,39 @@ def _fresh(job: Job, stage: Stage, key: Any) -> Frozen:
     return Frozen(params, state)
 
 
-def _reporter(job: Job, stage: Stage, advance: Any, write: Any) -> Any:
+def _accuracy(job: Job, stage: Stage, write: Any) -> Any:
     """The callback: training means, valid figures, each point written once."""
     append = open_rows(job.workdir / "curves.jsonl", CURVE)
     place = {"stage": stage.name, "fold": job.fold, "seed": job.config["seed"]}
     figures = {"accuracy": metrics.accuracy(), "nll": metrics.nll()}
+    size = job.config["eval_batch"]
+    learned = data.eval_batches(_sample(job.dataset), batch_size=size)
+    unseen = data.eval_batches(job.dataset.valid, batch_size=size)
 
-    def report(state, means):
+    def accuracy(state, means):
         step = int(state.step)
-        found = evaluate(
-            stage.model,
-            _compiled(stage.learner.finish)(state),
-            data.eval_batches(job.dataset.valid, batch_size=job.config["eval_batch"]),
-            metrics=figures,
+        frozen = _compiled(stage.learner.finish)(state)
+        train, found = (
+            evaluate(stage.model, frozen, batches, metrics=figures)
+            for batches in (learned, unseen)
         )
-        for split, values in (("train", means), ("valid", found)):
+        for split, values in (("train", {**train, **means}), ("valid", found)):
             write(step, {f"{split}/{name}": value for name, value in values.items()})
             for name, value in values.items():
                 point = {"step": step, "split": split, "name": name}
                 append({**place, **point, "value": float(value)})
-        advance(step, {"loss": means["loss"], "valid accuracy": found["accuracy"]})
         return found["accuracy"]
 
-    return report
+    return accuracy
+
+
+def _sample(dataset: DataSet) -> Split:
+    """Some training examples, evenly spaced: as many as there are to validate on."""
+    size = dataset.train.size
+    number = min(size, dataset.valid.size, MOST_LEARNED)
+    chosen = np.zeros(size, bool)
+    chosen[np.linspace(0, size - 1, number).astype(int)] = True
+    return few.subset(dataset.train, chosen)
 
 
 def _board(folder: pathlib.Path, stack: contextlib.ExitStack) -> Any:

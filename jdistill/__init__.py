@@ -38,12 +38,14 @@ if TYPE_CHECKING:
     from jdistill.objective import combine as combine
     from jdistill.objective import on_labels as on_labels
     from jdistill.objective import on_logits as on_logits
+    from jdistill.predictor import describe as describe
     from jdistill.predictor import load as load
     from jdistill.train import learner as learner
     from jdistill.train import run as run
 
 _FROM = {
     "combine": "objective",
+    "describe": "predictor",
     "learner": "train",
     "load": "predictor",
     "on_labels": "objective",
@@ -63,6 +65,7 @@ __all__ = [
     "combine",
     "compress",
     "data",
+    "describe",
     "evaluate",
     "language",
     "learner",

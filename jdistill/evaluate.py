@@ -13,22 +13,26 @@ import jax.numpy as jnp
 import numpy as np
 
 from jdistill import kinds, programs, views
-from jdistill.typing import Batch, Frozen, Metric, Model, Needs, Outputs
+from jdistill import metrics as figures
+from jdistill.batching import batched
+from jdistill.typing import Batch, Frozen, Metric, Model, Needs, Outputs, Split
 
 Network = tuple[Model, Frozen]
 """A network and its variables."""
+
+SOME = "a dictionary by name, such as {'accuracy': metrics.accuracy()}, or left out"
 
 
 def evaluate(
     model: Model,
     frozen: Frozen,
-    batches: Iterable[Batch],
+    batches: Iterable[Batch] | Split,
     *,
-    metrics: Mapping[str, Metric],
+    metrics: Mapping[str, Metric] | None = None,
     teacher: Network | None = None,
     others: Mapping[str, Network] | None = None,
 ) -> dict[str, Any]:
-    """The figures of a model over batches; padded examples count for nothing.
+    """The figures of a model over a split or batches; padding counts for nothing.
 
     Batches of one shape, the last one padded, need one compilation, which lasts for as
     long as the model does. Variables from the host are put on the device once. Batches
@@ -37,8 +41,11 @@ def evaluate(
     Args:
         model: the network, such as a student.
         frozen: its variables.
-        batches: arrays by name; a generator is used up.
-        metrics: by the names that the result has.
+        batches: a split, such as `dataset.test`, or arrays by name; a generator is used
+            up.
+        metrics: by the names that the result has. By default those of classes:
+            `accuracy`, `recall_macro`, `nll` and `ece`; beside a `teacher` also
+            `agreement`.
         teacher: the network and variables that agreement is with; without it what
             `outputs` of the batches has of the 'teacher'.
         others: more networks that metrics read, by name.
@@ -49,17 +56,22 @@ def evaluate(
     Raises:
         ValueError: there are no batches or no metrics, or a metric needs a network
             that is not there.
-        TypeError: something was mistaken for another, such as a data set for batches.
+        TypeError: something was mistaken for another, such as a whole data set for a
+            part of it.
 
     Example:
         >>> from jdistill import metrics
         >>> model = Model(lambda key, batch: ({}, {}),
         ...     lambda params, state, batch, **_: (Outputs(batch["inputs"]), state))
         >>> batch = {"inputs": np.eye(2), "label": np.array([0, 0])}
-        >>> evaluate(model, Frozen({}), [batch], metrics={"acc": metrics.accuracy()})
-        {'acc': 0.5}
+        >>> found = evaluate(model, Frozen({}), [batch])
+        >>> list(found), found["accuracy"]
+        (['accuracy', 'recall_macro', 'nll', 'ece'], 0.5)
+        >>> evaluate(model, Frozen({}), [batch], metrics={"f1": metrics.f1()})
+        {'f1': 0.3333333432674408}
     """
-    _check(model, frozen, batches)
+    batches = _checked(model, frozen, batches)
+    metrics = _usual(teacher) if metrics is None else metrics
     _check_metrics(metrics)
     kinds.mapping(others={} if others is None else others)
     networks = {views.STUDENT: (model, frozen), **(others or {})}
@@ -72,7 +84,6 @@ def evaluate(
     sums = _sums(model.apply, model.head, model.cap, models[1:], parts)
     totals = None
     for batch in batches:
-        kinds.batch(batch=batch)
         part = sums(variables, dict(batch))
         totals = part if totals is None else _add(totals, part)
     if totals is None:
@@ -81,13 +92,15 @@ def evaluate(
     return {n: _figure(metrics[n].finish(totals[n])) for n in metrics}
 
 
-def predict(model: Model, frozen: Frozen, batches: Iterable[Batch]) -> np.ndarray:
+def predict(
+    model: Model, frozen: Frozen, batches: Iterable[Batch] | Split
+) -> np.ndarray:
     """The logits of every example that is not padding, in the order of the batches.
 
     Args:
         model: the network.
         frozen: its variables.
-        batches: arrays by name; a generator is used up.
+        batches: a split, or arrays by name; a generator is used up.
 
     Returns:
         `[size, ..., classes]`, in the model's own type.
@@ -102,11 +115,10 @@ def predict(model: Model, frozen: Frozen, batches: Iterable[Batch]) -> np.ndarra
         >>> predict(model, Frozen({}), [batch])
         array([[1., 0.]], dtype=float32)
     """
-    _check(model, frozen, batches)
+    batches = _checked(model, frozen, batches)
     logits, frozen = _logits(model.apply), _placed(frozen)
     found = []
     for batch in batches:
-        kinds.batch(batch=batch)
         rows = np.asarray(logits(frozen, dict(batch)))
         found.append(rows[np.asarray(batch.get("mask", np.ones(len(rows)))) != 0])
     if not found:
@@ -115,7 +127,11 @@ def predict(model: Model, frozen: Frozen, batches: Iterable[Batch]) -> np.ndarra
 
 
 def outputs_of(
-    model: Model, frozen: Frozen, batches: Iterable[Batch], *, needs: Needs = None
+    model: Model,
+    frozen: Frozen,
+    batches: Iterable[Batch] | Split,
+    *,
+    needs: Needs = None,
 ) -> Outputs:
     """All outputs of every example that is not padding, in the order of the batches.
 
@@ -124,7 +140,7 @@ def outputs_of(
     Args:
         model: the network.
         frozen: its variables.
-        batches: arrays by name; a generator is used up.
+        batches: a split, or arrays by name; a generator is used up.
         needs: which of the outputs, as `(network, part)` of a network called
             'teacher'; an objective's own `needs`. All by default.
 
@@ -141,11 +157,10 @@ def outputs_of(
         >>> outputs_of(model, Frozen({}), [batch]).logits
         array([[1., 0.]], dtype=float32)
     """
-    _check(model, frozen, batches)
+    batches = _checked(model, frozen, batches)
     forward, frozen = _outputs(model.apply, needs), _placed(frozen)
     found = []
     for batch in batches:
-        kinds.batch(batch=batch)
         rows = jax.device_get(forward(frozen, dict(batch)))
         size = jax.tree.leaves(rows)[0].shape[0]
         real = np.asarray(batch.get("mask", np.ones(size))) != 0
@@ -155,16 +170,28 @@ def outputs_of(
     return jax.tree.map(lambda *parts: np.concatenate(parts), *found)
 
 
-def _check(model: Any, frozen: Any, batches: Any) -> None:
+def _checked(model: Any, frozen: Any, batches: Any) -> Iterable[Batch]:
     kinds.model(model=model)
     kinds.variables(frozen=frozen)
-    kinds.batches(batches=batches)
+    return batched(batches)
+
+
+def _usual(teacher: Network | None) -> dict[str, Metric]:
+    """The figures of one number that say how good a classifier is."""
+    found = {
+        "accuracy": figures.accuracy(),
+        "recall_macro": figures.recall(),
+        "nll": figures.nll(),
+        "ece": figures.ece(),
+    }
+    return found if teacher is None else {**found, "agreement": figures.agreement()}
 
 
 def _check_metrics(metrics: Any) -> None:
-    kinds.mapping(metrics=metrics)
+    if not isinstance(metrics, Mapping):
+        raise TypeError(f"metrics must be {SOME}, got {kinds.got(metrics)}")
     if not metrics:
-        raise ValueError("evaluate needs metrics=, such as {'accuracy': accuracy()}")
+        raise ValueError(f"metrics is empty: it must be {SOME}")
     for name, metric in metrics.items():
         kinds.instance(Metric, "a Metric", {f"metrics[{name!r}]": metric})
 

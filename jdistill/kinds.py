@@ -7,26 +7,17 @@ import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import jax
+
+from jdistill.mends import mend
 from jdistill.typing import (
     Compression,
-    DataSet,
     Frozen,
     Learner,
     Model,
     Objective,
     Split,
-    State,
-    Term,
 )
-
-MENDS: Mapping[tuple[type, type], str] = {
-    (Frozen, State): "learner.finish(state) gives them",
-    (Split, DataSet): "take one of its parts, such as dataset.train",
-    (Objective, Term): "combine(name=term) makes one of terms",
-}
-"""What to do who has the second where the first is wanted."""
-
-BATCHES = "eval_batches(split, batch_size=...) gives those of a part"
 
 
 def instance(wanted: type, said: str, values: Mapping[str, Any]) -> None:
@@ -42,10 +33,8 @@ def instance(wanted: type, said: str, values: Mapping[str, Any]) -> None:
     """
     for name, value in values.items():
         if not isinstance(value, wanted):
-            mend = MENDS.get((wanted, type(value)), "")
-            raise TypeError(
-                f"{name} must be {said}, got {got(value)}" + (mend and f": {mend}")
-            )
+            there = f"{got(value)}{mend(wanted.__name__, value)}"
+            raise TypeError(f"{name} must be {said}, got {there}")
 
 
 def model(**values: Any) -> None:
@@ -71,9 +60,34 @@ def variables(**values: Any) -> None:
     Example:
         >>> variables(frozen={})
         Traceback (most recent call last):
-        TypeError: frozen must be variables, Frozen(params, state), got a dict
+        TypeError: frozen must be variables, Frozen(params, state), got a dict: ...
     """
     instance(Frozen, "variables, Frozen(params, state)", values)
+    for name, value in values.items():
+        arrays(**{f"{name}.params": value.params, f"{name}.state": value.state})
+
+
+def arrays(**values: Any) -> None:
+    """Refuses a tree that holds something else, as an Equinox module its activations.
+
+    Raises:
+        TypeError: names the value and the first such leaf.
+
+    Example:
+        >>> arrays(params={'w': 1.0, 'activation': print})
+        Traceback (most recent call last):
+        TypeError: params holds the function print at 'activation', and must hold ...
+    """
+    for name, value in values.items():
+        for keys, leaf in jax.tree_util.tree_flatten_with_path(value)[0]:
+            if hasattr(leaf, "dtype") or isinstance(leaf, int | float | complex):
+                continue
+            path = jax.tree_util.keystr(keys, simple=True, separator="/")
+            said = got(leaf).removesuffix(": call it")
+            raise TypeError(
+                f"{name} holds {said} at {path!r}, and must hold arrays alone: "
+                "eqx.partition(module, eqx.is_array) splits those off"
+            )
 
 
 def split(**values: Any) -> None:
@@ -144,7 +158,8 @@ def optimiser(**values: Any) -> None:
         TypeError: tx must be an optimiser, such as optax.adam(1e-3), got 'adam'
     """
     for name, value in values.items():
-        if not (hasattr(value, "init") and hasattr(value, "update")):
+        ours = isinstance(value, Compression | Objective)
+        if ours or not (hasattr(value, "init") and hasattr(value, "update")):
             said = "an optimiser, such as optax.adam(1e-3)"
             raise TypeError(f"{name} must be {said}, got {got(value)}")
 
@@ -176,13 +191,13 @@ def mapping(**values: Any) -> None:
         Traceback (most recent call last):
         TypeError: metrics must be a dictionary by name, got a list
     """
-    for name, value in values.items():
-        if not isinstance(value, Mapping):
-            raise TypeError(f"{name} must be a dictionary by name, got {got(value)}")
+    _mapping("", values)
 
 
 def batches(**values: Any) -> None:
-    """Refuses what gives no batches: one batch alone, a part of a data set, or all.
+    """Refuses what gives no batches: one batch alone, arrays, or a whole data set.
+
+    A split gives them.
 
     Raises:
         TypeError: names the value.
@@ -195,9 +210,13 @@ def batches(**values: Any) -> None:
     for name, value in values.items():
         if isinstance(value, Mapping):
             raise TypeError(f"{name} must be several: [batch] is one of them")
-        apart = isinstance(value, DataSet | Split) or hasattr(value, "shape")
+        if isinstance(value, Split):
+            continue
+        apart = isinstance(value, str) or hasattr(value, "shape")
+        apart = apart or hasattr(value, "_fields")  # a noun, whose parts are no batches
         if apart or not isinstance(value, Iterable):
-            raise TypeError(f"{name} must be batches, got {got(value)}: {BATCHES}")
+            there = f"{got(value)}{mend('batches', value)}"
+            raise TypeError(f"{name} must be batches or a split, got {there}")
 
 
 def rows(**values: Any) -> None:
@@ -230,7 +249,7 @@ def batch(**values: Any) -> None:
         Traceback (most recent call last):
         TypeError: batch['inputs'] must be an array, got a list
     """
-    mapping(**values)
+    _mapping("batch", values)
     for name, entries in values.items():
         sizes = {}
         for key, value in entries.items():
@@ -246,6 +265,13 @@ def batch(**values: Any) -> None:
             sizes[key] = value.shape[0]
         if len({*sizes.values()}) > 1:
             raise ValueError(f"{name}: the entries differ in examples: {sizes}")
+
+
+def _mapping(wanted: str, values: Mapping[str, Any]) -> None:
+    for name, value in values.items():
+        if not isinstance(value, Mapping):
+            there = f"{got(value)}{mend(wanted, value)}"
+            raise TypeError(f"{name} must be a dictionary by name, got {there}")
 
 
 def got(value: Any) -> str:

@@ -6,6 +6,8 @@ from typing import Any
 
 import jax
 
+from jdistill import kinds
+from jdistill.mends import mend
 from jdistill.typing import Batch, Frozen, Model, Needs, Outputs, Tree, View, Views
 
 STUDENT, TEACHER = "student", "teacher"
@@ -229,20 +231,20 @@ def by_name(frozen: Frozen | Mapping[str, Frozen] | None) -> dict[str, Frozen]:
 
     Example:
         >>> by_name(Frozen({'w': 1.0}))
-        {'teacher': Frozen(params={'w': 1.0}, state={})}
+        {'teacher': Frozen(1 number, 8 bytes)}
     """
     if frozen is None:
         return {}
     if isinstance(frozen, Frozen):
         return {TEACHER: frozen}
-    if not isinstance(frozen, Mapping):
-        frozen = {TEACHER: frozen}
-    for name, one in frozen.items():
-        if not isinstance(one, Frozen):
-            raise TypeError(
-                "frozen takes the variables of networks, Frozen(params, state) or "
-                f"{{name: Frozen}}; {name!r} is a {type(one).__name__}"
-            )
+    several = isinstance(frozen, Mapping)
+    if several and not frozen:
+        return {}
+    if not several or not any(isinstance(one, Frozen) for one in frozen.values()):
+        there = f"{kinds.got(frozen)}{mend('Frozen', frozen)}"
+        said = "variables, Frozen(params, state) or {name: Frozen}"
+        raise TypeError(f"frozen must be {said}, got {there}")
+    kinds.variables(**{f"frozen[{name!r}]": one for name, one in frozen.items()})
     return dict(frozen)
 
 

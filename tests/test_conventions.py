@@ -57,7 +57,9 @@ DATA = {  # what may be left out and yet is no option: data, or half of a model
     ("models", "from_function", "init"),  # a model is apply and init, as in `Model`
     ("ops", "dequantize", "zero"),
     ("report", "html", "curves"),
+    ("report", "show", "curves"),
     ("train", "data_mesh", "devices"),
+    ("train", "progress", "name"),  # of what is shown
     ("train", "shardings", "rules"),
 }
 FORBIDDEN_FILES = {"utils", "common", "misc", "helpers"}

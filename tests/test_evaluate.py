@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from jax.sharding import NamedSharding, PartitionSpec
 
-from jdistill import metrics
+from jdistill import data, metrics
 from jdistill.evaluate import evaluate, outputs_of, predict
 from jdistill.typing import Frozen, Model, Outputs
 
@@ -14,6 +14,14 @@ RANDOM = np.random.default_rng(0)
 INPUTS = RANDOM.normal(size=(20, 4)).astype(np.float32)
 LABEL = RANDOM.integers(3, size=20)
 KERNEL, OTHER = RANDOM.normal(size=(2, 4, 3)).astype(np.float32)
+
+
+USUAL = {
+    "accuracy": metrics.accuracy(),
+    "recall_macro": metrics.recall(),
+    "nll": metrics.nll(),
+    "ece": metrics.ece(),
+}
 
 
 def all_metrics():
@@ -78,6 +86,34 @@ def test_evaluating_again_compiles_nothing():
     assert len(traces) == 2  # one program for sums, one for logits
 
 
+def split(size=20):
+    arrays = {"inputs": INPUTS[:size], "label": LABEL[:size]}
+    return data.in_memory(arrays, classes=("a", "b", "c"))
+
+
+def test_a_split_gives_the_figures_of_its_batches():
+    model, _ = linear()
+    found = evaluate(model, frozen(KERNEL), split(), metrics=USUAL)
+    wanted = evaluate(model, frozen(KERNEL), batches(), metrics=USUAL)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), found, wanted
+    )
+    np.testing.assert_allclose(
+        predict(model, frozen(KERNEL), split()), INPUTS @ KERNEL, rtol=1e-5, atol=1e-6
+    )
+    assert outputs_of(model, frozen(KERNEL), split(7)).logits.shape == (7, 3)
+
+
+def test_without_metrics_the_figures_of_classes_are_found():
+    model, _ = linear()
+    alone = evaluate(model, frozen(KERNEL), split())
+    assert alone == evaluate(model, frozen(KERNEL), split(), metrics=USUAL)
+    beside = evaluate(model, frozen(KERNEL), split(), teacher=(model, frozen(OTHER)))
+    assert beside.keys() - alone.keys() == {"agreement"}
+    same = (INPUTS @ KERNEL).argmax(-1) == (INPUTS @ OTHER).argmax(-1)
+    assert beside["agreement"] == pytest.approx(same.mean())
+
+
 def test_sharded_batches_give_the_same_and_compile_once():
     mesh = jax.make_mesh((4,), ("data",), axis_types=(jax.sharding.AxisType.Auto,))
     spread = NamedSharding(mesh, PartitionSpec("data"))
@@ -122,7 +158,7 @@ def test_what_is_missing_is_named():
         evaluate(
             model, frozen(KERNEL), batches(), metrics={"same": metrics.agreement()}
         )
-    with pytest.raises(ValueError, match="needs metrics="):
+    with pytest.raises(ValueError, match="metrics is empty"):
         evaluate(model, frozen(KERNEL), batches(), metrics={})
     with pytest.raises(ValueError, match="no batches to evaluate"):
         evaluate(model, frozen(KERNEL), [], metrics=all_metrics())

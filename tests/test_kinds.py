@@ -51,15 +51,20 @@ def test_each_check_takes_what_it_is_for_and_names_what_is_not(check):
         (kinds.compression, compress.fake_quant, "the function fake_quant: call it"),
         (kinds.optimiser, optax.adam, "the function adam: call it"),
         (kinds.model, models, "got a module"),
-        (kinds.batches, SPLIT, r"got a Split: eval_batches"),
+        (kinds.batches, DataSet(SPLIT, SPLIT, SPLIT, len), r"dataset\.test"),
         (kinds.batches, ARRAYS, r"\[batch\]"),
-        (kinds.batches, np.ones(3), "got a ndarray"),
+        (kinds.batches, STATE, "got a State"),
+        (kinds.batches, np.ones(3), r"got a ndarray: \[\{'inputs'"),
         (kinds.rows, {}, r"\[row\]"),
     ],
 )
 def test_the_usual_mistakes_have_a_mend(check, value, mend):
     with pytest.raises(TypeError, match=rf"^x must be .*{mend}"):
         check(x=value)
+
+
+def test_a_split_gives_batches():
+    kinds.batches(x=SPLIT)
 
 
 def test_a_batch_is_arrays_of_as_many_examples():

@@ -82,7 +82,7 @@ def test_variables_come_by_name_or_alone_as_the_teachers():
     assert views.by_name(one) == {"teacher": one} and views.by_name(None) == {}
     assert views.by_name({"a": one}) == {"a": one}
     for wrong in ({"a": {"w": X}}, X):
-        with pytest.raises(TypeError, match="frozen takes the variables of networks"):
+        with pytest.raises(TypeError, match="frozen must be variables, Frozen"):
             inspect.unwrap(views.by_name)(wrong)
 
 

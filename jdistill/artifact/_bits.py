@@ -42,23 +42,25 @@ def cheapest(
     value_bits: int,
     *,
     forms: tuple[str, ...] = ("dense", "bitmap", "index"),
+    more: int = 0,
 ) -> Places:
     r"""The smallest way to write the kept entries of a tensor with their places.
 
     .. math:: dense: \lceil n b / 8 \rceil, \quad
-        bitmap: \lceil n / 8 \rceil + \lceil z b / 8 \rceil, \quad
-        index: \min_g \lceil (z + f_g) g / 8 \rceil + \lceil z b / 8 \rceil
+        bitmap: \lceil n / 8 \rceil + \lceil z b / 8 \rceil + m, \quad
+        index: \min_g \lceil (z + f_g) g / 8 \rceil + \lceil z b / 8 \rceil + m
 
     for `n` entries, `z` kept, `b` bits a value; `f_g` counts the escapes of an index
-    of `g` bits (`write_index`).
+    of `g` bits (`write_index`), `m` what a second tensor costs.
 
     Args:
         keep: which entries must be written, of any shape.
         value_bits: bits of a value, `b`.
         forms: which forms may be used.
+        more: bytes that a second tensor costs, `m`, for places beside values.
 
     Returns:
-        The cheapest form with the bytes it takes; the simplest one of equals.
+        The cheapest form with the bytes of its arrays; the simplest one of equals.
 
     Example:
         >>> cheapest(np.arange(100) % 10 == 0, 8)
@@ -80,7 +82,7 @@ def cheapest(
             total = num_bytes(entries * bits) + values
             choices.append(Places("index", bits, entries, total))
     allowed = [places for places in choices if places.form in forms]
-    return min(allowed, key=lambda places: places.num_bytes)
+    return min(allowed, key=lambda p: p.num_bytes + more * (p.form != "dense"))
 
 
 def write_index(keep: np.ndarray, bits: int) -> np.ndarray:

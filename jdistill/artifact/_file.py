@@ -21,9 +21,10 @@ from jdistill.artifact._header import (
     loads,
     parsed_bytes,
 )
+from jdistill.artifact._names import TAKEN, names
 from jdistill.files import replacing
 
-VERSION = 2
+VERSION = 3
 HEADER_BYTES = 2**24
 """What the objects of a header may take, beside twice the size of the file."""
 
@@ -82,8 +83,11 @@ def write(
         loads(text)
     except ValueError as error:
         raise ValueError(f"the description or a path is refused: {error}") from error
+    called = names((e.section, e.path, e.head) for e in entries)
     named = {
-        f"{i}.{j}": a for i, e in enumerate(entries) for j, a in enumerate(e.arrays)
+        name: array
+        for own, entry in zip(called, entries, strict=True)
+        for name, array in zip(own, entry.arrays, strict=True)
     }
     # the largest types first, so that each array stands at a multiple of its own
     arrays = dict(sorted(named.items(), key=lambda item: -item[1].dtype.itemsize))
@@ -111,7 +115,7 @@ def reading(path: str | os.PathLike[str]) -> Iterator[Contents]:
         try:
             size = os.fstat(file.fileno()).st_size
             header, start = _read_header(file, size)
-            index = _index(header.pop("__metadata__", {}), _most(size))
+            index = _index(header.pop(TAKEN, {}), _most(size))
             entries = listed(index["entries"], header, size - start)
         except ValueError as error:
             raise ValueError(f"{path} {error}") from error
@@ -125,7 +129,7 @@ def _most(size: int) -> int:
 
 def _head(text: str, arrays: Mapping[str, np.ndarray]) -> bytes:
     header: dict[str, Any] = {
-        "__metadata__": {
+        TAKEN: {
             "format": "jdistill",
             "version": str(VERSION),
             "index": text,

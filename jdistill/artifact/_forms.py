@@ -37,6 +37,13 @@ from jdistill.compress import (
 Head = dict[str, Any]
 MAX_CENTROIDS = 1 << 16
 CODE_BITS = range(1, 9)
+AS_IT_IS = ("dense",)
+SMALLEST = ("dense", "bitmap", "index")
+"""How an array may be written: as it is, or by the entries that are not zero."""
+NUMBERS = ("number", *SMALLEST)
+"""The same, and what has no axis in the header alone."""
+LINE = 80
+"""About how many bytes a header needs for one more tensor."""
 
 
 class _Words(NamedTuple):
@@ -55,11 +62,14 @@ class _Words(NamedTuple):
     extra: list[np.ndarray]
 
 
-def lower(encoded: Encoded) -> tuple[Head, list[np.ndarray]]:
+def lower(
+    encoded: Encoded, forms: tuple[str, ...] = SMALLEST
+) -> tuple[Head, list[np.ndarray]]:
     """The description of an encoding and its arrays, the smallest that say it.
 
     Args:
         encoded: any form, nested.
+        forms: how arrays may be written.
 
     Returns:
         The description, ready for JSON, and the arrays in the order of `lift`.
@@ -78,15 +88,17 @@ def lower(encoded: Encoded) -> tuple[Head, list[np.ndarray]]:
     entry = _words(inner)
     if mask is not None and mask.shape != entry.shape:
         raise ValueError(f"a mask of shape {mask.shape} for values of {entry.shape}")
-    if isinstance(inner, Dense) and entry.shape == () and mask is None:
+    number = isinstance(inner, Dense) and entry.shape == () and mask is None
+    if number and "number" in forms:
         number = {key: x for key, x in entry.head.items() if key == "t"}
         return {"k": "n", **number, "v": entry.words.tobytes().hex()}, []
-    keep, forms = _kept(entry, mask)
-    places = cheapest(keep, entry.bits, forms=forms)
+    keep, possible = _kept(entry, mask)
+    possible = tuple(form for form in possible if form in forms)
+    places = cheapest(keep, entry.bits, forms=possible, more=LINE)
     head = {**entry.head, "z": int(keep.sum())}
     if places.form == "dense":
         words = entry.words if mask is None else entry.words * keep
-        return head, [_stored(entry, words), *entry.extra]
+        return head, [_shaped(entry, _stored(entry, words)), *entry.extra]
     where, head["p"] = pack_bits(keep, 1), []
     if places.form == "index":
         where = pack_bits(write_index(keep, places.bits), places.bits)
@@ -111,9 +123,9 @@ def _kept(entry: _Words, mask: np.ndarray | None) -> tuple[np.ndarray, tuple[str
         mask = np.repeat(mask.reshape(-1), entry.words.size // max(1, mask.size))
     if entry.vanish:
         keep = entry.words != 0 if mask is None else mask & (entry.words != 0)
-        return keep, ("dense", "bitmap", "index")
+        return keep, SMALLEST
     if mask is None or mask.all():
-        return np.ones(entry.words.shape, bool), ("dense",)
+        return np.ones(entry.words.shape, bool), AS_IT_IS
     return mask, ("bitmap", "index")  # no other word means zero
 
 
@@ -249,6 +261,13 @@ def _stored(entry: _Words, words: np.ndarray) -> np.ndarray:
         return stored(np.ascontiguousarray(words), entry.dtype)
     plain = entry.bits == 8 and words.dtype.itemsize == 1
     return words if plain else pack_bits(words, entry.bits)
+
+
+def _shaped(entry: _Words, found: np.ndarray) -> np.ndarray:
+    """What has an entry for each of the array's gets its shape, for other readers."""
+    if entry.dtype is not None and entry.dtype.kind == "c":
+        return found.reshape(*entry.shape, 2)
+    return found.reshape(entry.shape) if found.size == math.prod(entry.shape) else found
 
 
 def described(head: Head) -> tuple[str, tuple[int, ...], float, int]:

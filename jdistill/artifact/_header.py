@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jdistill.artifact._names import names
+
 TYPES = {
     "BOOL": np.bool_, "U8": np.uint8, "I8": np.int8, "U16": np.uint16,
     "I16": np.int16, "U32": np.uint32, "I32": np.int32, "U64": np.uint64,
@@ -116,19 +118,26 @@ def listed(index: Any, tensors: dict[str, Any], size: int) -> list[Listed]:
     if not isinstance(index, list):
         raise ValueError("was altered: its index is no list")
     rest, entries, seen = dict(tensors), [], set()
-    for number, item in enumerate(index):
-        section, path, head, digest = _item(number, item)
+    items = [_item(number, item) for number, item in enumerate(index)]
+    for item, called in zip(items, _called(items), strict=True):
+        section, path, head, digest = item
         if (section, path) in seen:
             raise ValueError(f"was altered: it holds {section} {path!r} twice")
         seen.add((section, path))
-        found: list[Tensor] = []
-        while (spec := rest.pop(f"{number}.{len(found)}", None)) is not None:
-            found.append(_tensor(spec, f"{section} {path!r}", size))
+        specs = [rest.pop(name) for name in called if name in rest]
+        found = [_tensor(spec, f"{section} {path!r}", size) for spec in specs]
         entries.append(Listed(section, path, head, digest, found))
     spans = [(t.first, t.last) for entry in entries for t in entry.tensors]
     if rest or not _tile(spans, size):
         raise ValueError("was altered: it holds more than its index says")
     return entries
+
+
+def _called(items: list[tuple[str, str, Any, str]]) -> list[list[str]]:
+    try:
+        return names((section, path, head) for section, path, head, _ in items)
+    except ValueError as error:
+        raise ValueError(f"was altered: {error}") from error
 
 
 def check_path(path: Any) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from jdistill.artifact._bits import INDEX_BITS, read_index, signed
 from jdistill.artifact._forms import CODE_BITS, Head
 from jdistill.artifact._header import shape_of
+from jdistill.artifact._names import MAX_NESTED
 from jdistill.artifact._types import SCALES, is_float, type_of, words_in
 from jdistill.bits import unpack_bits
 from jdistill.compress import (
@@ -27,9 +28,6 @@ from jdistill.compress import (
 )
 
 Allow = Callable[[int], None]
-MAX_NESTED = 4
-"""How deep factors may be made of factors."""
-
 _KEYS = {
     "n": {"k", "t", "v"},
     "d": {"k", "s", "t", "z", "p"},
@@ -104,7 +102,10 @@ def _dense(head: Head, shape: Any, arrays: Iterator[np.ndarray], allow: Allow) -
     size, bits = words_in(shape, dtype)
     allow(size * bits // 8 + ("p" in head) * size)
     places = _places(head, size, arrays)
-    words = _next(arrays).reshape(-1)
+    found = _next(arrays)
+    parts = (2,) if dtype.kind == "c" else ()
+    _check_shape(found, places, (*shape, *parts))
+    words = found.reshape(-1)
     if words.dtype.itemsize * 8 != bits or words.size != places.kept:
         raise ValueError("its values do not fit its shape")
     words = _spread(words.view(f"u{bits // 8}"), places)
@@ -123,7 +124,10 @@ def _quantized(
     # codes and mask, values in float32 and in their own type
     allow(size * (2 + 4 + dtype.itemsize))
     places = _places(head, size, arrays)
-    words = _unpacked(_next(arrays), bits, places.kept)
+    found = _next(arrays)
+    if bits == 8:
+        _check_shape(found, places, shape)
+    words = _unpacked(found, bits, places.kept)
     if "u" not in head:
         words = signed(words, bits)
     codes = _spread(words, places).reshape(shape)
@@ -217,6 +221,12 @@ def _spread(words: np.ndarray, places: _Places) -> np.ndarray:
     full = np.zeros(places.size, words.dtype)
     full[places.keep] = words
     return full
+
+
+def _check_shape(found: np.ndarray, places: _Places, shape: Any) -> None:
+    """What stands in the file as it is has its own shape there, for other readers."""
+    if places.keep is None and found.shape != shape:
+        raise ValueError(f"it has the shape {list(found.shape)} in the file")
 
 
 def _masked(form: Encoded, places: _Places, shape: Any) -> Encoded:

@@ -1,79 +1,44 @@
-"""A compressed network as one small file, and back."""
+"""A network as one small file."""
 
 import os
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 
 from jdistill import kinds, tree
-from jdistill.artifact._file import Contents, Entry, reading, write
-from jdistill.artifact._forms import described, lower
-from jdistill.artifact._lift import Allow, lift
-from jdistill.checks import whole
-from jdistill.compress import Dense, Encoded, check_encoded, decode
-from jdistill.typing import Tree
-
-FREE_BYTES = 2**23
-"""What any file may unfold to, beside `UNFOLDED` times its own size."""
-UNFOLDED = 128
-
-
-class Packed(NamedTuple):
-    """What `unpack` reads.
-
-    * `params`, `state`: what the model was evaluated with, bit for bit.
-    * `encoded`: the forms by path, as they stand in the file.
-    * `description`: what the user said of it.
-    * `activations`: arrays by name, None where none were given.
-    * `bytes`: the size of the file.
-    """
-
-    params: Tree
-    state: Tree
-    encoded: Mapping[str, Encoded]
-    description: Mapping[str, Any]
-    activations: Mapping[str, Any] | None
-    bytes: int
-
-
-class Row(NamedTuple):
-    """One line of `table`: what an entry of the file takes.
-
-    `form` is 'dense', 'bitmap', 'index', 'number' or 'factors'; `density` the share of
-    entries that are not zero; `bits` those of one value; `bytes` of all its arrays.
-    """
-
-    path: str
-    form: str
-    shape: tuple[int, ...]
-    density: float
-    bits: int
-    bytes: int
+from jdistill.artifact._file import Entry, write
+from jdistill.artifact._forms import AS_IT_IS, NUMBERS, SMALLEST, lower
+from jdistill.compress import Dense, Encoded, check_encoded
+from jdistill.typing import Frozen, Tree
 
 
 def pack(
     path: str | os.PathLike[str],
-    encoded: Mapping[str, Encoded],
+    encoded: Mapping[str, Encoded] | Frozen,
     state: Tree = (),
     *,
     description: Mapping[str, Any] | None = None,
     activations: Mapping[str, Any] | None = None,
 ) -> int:
-    """Writes an encoding to one file, each tensor in its smallest form.
+    """Writes a network to one file: an encoding in its smallest form, or as it is.
 
-    A tensor is written dense, or as the entries that are not zero with a bitmap or an
-    index of their places, whatever takes fewest bytes. Codes below 8 bits are packed.
-    The file is in the safetensors format, without pickle, and appears in one piece: an
-    old file is replaced when all is written, keeps its mode, and links to it stay.
+    Of an encoding a tensor is written dense, or as the entries that are not zero with a
+    bitmap or an index of their places, whatever takes fewest bytes. Codes below 8 bits
+    are packed. Of variables, `Frozen(params, state)`, every array is written as it is.
+    The file is in the safetensors format, where an array has its own path for a name,
+    without pickle, and appears in one piece: an old file is replaced when all is
+    written, keeps its mode, and links to it stay.
 
     Args:
         path: of the file.
-        encoded: `encode` of a compression: forms by path.
-        state: the model's state (batch statistics), any pytree; stored as it is.
-        description: anything that JSON can hold.
+        encoded: `encode` of a compression, forms by path; or the variables of a
+            network, as `learner.finish(state)` gives them. Those of an int8 form
+            (`models.observe_int8`) hold the state and the activations.
+        state: the model's state (batch statistics) beside an encoding, any pytree;
+            stored as it is.
+        description: anything that JSON can hold; `jd.describe(model)` says what `load`
+            needs.
         activations: arrays by name, for instance the scales of activations.
 
     Returns:
@@ -88,24 +53,52 @@ def pack(
     Example:
         >>> import tempfile
         >>> from jdistill import compress
-        >>> c, params = compress.fake_quant(where='w'), {'w': jnp.ones((8, 8))}
+        >>> params = {'w': jax.numpy.ones((8, 8))}
+        >>> c = compress.fake_quant(where='w')
         >>> encoded = c.encode(params, *c.init(params))
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     size = pack(folder + '/m.safetensors', encoded)
-        ...     size == unpack(folder + '/m.safetensors').bytes
+        ...     pack(folder + '/all.safetensors', Frozen(params)) > size
         True
     """
-    check_encoded(encoded)
+    forms = SMALLEST, NUMBERS
+    if isinstance(encoded, Frozen):
+        _check_alone(state, activations)
+        encoded, state, activations = _parts(encoded)
+        forms = AS_IT_IS, AS_IT_IS
+    _check_encoded(encoded)
     _check_more(description, activations)
-    dense = {name: Dense(x) for name, x in tree.flatten(state).items()}
     extra = {name: Dense(x) for name, x in (activations or {}).items()}
-    sections = {"parameter": encoded, "state": dense, "activation": extra}
     entries = [
-        _lowered(section, name, form)
-        for section, forms in sections.items()
-        for name, form in forms.items()
+        *(lowered("parameter", n, form, forms[0]) for n, form in encoded.items()),
+        *(lowered("state", n, x, forms[1]) for n, x in _dense(state).items()),
+        *(lowered("activation", n, x, NUMBERS) for n, x in extra.items()),
     ]
     return write(path, entries, description or {})
+
+
+def _parts(frozen: Frozen) -> tuple[dict[str, Dense], Tree, Any]:
+    """Parameters, state and the step sizes that variables of an int8 form hold."""
+    params, state = frozen
+    if isinstance(state, Mapping) and set(state) == {"model", "activations"}:
+        return _dense(params), state["model"], state["activations"]
+    return _dense(params), state, None
+
+
+def _dense(values: Tree) -> dict[str, Dense]:
+    return {name: Dense(x) for name, x in tree.flatten(values).items()}
+
+
+def _check_alone(state: Any, activations: Any) -> None:
+    if activations is not None or jax.tree.leaves(state):
+        raise ValueError("a Frozen holds its state: no state= and activations=")
+
+
+def _check_encoded(encoded: Any) -> None:
+    try:
+        check_encoded(encoded)
+    except TypeError as error:
+        raise TypeError(f"{error}; parameters as they are: Frozen(params)") from error
 
 
 def _check_more(description: Any, activations: Any) -> None:
@@ -114,164 +107,20 @@ def _check_more(description: Any, activations: Any) -> None:
             kinds.mapping(**{name: value})
 
 
-def unpack(
-    path: str | os.PathLike[str],
-    *,
-    like: Tree = None,
-    state_like: Tree = None,
-    max_bytes: int | None = None,
-) -> Packed:
-    """Reads a file of `pack` and checks every tensor of it.
-
-    What a file says is not believed: what it makes must fit the bytes that are there,
-    and `max_bytes`.
-
-    Args:
-        path: of the file.
-        like: a tree of the form that the parameters shall have; by default they are
-            nested dictionaries along their paths.
-        state_like: the same for the state.
-        max_bytes: what all that is read may take in memory; by default 8 MiB and 128
-            times the bytes of the file.
-
-    Returns:
-        Parameters and state bit-equal to those that were packed, and the rest. Arrays
-        of 64-bit types are NumPy's where JAX has them switched off.
+def lowered(
+    section: str, name: str, form: Any, forms: tuple[str, ...] = SMALLEST
+) -> Entry:
+    """The entry of a form, in the smallest of some forms of storage.
 
     Raises:
-        ValueError: the file is no jdistill artifact, of another version, truncated or
-            altered, takes more than `max_bytes`, or does not hold what `like` asks for.
+        TypeError: what no file can hold, with its path.
+        ValueError: the same.
 
     Example:
-        >>> import tempfile
-        >>> from jdistill import compress
-        >>> encoded = compress.identity().encode({'a': {'w': jnp.ones(2)}}, (), ())
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     _ = pack(folder + '/m.safetensors', encoded)
-        ...     unpack(folder + '/m.safetensors').params
-        {'a': {'w': Array([1., 1.], dtype=float32)}}
+        >>> lowered('parameter', 'w', Dense(jax.numpy.ones(2))).path
+        'w'
     """
-    forms: dict[str, dict[str, Encoded]]
-    values: dict[str, dict[str, Any]]
-    forms, values = ({"parameter": {}, "state": {}, "activation": {}} for _ in "fv")
-    with reading(path) as contents:
-        allow = _allowance(contents, max_bytes)
-        for entry in contents.entries:
-            form = _lifted(path, entry, allow)
-            if isinstance(form, Dense):
-                form = Dense(_on_device(form.array))
-            forms[entry.section][entry.path] = form
-            values[entry.section][entry.path] = _value(form)
-    return Packed(
-        params=_shaped(path, values["parameter"], like),
-        state=_shaped(path, values["state"], state_like),
-        encoded=forms["parameter"],
-        description=contents.description,
-        activations=values["activation"] or None,
-        bytes=contents.num_bytes,
-    )
-
-
-def table(path: str | os.PathLike[str], *, max_bytes: int | None = None) -> list[Row]:
-    """What each entry of a file takes; the bytes add up to the file's size.
-
-    Args:
-        path: of the file.
-        max_bytes: as for `unpack`.
-
-    Returns:
-        A row for each parameter, each leaf of the state (`state:...`) and activation
-        (`activation:...`), and one of the header, which holds the description.
-
-    Raises:
-        ValueError: as `unpack`.
-
-    Example:
-        >>> import tempfile
-        >>> from jdistill import compress
-        >>> c = compress.fake_quant(where='w')
-        >>> params = {'w': jnp.ones((8, 8))}
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     _ = pack(folder + '/m.safetensors', c.encode(params, *c.init(params)))
-        ...     table(folder + '/m.safetensors')[0]
-        Row(path='w', form='dense', shape=(8, 8), density=1.0, bits=8, bytes=96)
-    """
-    with reading(path) as contents:
-        allow, rows = _allowance(contents, max_bytes), []
-        for entry in contents.entries:
-            _lifted(path, entry, allow)
-            rows.append(_row(entry))
-    return [*rows, Row("header", "header", (), 1.0, 8, contents.header_bytes)]
-
-
-def _row(entry: Entry) -> Row:
-    name = entry.path
-    if entry.section != "parameter":
-        name = f"{entry.section}:{name}"
-    size = sum(array.nbytes for array in entry.arrays)
-    return Row(name, *described(entry.head), size)
-
-
-def _lowered(section: str, name: str, form: Any) -> Entry:
     try:
-        return Entry(section, name, *lower(form))
+        return Entry(section, name, *lower(form, forms))
     except (TypeError, ValueError) as error:
         raise type(error)(f"{section} {name!r}: {error}") from error
-
-
-def _lifted(path: Any, entry: Entry, allow: Allow) -> Encoded:
-    try:
-        return lift(entry.head, iter(entry.arrays), allow)
-    except ValueError as error:
-        label = f"{entry.section} {entry.path!r}"
-        raise ValueError(f"{path} is refused: {label}: {error}") from error
-
-
-def _value(form: Encoded) -> Any:
-    return form.array if isinstance(form, Dense) else decode(form)
-
-
-def _on_device(array: np.ndarray) -> Any:
-    """An array of JAX, but for the types that it would make narrower."""
-    if jax.dtypes.canonicalize_dtype(array.dtype) != array.dtype:
-        return array
-    return jnp.array(array)
-
-
-def _allowance(contents: Contents, max_bytes: int | None) -> Allow:
-    if max_bytes is not None:
-        whole(max_bytes=max_bytes)
-    limit = FREE_BYTES + UNFOLDED * contents.num_bytes
-    limit = limit if max_bytes is None else max_bytes
-    made = 0
-
-    def allow(num_bytes: int) -> None:
-        nonlocal made
-        made += num_bytes
-        if made > limit:
-            raise ValueError(
-                f"it would take the file to {made} bytes of memory; pass max_bytes= "
-                f"above {limit} if you trust it"
-            )
-
-    return allow
-
-
-def _shaped(path: Any, leaves: dict[str, Any], like: Tree) -> Tree:
-    if like is not None:
-        return tree.unflatten(like, leaves)
-    if set(leaves) == {""}:
-        return leaves[""]
-    root: dict[str, Any] = {}
-    for name, leaf in leaves.items():
-        *folders, last = name.split("/")
-        place = root
-        for folder in folders:
-            place = place.setdefault(folder, {}) if isinstance(place, dict) else None
-        if not isinstance(place, dict) or last in place:
-            raise ValueError(
-                f"{path}: {name!r} lies inside of another leaf, or another inside of "
-                "it; pass like="
-            )
-        place[last] = leaf
-    return root

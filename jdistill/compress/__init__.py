@@ -23,6 +23,7 @@ from jdistill.compress._mask import masking as masking
 from jdistill.compress._optax import Optimiser as Optimiser
 from jdistill.compress._optax import applied as applied
 from jdistill.compress._optax import as_optax as as_optax
+from jdistill.compress._optax import encoded as encoded
 from jdistill.compress._optax import optimise as optimise
 from jdistill.compress._partition import filled as filled
 from jdistill.compress._partition import joined as joined
@@ -44,6 +45,7 @@ __all__ = [
     "chain",
     "check_encoded",
     "decode",
+    "encoded",
     "factors",
     "fake_quant",
     "filled",

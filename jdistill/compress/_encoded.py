@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Integer, Shaped
 
 from jdistill import kinds, ops, tree
+from jdistill.mends import mend
 from jdistill.typing import Tree
 
 
@@ -205,15 +206,16 @@ def check_encoded(encoded: Any) -> None:
     Example:
         >>> check_encoded({'w': 3})
         Traceback (most recent call last):
-        TypeError: encoded['w'] must be a form that encode gives, got an int
+        TypeError: encoded['w'] must be a form that encode gives, got an int: ...
     """
     if not isinstance(encoded, Mapping):
-        said = "encode's forms by path (learner.encode(state))"
-        raise TypeError(f"encoded must be {said}, got {kinds.got(encoded)}")
+        there = f"{kinds.got(encoded)}{mend('encoded', encoded)}"
+        raise TypeError(f"encoded must be encode's forms by path, got {there}")
     for path, form in encoded.items():
         if not isinstance(form, Encoded):
             said = "a form that encode gives"
-            raise TypeError(f"encoded[{path!r}] must be {said}, got {kinds.got(form)}")
+            there = f"{kinds.got(form)}{mend('encoded', form)}"
+            raise TypeError(f"encoded[{path!r}] must be {said}, got {there}")
 
 
 def integer_params(params: Tree, encoded: Mapping[str, Encoded]) -> Tree:

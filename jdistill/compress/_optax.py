@@ -1,6 +1,6 @@
 """Compressions under any optax optimiser: one step, for the learner and for others."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -8,6 +8,8 @@ import jax.numpy as jnp
 import optax
 
 from jdistill import kinds
+from jdistill.checks import check_key
+from jdistill.compress._encoded import Encoded
 from jdistill.compress._gradient import masked, pull_back
 from jdistill.compress._partition import filled, joined, moving
 from jdistill.compress._uses import Products
@@ -30,7 +32,7 @@ class Optimiser(NamedTuple):
     update: Callable[..., tuple[Tree, Tree, Tree, Tree]]
 
 
-class Compressed(NamedTuple):
+class OptaxState(NamedTuple):
     """The state of `as_optax`: the optimiser's, the compression's and the step."""
 
     inner: Tree
@@ -123,12 +125,14 @@ def as_optax(
     """
     kinds.compression(compression=compression)
     kinds.optimiser(tx=tx)
+    if key is not None:
+        check_key(key)
     step_of = _step(compression, optax.with_extra_args_support(tx))
 
     def init(params):
         learned, state = compression.init(params, key=key, products=products)
         inner = tx.init(_seen(compression, params, learned, state))
-        return Compressed(inner, learned, state, jnp.zeros((), jnp.int32))
+        return OptaxState(inner, learned, state, jnp.zeros((), jnp.int32))
 
     def update(updates, state, params=None, *, stats=None, **extra):
         if params is None:
@@ -143,7 +147,7 @@ def as_optax(
         steps = filled(steps, params)
         moved = optax.apply_updates(params, steps)
         steps = jax.tree.map(_land, params, steps, moved, after)
-        return steps, Compressed(inner, learned, compressed, step)
+        return steps, OptaxState(inner, learned, compressed, step)
 
     return optax.GradientTransformationExtraArgs(init, update)
 
@@ -168,11 +172,46 @@ def applied(compression: Compression, params: Tree, opt_state: Tree) -> Tree:
         >>> applied(c, {'w': 1.0}, as_optax(c, optax.sgd(0.1)).init({'w': 1.0}))
         {'w': 1.0}
     """
-    leaves = jax.tree.leaves(opt_state, is_leaf=lambda x: isinstance(x, Compressed))
-    found = [x for x in leaves if isinstance(x, Compressed)]
+    kinds.compression(compression=compression)
+    state = _state_in(opt_state)
+    return compression.apply(params, state.learned, state.state)
+
+
+def encoded(
+    compression: Compression, params: Tree, opt_state: Tree
+) -> Mapping[str, Encoded]:
+    """The parameters as `artifact.pack` writes them, after a loop of one's own.
+
+    Args:
+        compression: the one given to `as_optax`.
+        params: the raw parameters.
+        opt_state: the optimiser's state, `as_optax` being anywhere inside it.
+
+    Returns:
+        A form for each path; decoded they are what `applied` gives, bit for bit.
+
+    Raises:
+        ValueError: no or several states of `as_optax` are in `opt_state`.
+
+    Example:
+        >>> from jdistill import compress
+        >>> c = compress.magnitude(sparsity=0.5, where='w')
+        >>> tx, params = as_optax(c, optax.sgd(0.5)), {'w': jnp.array([3.0, 1.0])}
+        >>> forms = encoded(c, params, tx.init(params))
+        >>> type(forms['w']).__name__
+        'Sparse'
+    """
+    kinds.compression(compression=compression)
+    state = _state_in(opt_state)
+    return compression.encode(params, state.learned, state.state)
+
+
+def _state_in(opt_state: Tree) -> OptaxState:
+    leaves = jax.tree.leaves(opt_state, is_leaf=lambda x: isinstance(x, OptaxState))
+    found = [x for x in leaves if isinstance(x, OptaxState)]
     if len(found) != 1:
         raise ValueError(f"opt_state holds {len(found)} states of as_optax, not one")
-    return compression.apply(params, found[0].learned, found[0].state)
+    return found[0]
 
 
 def _step(compression: Compression, tx: Any) -> Callable[..., Any]:

@@ -33,7 +33,8 @@ def wanda(
         m_{ij} = [S_{ij} \text{ is one of the } k \text{ largest of row } i]
 
     with `k = round((1 - s) inputs)`, or the `n` largest of each `m` consecutive
-    inputs. The norms come from `train.calibrate`: without statistics nothing is masked.
+    inputs. The norms come from `train.compress_now`: without statistics nothing is
+    masked.
 
     Args:
         sparsity: the fraction of zeros `s`; left out where `n` and `m` are given.

@@ -1,5 +1,7 @@
 """Data sets by index, prepared alike for training and for prediction."""
 
+from jdistill.batching import EvalBatches as EvalBatches
+from jdistill.batching import eval_batches as eval_batches
 from jdistill.data._augment import augmentations as augmentations
 from jdistill.data._augment import mixup as mixup
 from jdistill.data._augment import shift as shift
@@ -19,8 +21,6 @@ from jdistill.data._digits import digits as digits
 from jdistill.data._documents import Documents as Documents
 from jdistill.data._documents import Part as Part
 from jdistill.data._documents import documents as documents
-from jdistill.data._eval_batches import EvalBatches as EvalBatches
-from jdistill.data._eval_batches import eval_batches as eval_batches
 from jdistill.data._folder import folder as folder
 from jdistill.data._idx import idx as idx
 from jdistill.data._mixed import mixed as mixed
@@ -29,6 +29,7 @@ from jdistill.data._order import IndexBatches as IndexBatches
 from jdistill.data._order import index_batches as index_batches
 from jdistill.data._order import stream as stream
 from jdistill.data._pairs import pairs as pairs
+from jdistill.data._sources import scale as scale
 from jdistill.data._splits import Parts as Parts
 from jdistill.data._splits import in_memory as in_memory
 from jdistill.data._stdlib_comments import stdlib_comments as stdlib_comments
@@ -94,6 +95,7 @@ __all__ = [
     "random_sampled",
     "renormalised",
     "save_cache",
+    "scale",
     "shift",
     "stdlib_comments",
     "stdlib_docs",

@@ -1,15 +1,11 @@
 """What a text classifier must beat: TF-IDF features with logistic regression."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import recall_score
-from sklearn.multiclass import OneVsRestClassifier
 
-from jdistill import kinds
+from jdistill import extras, kinds
 from jdistill.data._splits import Parts
 
 
@@ -61,7 +57,7 @@ def tfidf_baseline(
     if not hasattr(getattr(texts, "train", None), "texts"):
         said = "Parts of Texts, as stdlib_texts gives"
         raise TypeError(f"texts must be {said}, got {kinds.got(texts)}")
-    vectorizer = TfidfVectorizer(
+    vectorizer = _sklearn("feature_extraction.text").TfidfVectorizer(
         sublinear_tf=True, ngram_range=words, token_pattern=r"\w+"
     )
     train = vectorizer.fit_transform(texts.train.texts)
@@ -71,6 +67,7 @@ def tfidf_baseline(
     best = int(np.argmax(scores))
     predicted = models[best].predict(test)
     correct = predicted == texts.test.label
+    recall_score = _sklearn("metrics").recall_score
     recall = recall_score(texts.test.label, predicted, average="macro")
     return Baseline(
         float(correct.mean()), float(recall), correct, C[best], train.shape[1]
@@ -80,4 +77,9 @@ def tfidf_baseline(
 def _classifier(C):
     # One class against the rest with liblinear takes a second where one softmax with
     # L-BFGS takes ten, and is as accurate on these texts.
-    return OneVsRestClassifier(LogisticRegression(solver="liblinear", C=C))
+    one = _sklearn("linear_model").LogisticRegression(solver="liblinear", C=C)
+    return _sklearn("multiclass").OneVsRestClassifier(one)
+
+
+def _sklearn(module: str) -> Any:
+    return extras.needed(f"sklearn.{module}", by="data.tfidf_baseline")

@@ -155,7 +155,7 @@ def _arrays(builder, columns, names, rows, max_bytes, info):
     return DataSet(
         *parts,
         prepare=lambda images: {"inputs": _sources.scale(images)},
-        info={**info, "sizes": _sizes(parts)},
+        info={**info, **_sources.scaled(feature.np_dtype), "sizes": _sizes(parts)},
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from jdistill import kinds
 from jdistill.files import replacing
 from jdistill.tree import flatten
 from jdistill.typing import Batch, Outputs, SparseTarget, Split
@@ -69,6 +70,7 @@ def cache(
         >>> data.cache(split, logits, variables={}).outputs.logits.dtype
         dtype('float32')
     """
+    kinds.split(split=split)
     if not isinstance(outputs, Outputs):
         outputs = Outputs(outputs)
     outputs = jax.tree.map(_array, outputs)

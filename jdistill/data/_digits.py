@@ -1,11 +1,11 @@
 """Handwritten digits that come with scikit-learn: 1,797 images of 8x8."""
 
+import importlib.metadata
 from typing import Any
 
 import numpy as np
-import sklearn
-import sklearn.datasets
 
+from jdistill import extras
 from jdistill.data._splits import Parts, check_classes, digests, folds, in_memory
 from jdistill.typing import DataSet
 
@@ -32,7 +32,8 @@ def digits(*, fold: int = 0, num_folds: int = 5) -> DataSet:
         >>> digits().train.arrays['inputs'].shape[1:]
         (8, 8, 1)
     """
-    bunch: Any = sklearn.datasets.load_digits()
+    source: Any = extras.needed("sklearn.datasets", by="data.digits")
+    bunch = source.load_digits()
     images, label = bunch.images.astype(np.uint8), bunch.target
     indices = folds(digests(map(bytes, images)), fold=fold, num_folds=num_folds)
     parts = {
@@ -48,7 +49,7 @@ def digits(*, fold: int = 0, num_folds: int = 5) -> DataSet:
         "num_folds": num_folds,
         "sizes": {name: split.size for name, split in parts.items()},
         "classes": CLASSES,
-        "scikit_learn": sklearn.__version__,
+        "scikit_learn": importlib.metadata.version("scikit-learn"),
     }
     return DataSet(**parts, prepare=scale, info=info)
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jdistill.data._labels import Labels, labels_of
-from jdistill.data._sources import scale
+from jdistill.data._sources import scale, scaled
 from jdistill.data._splits import Parts, check_classes, digests, folds, in_memory
 from jdistill.data._text import Tokens, hashed_ngrams, refuse_empty
 from jdistill.typing import Batch, DataSet
@@ -84,7 +84,7 @@ def data_set(
         tokens = _tokens(whole.inputs, rows, prepare or hashed_ngrams())
         prepared, more = tokens.prepare, tokens.info
     else:
-        prepared, more = _arrays(whole.inputs.shape[1:]), {}
+        prepared, more = _arrays(whole.inputs.shape[1:]), scaled(whole.inputs.dtype)
     parts = {
         part: in_memory(
             _batch(whole, labels, own, prepared), classes=labels.classes, name=part

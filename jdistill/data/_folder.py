@@ -1,6 +1,5 @@
 """Images or texts of one's own, in a folder for each class."""
 
-import importlib
 import os
 import pathlib
 from collections.abc import Callable, Sequence
@@ -8,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from jdistill import extras
 from jdistill.checks import one_of, whole
 from jdistill.data._examples import Examples, data_set
 from jdistill.data._splits import Parts
@@ -116,10 +116,9 @@ def _text(path: pathlib.Path) -> str:
 
 
 def _pixels(paths: Sequence[pathlib.Path], size: Any, channels: int) -> np.ndarray:
-    try:
-        image, operations = map(importlib.import_module, ("PIL.Image", "PIL.ImageOps"))
-    except ImportError as error:
-        raise ImportError("images are read by Pillow: pip install pillow") from error
+    image, operations = (
+        extras.needed(name, by="data.folder") for name in ("PIL.Image", "PIL.ImageOps")
+    )
     found: list[np.ndarray] = []
     for path in paths:
         try:

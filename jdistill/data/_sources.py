@@ -11,6 +11,7 @@ from jdistill.files import replacing
 from jdistill.typing import Batch, Split
 
 _CHUNK = 1000
+PIXELS = (np.uint8, np.uint16)
 
 
 class Columns(NamedTuple):
@@ -24,14 +25,32 @@ class Columns(NamedTuple):
 def scale(inputs: Any) -> np.ndarray:
     """Pixels of 8 or 16 bits as float32 in [0, 1]; other numbers as they are.
 
+    What `tfds`, `npz`, `idx` and `folder` make of images.
+
+    Args:
+        inputs: numbers in any shape.
+
+    Returns:
+        An array of the same shape.
+
     Example:
         >>> scale(np.array([0, 255], np.uint8))
         array([0., 1.], dtype=float32)
     """
     inputs = np.asarray(inputs)
-    if inputs.dtype in (np.uint8, np.uint16):
+    if inputs.dtype in PIXELS:
         return inputs.astype(np.float32) / np.float32(np.iinfo(inputs.dtype).max)
     return inputs
+
+
+def scaled(dtype: Any) -> dict[str, Any]:
+    """What the `info` of a data set says of `scale`, which changes pixels alone.
+
+    Example:
+        >>> scaled(np.uint8), scaled(np.float32)
+        ({'prepare': {'name': 'scale'}}, {})
+    """
+    return {"prepare": {"name": "scale"}} if dtype in PIXELS else {}
 
 
 def read_rows(source: Any, rows: Any, columns: Columns, name: str) -> Batch:

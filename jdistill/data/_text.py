@@ -30,7 +30,8 @@ class Tokens(NamedTuple):
 
     * `prepare(texts) -> Batch`: `inputs` int32 and `token_mask` float32, both
       `[batch, steps]`.
-    * `info`: `vocab`, the number of token ids with padding's, and the settings.
+    * `info`: `vocab`, the number of token ids with padding's, `steps`, and what
+      `build(data, ...)` makes the preparation of (`prepare`).
     """
 
     prepare: Callable[[Sequence[str]], Batch]
@@ -115,10 +116,10 @@ def hashed_ngrams(
         refuse_empty(texts, "texts")
         return _padded([ids(text) for text in texts], max_length)
 
-    info = {"prepare": "hashed_ngrams", "vocab": num_buckets, "steps": max_length}
-    return lambda texts: Tokens(
-        prepare, info | {"words": tuple(words), "chars": tuple(chars)}
-    )
+    spec = {"name": "hashed_ngrams", "num_buckets": num_buckets}
+    spec |= {"max_length": max_length, "words": [*words], "chars": [*chars]}
+    info = {"prepare": spec, "vocab": num_buckets, "steps": max_length}
+    return lambda texts: Tokens(prepare, info)
 
 
 def bpe(
@@ -149,6 +150,8 @@ def bpe(
     whole(vocab_size=vocab_size, least=257)  # 256 bytes and padding
     whole(max_length=max_length)
 
+    spec = {"name": "bpe", "vocab_size": vocab_size, "max_length": max_length}
+
     def fit(texts: Sequence[str]) -> Tokens:
         tokenizer = _train(texts, vocab_size)
 
@@ -158,7 +161,7 @@ def bpe(
             return _padded([np.array(e.ids, np.int32) for e in encoded], max_length)
 
         vocab = tokenizer.get_vocab_size()
-        return Tokens(prepare, {"prepare": "bpe", "vocab": vocab, "steps": max_length})
+        return Tokens(prepare, {"prepare": spec, "vocab": vocab, "steps": max_length})
 
     return fit
 

@@ -15,6 +15,8 @@ import urllib.request
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from jdistill import extras
+
 
 class Archive(NamedTuple):
     """A file that was placed in a folder by hand, for one registered address."""
@@ -27,9 +29,7 @@ class Archive(NamedTuple):
 
 def _catalogue() -> Any:
     # Importing takes about a second, which nobody should pay who does not use it.
-    import tensorflow_datasets  # noqa: PLC0415
-
-    return tensorflow_datasets
+    return extras.needed("tensorflow_datasets", by="data.tfds")
 
 
 def _cache_folder():
@@ -52,8 +52,9 @@ def _manual_folder(dataset, manual_dir):
 
 
 def _builder(dataset, folder):
+    catalogue = _catalogue()
     try:
-        return _catalogue().builder(
+        return catalogue.builder(
             dataset, data_dir=folder, file_format="array_record", try_gcs=False
         )
     except Exception as error:

@@ -7,7 +7,6 @@ from jdistill.language._depth import block_influence as block_influence
 from jdistill.language._depth import keep_layers as keep_layers
 from jdistill.language._depth import most_influential as most_influential
 from jdistill.language._depth import spread as spread
-from jdistill.language._describe import describe as describe
 from jdistill.language._figures import figures as figures
 from jdistill.language._generate import Generated as Generated
 from jdistill.language._generate import generate as generate
@@ -27,7 +26,6 @@ __all__ = [
     "Question",
     "block_influence",
     "continued",
-    "describe",
     "figures",
     "generate",
     "greedy",

@@ -9,8 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jdistill import kinds
+from jdistill.batching import batched
 from jdistill.models import DecoderConfig
-from jdistill.typing import Batch, Frozen, Model, Tree
+from jdistill.typing import Batch, Frozen, Model, Split, Tree
 
 
 def keep_layers(
@@ -83,7 +85,7 @@ def spread(depth: int, number: int) -> tuple[int, ...]:
 
 
 def block_influence(
-    model: Model, frozen: Frozen, batches: Iterable[Batch]
+    model: Model, frozen: Frozen, batches: Iterable[Batch] | Split
 ) -> np.ndarray:
     r"""How much each layer turns what goes through it.
 
@@ -94,7 +96,7 @@ def block_influence(
             and 'layers' `[depth, batch, steps, dim]`, what each gives:
             `models.decoder(config, taps=('embed', 'layers'))`.
         frozen: its variables.
-        batches: of tokens; padding is left out.
+        batches: of tokens, or a split; padding is left out.
 
     Returns:
         `[depth]`, float64; layers of small influence are missed least.
@@ -132,8 +134,10 @@ def block_influence(
         turned = jnp.where(weights[None] > 0, 1 - cosine, 0.0)
         return turned.sum((1, 2)), (weights > 0).sum()
 
+    kinds.model(model=model)
+    kinds.variables(frozen=frozen)
     total, count = np.zeros(()), 0
-    for batch in batches:
+    for batch in batched(batches):
         turned, tokens = sums(frozen, batch)
         total, count = total + np.asarray(turned, np.float64), count + int(tokens)
     if not count:

@@ -5,7 +5,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jdistill import data, metrics
+from jdistill import data, kinds, metrics
 from jdistill.evaluate import Network, evaluate
 from jdistill.typing import Frozen, Metric, Model
 
@@ -70,6 +70,7 @@ def figures(
         >>> row['bits_per_byte'], row['context']
         (1.0, 2)
     """
+    kinds.instance(data.Windows, "what data.windows gave", {"windows": windows})
     wanted = _OWN | (_BESIDE_TEACHER if teacher is not None else {})
     together = metrics.by_chunks(
         _together(tuple(wanted.values())), tokens=tokens, vocab=vocab

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jdistill.checks import known, whole
+from jdistill import kinds
+from jdistill.checks import check_key, known, whole
 from jdistill.language._choose import Choose, sample
 from jdistill.typing import (
     SOURCE,
@@ -89,9 +90,17 @@ def generate(
         >>> generate(model, frozen, batch, key=jax.random.key(1), steps=5).tokens.shape
         (1, 5)
     """
+    kinds.model(model=model)
+    kinds.variables(frozen=frozen)
+    kinds.batch(prompts=prompts)
+    check_key(key)
+    if "inputs" not in prompts:
+        raise ValueError(f"prompts has no 'inputs'; there are {sorted(prompts)}")
     tokens = jnp.asarray(prompts["inputs"])
-    if tokens.ndim != 2 or not tokens.shape[1]:
-        raise ValueError(f"prompts must be ids [batch, prompt], got {tokens.shape}")
+    whole_numbers = jnp.issubdtype(tokens.dtype, jnp.integer)
+    if tokens.ndim != 2 or not tokens.shape[1] or not whole_numbers:
+        there = f"{tokens.dtype}{list(tokens.shape)}"
+        raise ValueError(f"prompts must be ids [batch, prompt], got {there}")
     whole(steps=steps)
     rows, width = tokens.shape
     count = _count(prompts, tokens)

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jdistill import programs, views
+from jdistill import kinds, programs, views
 from jdistill.losses import cross_entropy
 from jdistill.metrics import by_chunks
 from jdistill.typing import Frozen, Metric, Model, Tokenizer
@@ -90,6 +90,9 @@ def log_likelihoods(
         >>> found.log_prob.round(3), found.tokens
         (array([-1.386]), array([2]))
     """
+    kinds.model(model=model)
+    kinds.variables(frozen=frozen)
+    kinds.instance(Tokenizer, "a Tokenizer", {"tokenizer": tokenizer})
     if not pairs:
         raise ValueError("there are no texts")
     if batch_size < 1 or steps < 1:

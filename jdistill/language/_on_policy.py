@@ -6,6 +6,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jdistill import kinds
 from jdistill.checks import above_zero, whole, zero_to_one
 from jdistill.language._choose import Choose, sample
 from jdistill.language._continued import continued
@@ -100,6 +101,8 @@ def on_policy(
         >>> int(state.step)
         1
     """
+    kinds.learner(learner=learner)
+    kinds.model(model=model)
     above_zero(share=share)
     zero_to_one(share=share)
     whole(prompt=prompt, every=every, keep=keep)
@@ -137,6 +140,7 @@ def on_policy(
         lambda state, frozen=None: learner.finish(_apart(state)[0], frozen),
         lambda state, frozen=None: learner.encode(_apart(state)[0], frozen),
         explain,
+        f"{learner.name}, on texts of its own",
     )
 
 

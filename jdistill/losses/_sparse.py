@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jdistill.checks import above_zero
+from jdistill.losses._checks import arrays
 from jdistill.losses._logits import divergence
 from jdistill.typing import Number, SparseTarget
 
@@ -186,6 +187,7 @@ def fitting(target: SparseTarget, scores) -> None:
         raise TypeError(
             f"the target must be a SparseTarget, got {type(target).__name__}"
         )
+    arrays(student=scores)
     ids, log_p = jnp.shape(target.ids), jnp.shape(target.log_p)
     log_tail = None if target.log_tail is None else jnp.shape(target.log_tail)
     batch = scores.shape[:-1]

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jdistill.checks import above_zero
+from jdistill.losses._checks import arrays
 from jdistill.losses._sparse import cross_entropy_of, fitting, kl_of, outcomes
 from jdistill.typing import Number, SparseTarget
 
@@ -60,6 +61,7 @@ def sparse_vocabulary_kl(
         >>> sparse_vocabulary_kl(jnp.ones((1, 3)), target, head=head).round(4)
         Array([0.5493], dtype=float32)
     """
+    above_zero(temperature=temperature)
 
     def values(logits, target):
         return kl_of(target, outcomes(logits, target, temperature))
@@ -108,6 +110,7 @@ def sparse_vocabulary_soft_cross_entropy(
         >>> sparse_vocabulary_soft_cross_entropy(jnp.ones((1, 3)), one, head=head)
         Array([1.3862944], dtype=float32)
     """
+    above_zero(temperature=temperature)
 
     def values(logits, target):
         return cross_entropy_of(target, outcomes(logits, target, temperature))
@@ -153,6 +156,7 @@ def in_chunks(
 
 
 def _logits_of(hidden, head, cap, valid) -> Callable[..., Any]:
+    arrays(hidden=hidden, head=head)
     vocab = head.shape[-1]
     if head.ndim != 2 or head.shape[0] != hidden.shape[-1]:
         raise ValueError(

@@ -22,6 +22,9 @@ from jdistill.models._ngrams import ngram_classifier as ngram_classifier
 from jdistill.models._nnx import from_nnx as from_nnx
 from jdistill.models._peers import peers as peers
 from jdistill.models._resnet import resnet as resnet
+from jdistill.models._summary import Layer as Layer
+from jdistill.models._summary import Summary as Summary
+from jdistill.models._summary import summary as summary
 from jdistill.models._taps import tap as tap
 from jdistill.models._vit import vit as vit
 from jdistill.models.formats import Pretrained as Pretrained
@@ -42,7 +45,9 @@ __all__ = [
     "DecoderConfig",
     "EncoderConfig",
     "EncoderDecoderConfig",
+    "Layer",
     "Pretrained",
+    "Summary",
     "begin_with",
     "begin_with_stacked",
     "cnn",
@@ -72,6 +77,7 @@ __all__ = [
     "peers",
     "resnet",
     "simulate_int8",
+    "summary",
     "tap",
     "to_gguf",
     "to_hf",

@@ -78,17 +78,17 @@ def keywords(call: Callable[..., Any], *, after: int) -> Callable[..., dict[str,
     """Finds, once, which keywords a network takes and where their values come from.
 
     The mode goes to `train` (`training`, `is_training`) and, negated, to
-    `deterministic` and `use_running_average`; `mask` gets the batch's `token_mask`,
-    `key` the random key, and any other parameter the entry of the batch of its name,
-    where there is one.
+    `deterministic` and `use_running_average`; `mask` gets the batch's `token_mask`, and
+    any other parameter the entry of the batch of its name, where there is one.
 
     Args:
         call: the network's function; its signature is read.
         after: the number of leading parameters that are passed by position.
 
     Returns:
-        `supply(batch, *, train, key=None) -> keywords`, which raises ValueError if a
-        parameter without a default gets no value.
+        `supply(batch, *, train, **more) -> keywords`, which raises ValueError if a
+        parameter without a default gets no value. What is given as `more`, such as
+        `key`, a parameter without a default also gets where it is None.
 
     Example:
         >>> supply = keywords(lambda x, train, mask=None: x, after=1)
@@ -100,11 +100,16 @@ def keywords(call: Callable[..., Any], *, after: int) -> Callable[..., dict[str,
         p for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)
     ]
 
-    def supply(batch: Batch, *, train: bool, key: Any = None) -> dict[str, Any]:
+    def supply(batch: Batch, *, train: bool, **more: Any) -> dict[str, Any]:
         given = {**batch, **dict.fromkeys(TRAINS, train)}
         given |= {**dict.fromkeys(RESTS, not train), "mask": batch.get("token_mask")}
-        given["key"] = key
-        found = {p.name: given[p.name] for p in taken if given.get(p.name) is not None}
+        given |= more
+        bare = {p.name for p in taken if p.default is p.empty and p.name in more}
+        found = {
+            p.name: given[p.name]
+            for p in taken
+            if given.get(p.name) is not None or p.name in bare
+        }
         for p in taken:
             if p.default is p.empty and p.name not in found:
                 source = "token_mask" if p.name == "mask" else p.name

@@ -7,6 +7,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from jdistill.checks import fraction
+from jdistill.models._described import described
 from jdistill.models._images import as_images
 from jdistill.models._linen import from_linen
 from jdistill.models._sizes import float_type, positive, sequence
@@ -34,6 +35,7 @@ class _CNN(nn.Module):
         return nn.Dense(self.classes, dtype=self.dtype)(x).astype(jnp.float32)
 
 
+@described
 def cnn(
     *,
     classes: int,

@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jdistill import kinds
 from jdistill.models._sizes import float_type
 from jdistill.typing import Batch, Model, Tree
 
@@ -50,6 +51,7 @@ def compute_in(model: Model, compute_dtype: str) -> Model:
         >>> half.apply(params, {}, batch)[0].logits.dtype
         dtype(bfloat16)
     """
+    kinds.model(model=model)
     kind = float_type(compute_dtype, name="compute_dtype")
 
     def apply(params, state, batch, /, *, train=False, key=None):
@@ -62,6 +64,7 @@ def compute_in(model: Model, compute_dtype: str) -> Model:
     return model._replace(
         apply=apply,
         head=None if head is None else lambda params: head(_cast(params, kind)),
+        name=f"{model.name or 'a model'} in {compute_dtype}",
     )
 
 

@@ -7,6 +7,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from jdistill.checks import fraction
+from jdistill.models._described import described
 from jdistill.models._linen import from_linen
 from jdistill.models._sizes import float_type, positive
 from jdistill.typing import Model
@@ -90,6 +91,7 @@ class _Encoder(nn.Module):
         return nn.Dense(self.classes, dtype=self.dtype)(mean).astype(jnp.float32)
 
 
+@described
 def encoder_classifier(
     *,
     classes: int,

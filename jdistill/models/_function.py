@@ -17,9 +17,11 @@ def from_function(
 ) -> Model:
     """A plain `apply(params, x)` as a `Model`; its state is always empty.
 
-    Whatever pytree the parameters are: a dictionary, a tuple, an Equinox module. Like
+    Whatever pytree of arrays the parameters are: a dictionary, a tuple, the arrays of
+    an Equinox module (`eqx.partition`). Like
     in `from_linen` the signature of `apply` decides what else it is called with
-    (`train`, `token_mask`...); `key` is passed to a parameter of that name.
+    (`train`, `token_mask`...). A parameter named `key` gets the random key, and None
+    where there is none, in evaluation.
 
     Args:
         apply: `apply(params, x, ...) -> logits` or `Outputs`.
@@ -55,7 +57,9 @@ def from_function(
                 "this model was made without init; pass from_function(apply, "
                 "init=init), or start from parameters you have: Frozen(params)"
             )
-        return init(key, *entries(batch, read)), {}
+        params = init(key, *entries(batch, read))
+        kinds.arrays(params=params)
+        return params, {}
 
     def run(params, state, batch, *, train=False, key=None) -> tuple[Outputs, Tree]:
         out = apply(
@@ -63,4 +67,5 @@ def from_function(
         )
         return as_outputs(out), state
 
-    return Model(start, run)
+    name = getattr(apply, "__name__", type(apply).__name__)
+    return Model(start, run, name=f"function {name}")

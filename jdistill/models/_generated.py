@@ -123,7 +123,7 @@ def generated(
             {"student": own, "generator": other},
         )
 
-    return Model(init, apply)
+    return Model(init, apply, name=f"generator before {student.name or 'a model'}")
 
 
 def _check(shape, low, high):

@@ -6,8 +6,9 @@ from typing import Any
 import jax
 
 from jdistill import kinds, ops, tree
+from jdistill.batching import batched
 from jdistill.tree import Where
-from jdistill.typing import Batch, Frozen, Model, Tree
+from jdistill.typing import Batch, Frozen, Model, Split, Tree
 
 
 def simulate_int8(model: Model, *, where: Where = None) -> Model:
@@ -94,7 +95,11 @@ def execute_int8(model: Model, *, where: Where = None) -> Model:
 
 
 def observe_int8(
-    model: Model, frozen: Frozen, batches: Iterable[Batch], *, where: Where = None
+    model: Model,
+    frozen: Frozen,
+    batches: Iterable[Batch] | Split,
+    *,
+    where: Where = None,
 ) -> Frozen:
     r"""The variables of an int8 model, with step sizes from what its products read.
 
@@ -103,8 +108,8 @@ def observe_int8(
     Args:
         model: the plain model.
         frozen: its variables.
-        batches: examples to observe, from the training part; padding, as `mask` and
-            `token_mask` tell it, is left out.
+        batches: examples to observe, batches of the training part or a split; padding,
+            as `mask` and `token_mask` tell it, is left out.
         where: which products, by the path of the weight; by default all that read one.
 
     Returns:
@@ -139,9 +144,8 @@ def observe_int8(
     )
     kinds.model(model=model)
     kinds.variables(frozen=frozen)
-    kinds.batches(batches=batches)
     stats = None
-    for batch in batches:
+    for batch in batched(batches):
         _, seen = observe(frozen.params, frozen.state, dict(batch))
         stats = seen if stats is None else ops.merge(stats, seen)
     if stats is None:
@@ -184,7 +188,7 @@ def _rewritten(
         outputs, inner = run(aux, params, state["model"], batch, key)
         return outputs, {**state, "model": inner}
 
-    return Model(init, apply)
+    return Model(init, apply, name=f"{model.name or 'a model'} in int8")
 
 
 def _kernels(frozen: Frozen) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jdistill import tree
+from jdistill import kinds, tree
 from jdistill.typing import Frozen, Tree
 
 
@@ -39,6 +39,8 @@ def begin_with(student: Frozen, teacher: Frozen, layers: Mapping[str, str]) -> F
         >>> begin_with(small, large, {'a': 'x'}).params['a']['w']
         Array([1., 1.], dtype=float32)
     """
+    kinds.variables(student=student, teacher=teacher)
+    kinds.mapping(layers=layers)
     taken = {name: 0 for name in layers}
 
     def filled(mine: Tree, theirs: Tree) -> Tree:
@@ -92,6 +94,7 @@ def begin_with_stacked(
         >>> begin_with_stacked(small, large, [0, 3], where='w').params['w'].tolist()
         [[0.0], [3.0]]
     """
+    kinds.variables(student=student, teacher=teacher)
     rows = jnp.asarray(layers)
     known = tree.flatten(teacher.params)
     tree.select(student.params, where)

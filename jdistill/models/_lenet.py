@@ -6,6 +6,7 @@ from typing import Any
 import flax.linen as nn
 import jax.numpy as jnp
 
+from jdistill.models._described import described
 from jdistill.models._images import as_images
 from jdistill.models._linen import from_linen
 from jdistill.models._mlp import mlp
@@ -28,6 +29,7 @@ class _LeNet5(nn.Module):
         return nn.Dense(self.classes, dtype=self.dtype)(x).astype(jnp.float32)
 
 
+@described
 def lenet_300_100(
     *, classes: int, dtype: str | None = None, taps: str | Sequence[str] = ()
 ) -> Model:
@@ -60,6 +62,7 @@ def lenet_300_100(
     return mlp(classes=classes, widths=(300, 100), dtype=dtype, taps=taps)
 
 
+@described
 def lenet5(
     *, classes: int, dtype: str | None = None, taps: str | Sequence[str] = ()
 ) -> Model:

@@ -1,6 +1,8 @@
 """Any flax.linen module as a `Model`."""
 
 import contextlib
+import dataclasses
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -98,7 +100,27 @@ def from_linen(
             new = keep_if_padding(new, dict(state), batch)
         return out._replace(features={**out.features, **features}), new
 
-    return Model(init, apply)
+    return Model(init, apply, name=_said(module))
+
+
+def _said(module: nn.Module) -> str:
+    """Its class, and what it was made with."""
+    own = [
+        f.name for f in dataclasses.fields(module) if f.name not in ("parent", "name")
+    ]
+    made = {name: getattr(module, name) for name in own}
+    shown = (f"{n}={_named(x)}" for n, x in made.items() if x is not None)
+    text = f"{type(module).__name__.lstrip('_')}({', '.join(shown)})"
+    return textwrap.shorten(text, 100, placeholder=" ...)")
+
+
+def _named(value: Any) -> str:
+    """Layers and functions by their names, other values as they are."""
+    if isinstance(value, list | tuple) and any(map(callable, value)):
+        return f"[{', '.join(map(_named, value))}]"
+    if callable(value):
+        return getattr(value, "__name__", type(value).__name__)
+    return repr(value)
 
 
 def _check_module(module: Any) -> None:

@@ -81,7 +81,10 @@ def lora(
 
     head = model.head
     return Model(
-        init, apply, None if head is None else (lambda params: head(params[BASE]))
+        init,
+        apply,
+        None if head is None else (lambda params: head(params[BASE])),
+        name=f"adapters of rank {rank} in {model.name or 'a model'}",
     )
 
 

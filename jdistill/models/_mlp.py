@@ -7,6 +7,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from jdistill.checks import fraction
+from jdistill.models._described import described
 from jdistill.models._linen import from_linen
 from jdistill.models._sizes import float_type, positive, sequence
 from jdistill.typing import Model
@@ -27,6 +28,7 @@ class _MLP(nn.Module):
         return nn.Dense(self.classes, dtype=self.dtype)(x).astype(jnp.float32)
 
 
+@described
 def mlp(
     *,
     classes: int,

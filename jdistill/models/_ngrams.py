@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jdistill.checks import fraction
+from jdistill.models._described import described
 from jdistill.models._linen import from_linen
 from jdistill.models._sizes import float_type, positive, sequence
 from jdistill.typing import Batch, Model, Tree
@@ -60,6 +61,7 @@ class _NgramClassifier(nn.Module):
         return nn.Dense(self.classes, dtype=self.dtype)(x).astype(jnp.float32)
 
 
+@described
 def ngram_classifier(
     *,
     classes: int,

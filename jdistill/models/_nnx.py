@@ -85,7 +85,7 @@ def from_nnx(
             new = keep_if_padding(new, nnx.as_pure(state), batch)
         return out._replace(features={**out.features, **features}), new
 
-    return Model(init, apply)
+    return Model(init, apply, name=type(shapes).__name__)
 
 
 def _check_factory(factory: Any) -> None:

@@ -71,4 +71,4 @@ def peers(**models: Model) -> Model:
             features |= {f"{name}/{tap}": x for tap, x in outputs.features.items()}
         return Outputs(logits[0], features), after
 
-    return Model(init, apply)
+    return Model(init, apply, name=f"peers {', '.join(models)}")

@@ -8,6 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jdistill.models._described import described
 from jdistill.models._images import as_images
 from jdistill.models._linen import from_linen
 from jdistill.models._sizes import float_type, positive
@@ -75,6 +76,7 @@ class _ResNet(nn.Module):
         return nn.Dense(self.classes, dtype=self.dtype)(x).astype(jnp.float32)
 
 
+@described
 def resnet(
     *,
     classes: int,

@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from jdistill import ops
+from jdistill import kinds, ops
 from jdistill.typing import Batch, Model, Outputs, Tree
 
 
@@ -35,6 +35,7 @@ def tap(model: Model, weights: str | Sequence[str] | Mapping[str, str]) -> Model
         >>> tapped.apply(params, {}, batch)[0].features
         {'hidden': Array([[3., 3.]], dtype=float32)}
     """
+    kinds.model(model=model)
     wanted = _by_feature(weights)
 
     def apply(params, state, batch, *, train=False, key=None) -> tuple[Outputs, Tree]:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jdistill.checks import fraction
+from jdistill.models._described import described
 from jdistill.models._encoder import blocks
 from jdistill.models._images import as_images
 from jdistill.models._linen import from_linen
@@ -54,6 +55,7 @@ def _places(rows: int, columns: int, dim: int) -> np.ndarray:
     return np.concatenate(waves, axis=1)
 
 
+@described
 def vit(
     *,
     classes: int,

@@ -74,7 +74,8 @@ def combine(**terms: Term) -> Objective:
         }
 
     remembers = _needs(term for term in terms.values() if term.update)
-    return Objective(init, count, compute, update, _needs(terms.values()), remembers)
+    needs = _needs(terms.values())
+    return Objective(init, count, compute, update, needs, remembers, tuple(terms))
 
 
 def _needs(terms: Iterable[Term]) -> Needs:

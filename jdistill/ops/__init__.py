@@ -17,6 +17,7 @@ from jdistill.ops._op import Weight as Weight
 from jdistill.ops._op import dims_of as dims_of
 from jdistill.ops._padding import rows as rows
 from jdistill.ops._products import opaque as opaque
+from jdistill.ops._products import order as order
 from jdistill.ops._products import products as products
 from jdistill.ops._products import uncovered as uncovered
 from jdistill.ops._products import weights as weights
@@ -63,6 +64,7 @@ __all__ = [
     "observe",
     "observe_visit",
     "opaque",
+    "order",
     "products",
     "quantize",
     "ranges",

@@ -71,6 +71,32 @@ def weights(
     return tuple(sorted(covered(result)))
 
 
+def order(
+    fn: Callable[..., Any], *args: Any, weights: Sequence[int] = (0,)
+) -> tuple[str, ...]:
+    """Paths of the parameters in the order in which the function uses them.
+
+    A parameter is used where it meets a value that depends on the other arguments: in
+    a product, a sum, a lookup. Layers of a scan come once.
+
+    Args:
+        fn: any function of arrays.
+        args: its arguments, or their shapes and types.
+        weights: positions of the arguments that hold parameters.
+
+    Returns:
+        The paths, each once; parameters that are not used are not among them.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> params = {'a': jnp.ones(2), 'b': jnp.ones((3, 2)), 'c': jnp.ones(2)}
+        >>> order(lambda params, x: x @ params['b'] + params['a'][None],
+        ...       params, jnp.ones((5, 3)))
+        ('b', 'a')
+    """
+    return walk(trace(fn, args), args, weights).order
+
+
 def uncovered(
     fn: Callable[..., Any], *args: Any, weights: Sequence[int] = (0,)
 ) -> tuple[str, ...]:

@@ -35,12 +35,19 @@ class Lookup(NamedTuple):
     weights: tuple[str, ...]
 
 
+class Meeting(NamedTuple):
+    """Parameters that an equation joins with values of the batch."""
+
+    weights: tuple[str, ...]
+
+
 class Walk(NamedTuple):
     """All that a walk finds, in the order of execution."""
 
     found: tuple[Found, ...]
     opaque: tuple[Opaque, ...]
     looked_up: frozenset[str]
+    order: tuple[str, ...]
     parameters: dict[str, Any]
 
 
@@ -73,7 +80,9 @@ def walk(
     _, found, reads = _walk(traced.jaxpr, traced.consts, origins, scope)
     hidden = tuple(r for r in reads if isinstance(r, Opaque))
     looked_up = (r.weights for r in reads if isinstance(r, Lookup))
-    return Walk(_keyed(found), hidden, frozenset().union(*looked_up), parameters)
+    met = (path for r in reads if isinstance(r, Meeting) for path in r.weights)
+    order = tuple(dict.fromkeys(met))
+    return Walk(_keyed(found), hidden, frozenset().union(*looked_up), order, parameters)
 
 
 def _arguments(args, weights):
@@ -115,7 +124,7 @@ def _walk(jaxpr, consts, origins, scope):
             reads += inside
         else:
             found += _product(eqn, ins, here)
-            reads += [*_opaque(eqn, ins, here), *_lookup(eqn, ins)]
+            reads += [*_opaque(eqn, ins, here), *_lookup(eqn, ins), *_meeting(ins)]
             outs = _flow.through(eqn, ins)
         env.update(zip(eqn.outvars, outs, strict=True))
     return [read(v) for v in jaxpr.outvars], tuple(found), tuple(reads)
@@ -170,6 +179,12 @@ def _lookup(eqn, ins):
     if eqn.primitive.name not in _LOOKUPS or not any(o.batch for o in ins[1:]):
         return []
     return [Lookup(tuple(weight.path for weight in ins[0].weights))]
+
+
+def _meeting(ins):
+    """The parameters of an equation that reads the batch as well."""
+    paths = tuple(weight.path for origin in ins for weight in origin.weights)
+    return [Meeting(paths)] if paths and any(origin.batch for origin in ins) else []
 
 
 def _holds_product(eqn):

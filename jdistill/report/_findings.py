@@ -3,9 +3,17 @@
 from collections.abc import Sequence
 
 from jdistill.report import _format as form
-from jdistill.report._markup import grid, section, text, word
-from jdistill.report._summary import BASELINES, Row, Stage, find
-from jdistill.report._table import cells, value
+from jdistill.report._advice import advice
+from jdistill.report._columns import Column, cells, meanings, value
+from jdistill.report._differences import (
+    SEEDS,
+    Difference,
+    compared,
+    difference,
+    foremost,
+)
+from jdistill.report._markup import Cell, grid, hint, section, text, word
+from jdistill.report._summary import BASELINES, Real, Row, Stage, ends
 
 MEANINGS = {
     "dense": "not compressed, float32",
@@ -13,8 +21,6 @@ MEANINGS = {
     "packed": "read back from the compressed file; its bytes are the file's",
     "executed": "the file's integers really multiplied as integers",
 }
-
-FIGURES = ("difference", "low", "high")
 
 OVER_EXAMPLES = (
     "over the test examples of all folds. The interval is that of a paired bootstrap: "
@@ -26,6 +32,16 @@ OVER_SEEDS = (
 )
 
 
+def parts(rows: Sequence[Row], stages: Sequence[Stage]) -> list[str]:
+    """What came out, without the page around it: all stages, differences, advice.
+
+    Example:
+        >>> parts([], ())
+        ['', '', '']
+    """
+    return [all_stages(stages), differences(rows), lost(rows, stages)]
+
+
 def headline(stages: Sequence[Stage], rows: Sequence[Row]) -> str:
     """How much smaller, and at what price in accuracy, once a student is packed.
 
@@ -33,22 +49,22 @@ def headline(stages: Sequence[Stage], rows: Sequence[Row]) -> str:
         >>> headline((), ())
         ''
     """
-    teacher, packed = find(stages, "teacher"), find(stages, "packed")
+    teacher, packed = ends(stages)
     if teacher is None or packed is None:
         return ""
     if not all("accuracy" in s.means for s in (teacher, packed)):
         return ""
     sizes = [value(s, "bytes") for s in (teacher, packed)]
     means = [s.means["accuracy"].value for s in (teacher, packed)]
-    change, interval = means[1] - means[0], "no interval computed"
-    for row in rows:
-        if _is_difference(row) and (row["of"], row["against"]) == ("packed", "teacher"):
-            change = row["difference"]
-            interval = f"95 % interval {form.interval(row['low'], row['high'])}"
+    found = difference(rows, stages, packed.name, teacher.name)
+    change = means[1] - means[0] if found is None else found.value
+    interval = "no interval computed"
+    if found is not None and found.low is not None:
+        interval = f"95 % interval {form.interval(found.low, found.high)}"
     words = [word(s.realised) for s in (teacher, packed)]
     cards = (
         (
-            f"{form.ratio(*sizes)} smaller",
+            _smaller(*sizes),
             f"{form.size(sizes[0])} {words[0]} to {form.size(sizes[1])} {words[1]}",
         ),
         (f"{form.points(change)} points", f"of accuracy; {interval}"),
@@ -61,6 +77,24 @@ def headline(stages: Sequence[Stage], rows: Sequence[Row]) -> str:
     return f'<div class="cards">{"".join(shown)}</div>'
 
 
+def _smaller(whole: Real | None, part: Real | None) -> str:
+    if whole and part and part > whole:
+        return f"{form.ratio(part, whole)} larger"
+    return f"{form.ratio(whole, part)} smaller"
+
+
+def lost(rows: Sequence[Row], stages: Sequence[Stage]) -> str:
+    """Which recipes lost, and what to try.
+
+    Example:
+        >>> lost([], ())
+        ''
+    """
+    said = advice(rows, stages)
+    lines = "".join(f"<li>{text(line)}</li>" for line in said)
+    return section("What lost, and what to try", f"<ul>{lines}</ul>" if said else "")
+
+
 def differences(rows: Sequence[Row]) -> str:
     """The paired differences with their intervals and what these say.
 
@@ -68,25 +102,32 @@ def differences(rows: Sequence[Row]) -> str:
         >>> differences(())
         ''
     """
-    found = [row for row in rows if _is_difference(row)]
+    found = compared(rows)
     if not found:
         return ""
-    lines = [
-        [
-            (f"{text(row['of'])} against {text(row['against'])}", "text wrap"),
-            (form.points(row["difference"]), ""),
-            (form.interval(row["low"], row["high"]), ""),
-            _reading(row),
-        ]
-        for row in found
-    ]
-    titles = [("accuracy of", "text"), ("points", ""), ("95 % interval", "")]
-    how = OVER_SEEDS if any("seeds" in row for row in found) else OVER_EXAMPLES
+    first, rest = foremost(found)
+    more = f"{len(rest)} more, not told apart from nothing"
+    how = OVER_SEEDS if any(d.over == SEEDS for d in found) else OVER_EXAMPLES
     return section(
         "Differences in accuracy",
         f'<p class="muted">Percentage points, {how}</p>',
-        grid([*titles, ("so it is", "text")], lines),
+        _listed(first) if first else "",
+        f"<details><summary>{more}</summary>{_listed(rest)}</details>" if rest else "",
     )
+
+
+def _listed(found: Sequence[Difference]) -> str:
+    lines = [
+        [
+            (f"{text(d.of)} against {text(d.against)}", "text wrap"),
+            (form.points(d.value), ""),
+            (form.interval(d.low, d.high), ""),
+            (d.reading, f"text {d.tone}"),
+        ]
+        for d in found
+    ]
+    titles = [("accuracy of", "text"), ("points", ""), ("95 % interval", "")]
+    return grid([*titles, ("so it is", "text")], lines)
 
 
 def all_stages(stages: Sequence[Stage]) -> str:
@@ -99,35 +140,43 @@ def all_stages(stages: Sequence[Stage]) -> str:
     if not stages:
         return ""
     columns, lines = cells(stages)
-    titles = [(c.title, "text") for c in columns[:2]]
-    titles += [(c.title, "") for c in columns[2:]]
+    titles = [(_head(c), "text" if i < 2 else "") for i, c in enumerate(columns)]
     body = [
-        [(text(name), "text"), (word(realised), "text"), *((text(t), "") for t in rest)]
-        for name, realised, *rest in lines
+        [
+            (text(line[0]), "text"),
+            (word(line[1]), "text"),
+            *_figures(stage, columns[2:], line[2:]),
+        ]
+        for stage, line in zip(stages, lines, strict=True)
     ]
     rule = next((i for i, s in enumerate(stages) if s.name in BASELINES), None)
     used = {stage.realised for stage in stages}
     words = " ".join(f"{word(w)} {MEANINGS[w]}." for w in MEANINGS if w in used)
-    below = "" if rule is None else " Below the line: baselines."
-    meanings = "; ".join(f"<b>{c.title}</b> {c.meaning}" for c in columns[2:])
+    erring = any(mean.error is not None for s in stages for mean in s.means.values())
+    said = ["Means over folds or seeds ± standard error."] if erring else []
+    said += ["Below the line: baselines."] if rule is not None else []
+    first = "; ".join(f"<b>{t}</b> {meaning}" for t, meaning in meanings(columns))
+    rest = [c for c in columns[2:] if not c.short]
+    others = "; ".join(f"<b>{c.title}</b> {c.meaning}" for c in rest)
     return section(
         "All stages",
-        f'<p class="muted">Means over folds or seeds ± standard error.{below}</p>',
+        f'<p class="muted">{" ".join(said)}</p>' if said else "",
         grid(titles, body, rule=rule),
-        f'<p class="muted">{words}</p><details><summary>What the columns mean</summary>'
-        f'<p class="muted">{meanings}.</p></details>',
+        f'<p class="muted">{words}</p>',
+        f'<p class="muted">{first}.</p>' if first else "",
+        "<details><summary>What the other columns mean</summary>"
+        f'<p class="muted">{others}.</p></details>',
     )
 
 
-def _is_difference(row: Row) -> bool:
-    if row.get("stage") != "comparison" or row.get("metric", "accuracy") != "accuracy":
-        return False
-    return all(row.get(k) is not None for k in ("of", "against", *FIGURES))
+def _head(column: Column) -> str:
+    return hint(column.title, column.meaning) if column.short else column.title
 
 
-def _reading(row: Row) -> tuple[str, str]:
-    if row["low"] > 0:
-        return "better", "text good"
-    if row["high"] < 0:
-        return "worse", "text bad"
-    return "not told apart", "text"
+def _figures(
+    stage: Stage, columns: Sequence[Column], texts: Sequence[str]
+) -> list[Cell]:
+    return [
+        (hint(text(shown), column.hover(stage)), "")
+        for column, shown in zip(columns, texts, strict=True)
+    ]

@@ -16,6 +16,16 @@ def percent(mean: Mean | None) -> str:
     return MISSING if mean is None else with_error(100 * mean.value, mean.error, 100)
 
 
+def share(value: Real | None) -> str:
+    """A share in whole per cent.
+
+    Example:
+        >>> share(0.503), share(None)
+        ('50', '–')
+    """
+    return MISSING if value is None else f"{100 * value:.0f}"
+
+
 def with_error(value: Real, error: Real | None, scale: Real = 1) -> str:
     """A figure to two places, with its standard error where there is one.
 
@@ -112,7 +122,24 @@ def interval(low: Real | None, high: Real | None) -> str:
     """A confidence interval in percentage points.
 
     Example:
-        >>> interval(-0.009, 0.0021)
-        '−0.90 to +0.21'
+        >>> interval(-0.009, 0.0021), interval(None, None)
+        ('−0.90 to +0.21', '–')
     """
+    if low is None or high is None:
+        return MISSING
     return f"{points(low)} to {points(high)}"
+
+
+def seconds(value: Real) -> str:
+    """A time as one says it.
+
+    Example:
+        >>> seconds(8.21), seconds(252), seconds(8000)
+        ('8.2 s', '4 min 12 s', '2 h 13 min')
+    """
+    if value < 60:
+        return f"{short(value) if value < 0.1 else f'{value:.1f}'} s"
+    minutes, rest = divmod(round(value), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"

@@ -1,14 +1,15 @@
 """The report: one page of HTML that needs nothing but itself."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from jdistill import kinds
+from jdistill.report._about import about
+from jdistill.report._confusion import confusion
+from jdistill.report._document import document
 from jdistill.report._figures import learning, plots
-from jdistill.report._findings import all_stages, differences, headline
-from jdistill.report._markup import text
+from jdistill.report._findings import all_stages, differences, headline, lost
 from jdistill.report._record import energy_method, origin, packed_file
-from jdistill.report._style import CSS
 from jdistill.report._summary import Row, summarize
 
 POINT = {"stage", "step", "split", "name", "value"}
@@ -20,6 +21,8 @@ def html(
     curves: Iterable[Row] = (),
     *,
     title: str = "jdistill",
+    question: str = "",
+    command: str = "",
     config: Mapping[str, Any] | None = None,
 ) -> str:
     """The report of an experiment as one self-contained page.
@@ -29,6 +32,8 @@ def html(
         curves: points of learning curves: `stage`, `fold`, `seed`, `step`, `split`
             ('train' or 'valid'), `name`, `value`.
         title: what the page is called.
+        question: what the experiment asks: the first paragraph leads the page.
+        command: what makes it again.
         config: the experiment's configuration, shown at the end.
 
     Returns:
@@ -48,27 +53,16 @@ def html(
     stages = summarize(rows)
     models = [row for stage in stages for row in stage.rows]
     parts = [
-        f"<h1>{text(title)}</h1>",
-        f'<p class="muted">{_runs(models)}</p>',
+        about(stages, title=title, question=question, command=command),
         headline(stages, rows),
+        lost(rows, stages),
         differences(rows),
         all_stages(stages),
-        plots(stages),
+        plots(stages, rows),
+        confusion(stages),
         learning(curves),
-        energy_method(models),
         packed_file(models),
+        energy_method(models),
         origin(models, config),
     ]
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{text(title)}</title><style>{CSS}</style></head>\n<body>\n"
-        + "\n".join(part for part in parts if part)
-        + "\n</body></html>\n"
-    )
-
-
-def _runs(models: Sequence[Row]) -> str:
-    folds = len({row.get("fold") for row in models})
-    seeds = len({row.get("seed") for row in models})
-    return f"{folds} fold{'s' * (folds != 1)}, {seeds} seed{'s' * (seeds != 1)}"
+    return document(title, *parts)

@@ -28,6 +28,16 @@ def word(realised: str) -> str:
     return f'<span class="word">{text(realised)}</span>'
 
 
+def hint(body: str, said: str) -> str:
+    """Markup that tells more under the pointer.
+
+    Example:
+        >>> hint('ece', 'calibration'), hint('3', '')
+        ('<span title="calibration">ece</span>', '3')
+    """
+    return f'<span title="{text(said)}">{body}</span>' if said else body
+
+
 def grid(
     titles: Sequence[Cell], lines: Sequence[Sequence[Cell]], *, rule: int | None = None
 ) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from jdistill import kinds
 from jdistill.report import _plots
+from jdistill.report._differences import compared
 from jdistill.report._style import TONES
 from jdistill.report._summary import Row, summarize
 
@@ -62,10 +63,10 @@ def gain_picture(rows: Iterable[Row], *, against: str) -> str:
         '<svg'
     """
     kinds.rows(rows=rows)
-    found = [row for row in rows if row.get("stage") == "comparison"]
-    chosen = [row for row in found if row["against"] == against]
+    found = compared(rows)
+    chosen = [one for one in found if one.against == against]
     if not chosen:
-        valid = ", ".join(dict.fromkeys(str(row["against"]) for row in found))
+        valid = ", ".join(dict.fromkeys(one.against for one in found))
         raise ValueError(f"no row compares with {against!r}; valid: {valid or 'none'}")
     return _alone(_plots.gains(chosen, width=WIDTH))
 

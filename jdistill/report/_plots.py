@@ -1,18 +1,21 @@
-"""The plots of the report: size, classes, steps, learning curves."""
+"""The plots of the report: size, classes, steps, gains."""
 
-import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter
 
 from jdistill.report import _format as form
+from jdistill.report._differences import Difference
 from jdistill.report._labels import label
-from jdistill.report._summary import Row, Stage
+from jdistill.report._summary import Stage
 from jdistill.report._svg import colour, draw, plain
 
 MOST_CLASSES = 20
+MOST_NAMED = 16
+RISING = ("accuracy",)
+"""Figures of which more is better."""
 
 HEIGHTS = {
     "accuracy": ("accuracy, %", 100),
@@ -44,39 +47,55 @@ def against_bytes(
         sizes = [s.means["bytes"].value for s in shown]
         heights = [unit * s.means[figure].value for s in shown]
         axes.set_xscale("log")
-        axes.set_xlim(min(sizes) / 6, max(sizes) * 6)
-        for stage, x, y in zip(shown, sizes, heights, strict=True):
-            error = stage.means[figure].error
+        axes.margins(y=0.12)  # room for names of two lines
+        axes.set_xlim(min(sizes) / 14, max(sizes) * 8)
+        errors = [s.means[figure].error for s in shown]
+        bars = [None if error is None else unit * error for error in errors]
+        for stage, x, y, bar in zip(shown, sizes, heights, bars, strict=True):
             axes.errorbar(
                 x,
                 y,
-                yerr=None if error is None else unit * error,
+                yerr=bar,
                 color=colour(stage.name),
                 marker="o",
                 markersize=7,
                 elinewidth=1,
             )
-        names = [f"{plain(s.name)} ({s.realised})" for s in shown]
+        named = shown if len(shown) <= MOST_NAMED else foremost(shown, figure)
+        names = [f"{plain(s.name)} ({s.realised})" * (s in named) for s in shown]
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: form.size(x)))
         axes.xaxis.set_minor_formatter(FuncFormatter(lambda *_: ""))
         axes.set_xlabel("bytes (log scale)")
         axes.set_ylabel(axis)
-        label(axes, names, sizes, heights)
+        label(axes, names, sizes, heights, bars)
 
     return draw(f"{figure} against bytes", paint, height=4.2, width=width)
 
 
-def recall_per_class(teacher: Stage, packed: Stage) -> str:
-    """Recall of each class, teacher against packed file."""
-    rows = {
-        s.name: [r for r in s.rows if r.get("recall_per_class")]
-        for s in (teacher, packed)
-    }
-    before, after = (
-        100 * np.mean([r["recall_per_class"] for r in rows[s.name]], axis=0)
-        for s in (teacher, packed)
-    )
-    names = rows[packed.name][0].get("classes") or range(len(after))
+def foremost(stages: Sequence[Stage], figure: str = "accuracy") -> list[Stage]:
+    """Those that no other one of as few bytes betters in a figure.
+
+    Example:
+        >>> foremost([])
+        []
+    """
+    sign = 1 if figure in RISING else -1
+    places = [(s.means["bytes"].value, -sign * s.means[figure].value) for s in stages]
+    return [
+        stage
+        for stage, (size, worth) in zip(stages, places, strict=True)
+        if not any(
+            a <= size and b <= worth and (a, b) != (size, worth) for a, b in places
+        )
+    ]
+
+
+def recall_per_class(
+    teacher: Stage, before: np.ndarray, packed: Stage, after: np.ndarray
+) -> str:
+    """Recall of each class, of one stage before and of another after."""
+    names = packed.rows[0].get("classes") or range(len(after))
+    before, after = 100 * before, 100 * after
     order = np.argsort(-np.abs(after - before), kind="stable")[:MOST_CLASSES]
     order = order[np.argsort(after[order] - before[order], kind="stable")][::-1]
 
@@ -89,7 +108,7 @@ def recall_per_class(teacher: Stage, packed: Stage) -> str:
             facecolors="none",
             edgecolors=colour("teacher"),
             linewidths=1.8,
-            label=f"teacher ({teacher.realised})",
+            label=f"{plain(teacher.name)} ({teacher.realised})",
             s=42,
             zorder=3,
         )
@@ -97,7 +116,7 @@ def recall_per_class(teacher: Stage, packed: Stage) -> str:
             after[order],
             heights,
             color=colour("packed"),
-            label=f"{packed.name} ({packed.realised})",
+            label=f"{plain(packed.name)} ({packed.realised})",
             s=42,
             zorder=3,
         )
@@ -109,27 +128,29 @@ def recall_per_class(teacher: Stage, packed: Stage) -> str:
     return draw("recall of each class", paint, height=1.2 + 0.27 * len(order))
 
 
-def cost_of_steps(steps: Sequence[tuple[str, float, float | None, str]]) -> str:
+def cost_of_steps(steps: Sequence[tuple[str, Difference, str]]) -> str:
     """What each step did: bars of accuracy points, with the bytes beside them.
 
-    `steps` are (label, difference, standard error, note).
+    `steps` are (label, difference, note).
     """
 
     def paint(axes: Axes):
         heights = np.arange(len(steps))[::-1]
-        widths = np.array([100 * step[1] for step in steps])
-        errors = np.array([100 * (step[2] or 0.0) for step in steps])
-        tones = [colour("good" if w >= 0 else "bad") for w in widths]
-        axes.barh(heights, widths, height=0.42, color=tones)
-        axes.errorbar(
-            widths, heights, xerr=errors, fmt="none", ecolor=colour("muted"), lw=1
-        )
-        axes.axvline(0, color=colour("muted"), lw=1)
-        reach = max(np.max(np.abs(widths) + errors), 0.5) * 1.1
+        ends = [0.5]
+        for height, (_, found, _) in zip(heights, steps, strict=True):
+            value, tone = 100 * found.value, colour(found.tone)
+            axes.barh(height, value, height=0.34, color=tone)
+            ends.append(abs(value))
+            if found.low is not None and found.high is not None:
+                low, high = 100 * found.low, 100 * found.high
+                ends += [abs(low), abs(high)]
+                axes.hlines(height, low, high, color=colour("ink"), lw=1)
+            axes.vlines(0, height - 0.22, height + 0.22, color=colour("muted"), lw=1)
+        reach = max(ends) * 1.08
         axes.set_xlim(-reach, reach)
-        for height, (name, difference, _, note) in zip(heights, steps, strict=True):
+        for height, (name, found, note) in zip(heights, steps, strict=True):
             place = {"va": "bottom", "fontsize": 9}
-            text = f"{plain(name)}: {form.points(difference)}"
+            text = f"{plain(name)}: {form.points(found.value)}"
             axes.text(-reach, height + 0.24, text, **place)
             axes.text(reach, height + 0.24, note, ha="right", **place).set_color(
                 colour("muted")
@@ -137,67 +158,27 @@ def cost_of_steps(steps: Sequence[tuple[str, float, float | None, str]]) -> str:
         axes.set_ylim(-0.5, len(steps) - 0.2)
         axes.set_yticks([])
         axes.spines.left.set_visible(False)
-        axes.grid(axis="y", visible=False)
+        axes.grid(visible=False)
         axes.set_xlabel("accuracy gained or lost, percentage points")
 
     return draw("what each step cost", paint, height=0.8 + 0.58 * len(steps))
 
 
-def gains(comparisons: Sequence[Row], *, width: float = 4.8) -> str:
+def gains(found: Sequence[Difference], *, width: float = 4.8) -> str:
     """What each method gained over another: points with their intervals."""
-    shown = sorted(comparisons, key=lambda row: row["difference"])
+    shown = sorted(found, key=lambda one: one.value)
+    against = ", ".join(dict.fromkeys(plain(one.against) for one in shown))
 
     def paint(axes: Axes):
-        for height, row in enumerate(shown):
-            value, low, high = (100 * row[n] for n in ("difference", "low", "high"))
-            tone = "good" if low > 0 else "bad" if high < 0 else "muted"
-            axes.hlines(height, low, high, color=colour(tone), lw=2)
-            axes.plot(value, height, "o", color=colour(tone), markersize=5)
+        for height, one in enumerate(shown):
+            tone = colour(one.tone)
+            if one.low is not None and one.high is not None:
+                axes.hlines(height, 100 * one.low, 100 * one.high, color=tone, lw=2)
+            axes.plot(100 * one.value, height, "o", color=tone, markersize=5)
         axes.axvline(0, color=colour("muted"), lw=1)
-        axes.set_yticks(range(len(shown)), [plain(row["of"]) for row in shown])
+        axes.set_yticks(range(len(shown)), [plain(one.of) for one in shown])
         axes.tick_params(axis="y", labelcolor=colour("ink"), length=0)
         axes.set_ylim(-0.7, len(shown) - 0.3)
-        against = ", ".join(dict.fromkeys(plain(row["against"]) for row in shown))
         axes.set_xlabel(f"gain over {against}, percentage points")
 
-    return draw("gains", paint, height=0.7 + 0.24 * len(shown), width=width)
-
-
-def learning_curves(stage: str, curves: Iterable[Row], names: Sequence[str]) -> str:
-    """One stage's figures over its steps: thin lines are folds, bold is their mean."""
-    points = [c for c in curves if c["stage"] == stage and c["value"] is not None]
-
-    def paint(*panels: Axes):
-        for axes, name in zip(panels, names, strict=True):
-            for split, line in (("train", "--"), ("valid", "-")):
-                chosen = [c for c in points if (c["name"], c["split"]) == (name, split)]
-                _curve(axes, chosen, colour(stage), line, split)
-            axes.set_ylabel(plain(name))
-            axes.yaxis.set_major_locator(MaxNLocator(5))
-        panels[-1].set_xlabel("step")
-        panels[-1].xaxis.set_major_locator(MaxNLocator(5, integer=True))
-        labels = panels[0].get_legend_handles_labels()
-        panels[0].figure.legend(*labels, loc="outside upper right", ncols=2)
-
-    height = 1.0 + 1.35 * len(names)
-    return draw(f"learning {stage}", paint, height=height, panels=len(names))
-
-
-def _curve(axes: Axes, points: Sequence[Row], tone: str, line: str, split: str):
-    if not points:
-        return
-    runs: dict[tuple, list[tuple[int, float]]] = {}
-    steps: dict[int, list[float]] = {}
-    for point in points:
-        key = (point.get("fold"), point.get("seed"))
-        runs.setdefault(key, []).append((point["step"], point["value"]))
-        steps.setdefault(point["step"], []).append(point["value"])
-    if len(runs) > 1:
-        for run in runs.values():
-            axes.plot(
-                *zip(*sorted(run), strict=True), line, color=tone, lw=0.7, alpha=0.35
-            )
-    full = {s: v for s, v in sorted(steps.items()) if len(v) == len(runs)} or steps
-    means = [statistics.fmean(values) for values in full.values()]
-    marker = "o" if len(means) == 1 else None
-    axes.plot([*full], means, line, color=tone, lw=2, marker=marker, label=split)
+    return draw(f"gains {against}", paint, height=0.7 + 0.24 * len(shown), width=width)

@@ -5,8 +5,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jdistill.report import _format as form
+from jdistill.report._layers import listed, total
 from jdistill.report._markup import grid, section, text, word
 from jdistill.report._summary import Row
+
+MOST_LAYERS = 12
 
 
 def energy_method(models: Sequence[Row]) -> str:
@@ -23,40 +26,39 @@ def energy_method(models: Sequence[Row]) -> str:
         return ""
     return section(
         "Energy",
-        "<p>The column µJ is the energy of one inference: of computing + of moving "
-        f"bytes from memory. Method: {said}. An estimate puts models in order; it is "
-        "not what this machine drew.</p>",
+        "<p>The column µJ is the energy of one inference, of computing and of moving "
+        f"bytes from memory together; its parts are under the pointer. Method: {said}. "
+        "An estimate puts models in order; it is not what this machine drew.</p>",
     )
 
 
 def packed_file(models: Sequence[Row]) -> str:
-    """The tensors of the packed file, largest first.
+    """The parameters of the packed file, largest first.
 
     Example:
         >>> packed_file(())
         ''
     """
-    row = next((row for row in models if row.get("tensors")), None)
+    row = next((row for row in models if row.get("layers")), None)
     if row is None:
         return ""
-    titles = [("tensor", "text"), ("form", "text")]
-    titles += [("density", ""), ("bits", ""), ("bytes", "")]
-    lines = [
-        [
-            (text(tensor["path"]), "text"),
-            (text(tensor["form"]), "text"),
-            (f"{100 * tensor['density']:.0f} %", ""),
-            (text(tensor["bits"]), ""),
-            (f"{tensor['bytes']:,}", ""),
-        ]
-        for tensor in sorted(row["tensors"], key=lambda tensor: -tensor["bytes"])
-    ]
-    said = f"{len(lines)} tensors, {form.size(row.get('bytes'))} {word('packed')}"
+    rows = sorted(row["layers"], key=lambda layer: -layer["bytes"])
+    said = f"{total(rows)}; with its header the file has {form.size(row.get('bytes'))}"
     return section(
         "The packed file",
-        f"<details><summary>{said}, fold {text(row.get('fold'))}</summary>",
-        f"{grid(titles, lines)}</details>",
+        f'<p class="muted">{text(said)} {word("packed")}. Values are those that are '
+        "not zero; the line amid each histogram is zero.</p>",
+        listed(rows[:MOST_LAYERS]),
+        _rest(rows),
     )
+
+
+def _rest(rows: Sequence[Row]) -> str:
+    if len(rows) <= MOST_LAYERS:
+        return ""
+    said = f"{len(rows) - MOST_LAYERS} smaller ones"
+    table = listed(rows[MOST_LAYERS:])
+    return f"<details><summary>{said}</summary>{table}</details>"
 
 
 def origin(models: Sequence[Row], config: Mapping[str, Any] | None) -> str:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from jdistill.report import _format as form
-from jdistill.report._summary import CHAIN, Mean, Stage, find, mean_over_folds
+from jdistill.report._differences import Difference, difference
+from jdistill.report._summary import CHAIN, Row, Stage, find
 
 
 class Step(NamedTuple):
@@ -13,17 +14,16 @@ class Step(NamedTuple):
 
     before: Stage
     after: Stage
-    accuracy: Mean
+    accuracy: Difference
     note: str
 
 
-def steps(stages: Sequence[Stage]) -> tuple[Step, ...]:
+def steps(stages: Sequence[Stage], rows: Sequence[Row] = ()) -> tuple[Step, ...]:
     """The steps of the chain, and distilling against training on labels alone.
-
-    Differences are taken fold by fold, so their standard errors are those of pairs.
 
     Args:
         stages: as `summarize` gives them.
+        rows: those of an experiment, for the comparisons among them.
 
     Returns:
         The steps for which both ends are there.
@@ -38,26 +38,8 @@ def steps(stages: Sequence[Stage]) -> tuple[Step, ...]:
     labels, distilled = find(stages, "student"), find(stages, "distilled")
     if labels is not None and distilled is not None:
         pairs.insert(0, (labels, distilled))
-    changes = [(a, b, paired(a, b)) for a, b in pairs]
-    return tuple(Step(a, b, m, _bytes(a, b)) for a, b, m in changes if m is not None)
-
-
-def paired(before: Stage, after: Stage, key: str = "accuracy") -> Mean | None:
-    """The mean difference of a figure over the folds and seeds that both stages have.
-
-    Example:
-        >>> a = Stage('a', 'dense', {}, [{'fold': f, 'accuracy': 0.5} for f in (0, 1)])
-        >>> paired(a, a)
-        Mean(value=0.0, error=0.0)
-    """
-    first = {(r.get("fold"), r.get("seed")): r.get(key) for r in before.rows}
-    rows, values = [], []
-    for row in after.rows:
-        old = first.get((row.get("fold"), row.get("seed")))
-        if old is not None and row.get(key) is not None:
-            rows.append(row)
-            values.append(row[key] - old)
-    return mean_over_folds(rows, values)
+    changes = [(a, b, difference(rows, stages, b.name, a.name)) for a, b in pairs]
+    return tuple(Step(a, b, d, _bytes(a, b)) for a, b, d in changes if d is not None)
 
 
 def _bytes(before: Stage, after: Stage) -> str:

@@ -23,13 +23,19 @@ CSS = (
     TONES
     + """* { box-sizing: border-box; }
 body {
-  margin: 0 auto; max-width: 68rem; padding: 1.5rem 1.25rem 4rem;
+  margin: 0 auto; max-width: 76rem; padding: 1.5rem 1.25rem 4rem;
   background: var(--page); color: var(--ink);
   font: 16px/1.55 system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif;
 }
 h1 { font-size: 1.6rem; line-height: 1.25; margin: 0; }
 h2 { font-size: 1.2rem; margin: 2.75rem 0 .35rem; }
 h3 { font-size: 1rem; margin: 0; }
+.lead { font-size: 1.1rem; margin: .35rem 0; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1.1rem;
+  margin: .9rem 0; font-size: .92rem; }
+dt { color: var(--muted); }
+dd { margin: 0; overflow-wrap: anywhere; }
+ul { margin: .35rem 0; padding-left: 1.2rem; max-width: 46rem; }
 p { margin: .35rem 0; max-width: 46rem; }
 .muted, figcaption, summary { color: var(--muted); }
 .muted, figcaption { font-size: .9rem; }
@@ -41,7 +47,7 @@ p { margin: .35rem 0; max-width: 46rem; }
 .card b { display: block; font-size: 2rem; line-height: 1.25; }
 .wide { overflow-x: auto; margin: .75rem 0; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .34rem 1.1rem .34rem 0; text-align: right; white-space: nowrap; }
+th, td { padding: .34rem .95rem .34rem 0; text-align: right; white-space: nowrap; }
 th { color: var(--muted); font-weight: 500; font-size: .88rem; }
 tr { border-bottom: 1px solid var(--grid); }
 tbody tr:last-child { border-bottom: 0; }
@@ -53,9 +59,24 @@ td:first-child { font-weight: 600; }
   font-size: .85rem; white-space: nowrap; }
 .rule td { border-top: 2px solid var(--muted); }
 .good { color: var(--good); } .bad { color: var(--bad); }
+[title] { text-decoration: underline dotted var(--muted); cursor: help;
+  text-underline-offset: .2em; }
+.matrix table { font-size: .85rem; border-spacing: 0; }
+.matrix td, .matrix th { padding: .1rem .1rem; text-align: center; }
+.matrix .text { text-align: right; padding-right: .5rem; }
+.matrix i { display: block; min-width: 2rem; padding: .15rem .2rem; font-style: normal;
+  border-radius: .25rem; }
+.matrix tr { border: 0; }
+.turned { vertical-align: bottom; }
+.turned span { writing-mode: vertical-rl; transform: rotate(180deg);
+  max-height: 9rem; overflow: hidden; }
+.spark { width: 8rem; min-width: 8rem; height: 1.4rem; }
+.spark path { stroke: var(--packed); stroke-width: 3; }
+.spark .axis { stroke: var(--muted); stroke-width: .6; fill: none; }
 .plots { display: grid; gap: 1.5rem 2.5rem; margin-top: .75rem;
-  grid-template-columns: repeat(auto-fit, minmax(min(21rem, 100%), 1fr)); }
+  grid-template-columns: repeat(auto-fit, minmax(min(26rem, 100%), 1fr)); }
 figure { margin: 0; max-width: 34rem; }
+h2 ~ figure { max-width: 44rem; margin-top: .75rem; }
 svg { display: block; width: 100%; height: auto; font-family: inherit; }
 details { margin: .75rem 0; }
 pre { background: var(--card); border-radius: .6rem; padding: .9rem 1.1rem;

@@ -5,6 +5,8 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from jdistill import kinds
 
 Row = Mapping[str, Any]
@@ -25,13 +27,20 @@ FIGURES = (
     "agreement",
     "nll",
     "ece",
+)
+"""Of test examples: a fold counts as much as it has of them."""
+
+COSTS = (
     "errors",
     "parameters",
+    "sparsity",
     "bytes",
+    "seconds",
     "latency_ms",
     "compute_uJ",
     "memory_uJ",
 )
+"""Of a model: each fold counts alike."""
 
 
 class Mean(NamedTuple):
@@ -42,12 +51,17 @@ class Mean(NamedTuple):
 
 
 class Stage(NamedTuple):
-    """What the rows of one stage say together."""
+    """What the rows of one stage say together.
+
+    `sizes` are the test examples of each fold by which its means are weighted, empty
+    where each fold counts alike.
+    """
 
     name: str
     realised: str
     means: Mapping[str, Mean]
     rows: Sequence[Row]
+    sizes: Mapping[Any, Real] = {}
 
 
 def check(row: Row) -> None:
@@ -82,10 +96,16 @@ def check(row: Row) -> None:
 
 
 def summarize(rows: Iterable[Row]) -> tuple[Stage, ...]:
-    """Groups the rows of models by stage, with means over folds.
+    r"""Groups the rows of models by stage, with means over folds.
 
-    `mean = sum_f x_f / F`, `error = sqrt(sum_f (x_f - mean)^2 / (F (F - 1)))`, where
-    `x_f` is the mean over the seeds of fold `f`; with one fold, over its seeds.
+    .. math:: \bar x = \sum_f w_f x_f, \quad
+        s^2 = \frac{F}{F - 1} \sum_f w_f^2 (x_f - \bar x)^2
+
+    `x_f` is the mean over the seeds of fold `f` and `w_f` its share of all test
+    examples, so that an accuracy is that of all examples, and two of them differ by
+    what a paired comparison says. Without the number of examples, where comparisons
+    are over seeds, and for what is no figure of examples (bytes, milliseconds),
+    `w_f = 1 / F`. With one fold the points are its seeds.
 
     Args:
         rows: rows of an experiment; those without an accuracy are left out.
@@ -104,12 +124,16 @@ def summarize(rows: Iterable[Row]) -> tuple[Stage, ...]:
         (0.85, 0.05)
     """
     kinds.rows(rows=rows)
+    rows = list(rows)
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         check(row)
         if "accuracy" in row:
             groups.setdefault((row["stage"], row["realised"]), []).append(row)
-    stages = [Stage(*key, _means(group), group) for key, group in groups.items()]
+    alike = any(row.get("stage") == "comparison" and "seeds" in row for row in rows)
+    models = [row for group in groups.values() for row in group]
+    sizes = {} if alike else fold_sizes(models)
+    stages = [Stage(*key, _means(g, sizes), g, sizes) for key, g in groups.items()]
     return tuple(sorted(stages, key=lambda stage: _rank(stage.name)))
 
 
@@ -123,33 +147,114 @@ def find(stages: Iterable[Stage], name: str) -> Stage | None:
     return next((stage for stage in stages if stage.name == name), None)
 
 
-def mean_over_folds(rows: Sequence[Row], values: Sequence[Real | None]) -> Mean | None:
-    """The mean of one value a row, with its standard error over folds.
+def ends(stages: Sequence[Stage]) -> tuple[Stage | None, Stage | None]:
+    """What is made small, and what became of it: the teacher and the packed file.
+
+    Where no stage is called so, the first stage, and the last one that was read from a
+    file.
 
     Example:
-        >>> mean_over_folds([{'fold': 0}, {'fold': 1}], [1.0, 3.0])
-        Mean(value=2.0, error=1.0)
+        >>> big, small = Stage('big', 'dense', {}, []), Stage('it', 'packed', {}, [])
+        >>> [stage.name for stage in ends([big, small])]
+        ['big', 'it']
+    """
+    own = [stage for stage in stages if stage.name not in BASELINES]
+    first = find(stages, "teacher") or next(iter(own), None)
+    files = [stage for stage in own if stage.realised == "packed"]
+    last = find(stages, "packed") or next(reversed(files), None)
+    return first, None if last is first else last
+
+
+def fold_sizes(rows: Iterable[Row]) -> dict[Any, Real]:
+    """How many test examples each fold has, where its rows say so.
+
+    Example:
+        >>> fold_sizes([{'fold': 0, 'examples': 9}, {'fold': 1}])
+        {0: 9}
+    """
+    sizes: dict[Any, Real] = {}
+    for row in rows:
+        matrix = confusion_of(row)
+        size = row.get("examples") or (0 if matrix is None else matrix.sum().item())
+        if size:
+            sizes.setdefault(row.get("fold"), size)
+    return sizes
+
+
+def confusion_of(row: Row) -> np.ndarray | None:
+    """A row's confusion matrix, None where it has none or a count is missing.
+
+    Example:
+        >>> confusion_of({'confusion': [[3, 1], [0, 4]]}).sum(), confusion_of({})
+        (np.float64(8.0), None)
+    """
+    matrix = np.array(row.get("confusion") or [], float)
+    return matrix if matrix.size and np.isfinite(matrix).all() else None
+
+
+def confusion_in(stage: Stage) -> np.ndarray | None:
+    """The counts of a stage's folds and seeds together, None where it has none.
+
+    Example:
+        >>> confusion_in(Stage('a', 'dense', {}, [{'confusion': [[2]]}] * 2))
+        array([[4.]])
+    """
+    found = [confusion_of(row) for row in stage.rows]
+    found = [matrix for matrix in found if matrix is not None]
+    return np.sum(found, axis=0) if found else None
+
+
+def points(
+    rows: Sequence[Row], values: Sequence[Real | None], sizes: Mapping[Any, Real]
+) -> tuple[list[float], list[float]]:
+    """One value a fold with its weight, or one a seed where there is one fold.
+
+    Example:
+        >>> points([{'fold': 0}, {'fold': 1}], [1.0, 3.0], {0: 30, 1: 10})
+        ([1.0, 3.0], [0.75, 0.25])
     """
     folds: dict[Any, list[float]] = {}
     for row, value in zip(rows, values, strict=True):
         if value is not None and math.isfinite(value):
             folds.setdefault(row.get("fold"), []).append(float(value))
-    if not folds:
+    if len(folds) == 1:
+        seeds = next(iter(folds.values()))
+        return seeds, [1 / len(seeds)] * len(seeds)
+    known = folds.keys() <= sizes.keys()
+    whole = [sizes[fold] if known else 1 for fold in folds]
+    return [statistics.fmean(f) for f in folds.values()], [
+        size / sum(whole) for size in whole
+    ]
+
+
+def mean_of(values: Sequence[float], weights: Sequence[float]) -> Mean | None:
+    """The weighted mean of points with its standard error.
+
+    Example:
+        >>> mean_of([1.0, 3.0], [0.5, 0.5])
+        Mean(value=2.0, error=1.0)
+    """
+    if not values:
         return None
-    points = [statistics.fmean(fold) for fold in folds.values()]
-    points = next(iter(folds.values())) if len(points) == 1 else points
-    count = len(points)
-    error = statistics.stdev(points) / math.sqrt(count) if count > 1 else None
-    return Mean(statistics.fmean(points), error)
+    count, pairs = len(values), list(zip(weights, values, strict=True))
+    mean = math.fsum(w * x for w, x in pairs)
+    if count == 1:
+        return Mean(mean, None)
+    squares = math.fsum((w * (x - mean)) ** 2 for w, x in pairs)
+    return Mean(mean, math.sqrt(count / (count - 1) * squares))
 
 
-def _means(rows: Sequence[Row]) -> dict[str, Mean]:
+def _means(rows: Sequence[Row], sizes: Mapping[Any, Real]) -> dict[str, Mean]:
     def figure(row, key):
         if key.endswith("_uJ"):
             return (row.get("energy") or {}).get(key)
         return row.get(key)
 
-    found = {k: mean_over_folds(rows, [figure(r, k) for r in rows]) for k in FIGURES}
+    def mean(key):
+        values = [figure(row, key) for row in rows]
+        return mean_of(*points(rows, values, sizes if key in FIGURES else {}))
+
+    found = {key: mean(key) for key in (*FIGURES, *COSTS)}
     return {key: mean for key, mean in found.items() if mean is not None}
 
 

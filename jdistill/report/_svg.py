@@ -26,6 +26,16 @@ COLOURS = {
     "good": "#0c0c0c",
     "bad": "#0d0d0d",
 }
+PALETTE = (
+    "teacher",
+    "student",
+    "distilled",
+    "pruned",
+    "quantised",
+    "packed",
+    "executed",
+)
+"""Colours that tell stages apart."""
 
 STYLE: Any = {
     "svg.fonttype": "none",

@@ -15,6 +15,7 @@ import orbax.checkpoint as ocp
 
 from jdistill import tree
 from jdistill.checks import whole
+from jdistill.train._calm import calm
 from jdistill.train._files import arrays, raise_passing
 from jdistill.train._leaves import abstract, agrees, checksum, form, host, placed
 from jdistill.train._lock import lock
@@ -174,13 +175,13 @@ def _save(store: _Store, step: int, state: Tree, score: Any = None) -> None:
     if full:
         items["state"] = ocp.args.PyTreeSave(full)
     store.notes[step] = note
-    with _writing(store):
+    with _writing(store), calm():
         store.writer.save(_place(store, step), args=ocp.args.Composite(**items))
 
 
 def _wait(store: _Store) -> None:
     """Until all is whole; then, and not before, older ones may go."""
-    with _writing(store):
+    with _writing(store), calm():
         store.writer.wait_until_finished()
     kept = {*sorted(store.notes)[-store.keep :], *_ranked(store)[:1]}
     for step in [step for step in store.notes if step not in kept]:

@@ -38,16 +38,32 @@ def batch_of(split: Split, order: data.IndexBatches, step: int) -> Batch:
     return jax.tree.map(jnp.asarray, batch)
 
 
+def means(sums: list[Any]) -> dict[str, Any]:
+    """The means over several dispatches; of a sweep, one a lane.
+
+    Example:
+        >>> means([{'loss': (3.0, 2.0)}, {'loss': (1.0, 2.0)}])
+        {'loss': np.float64(1.0)}
+    """
+    # Array by array: these are small and there already, so that the tree of copies
+    # that `jax.device_get` sets going costs nine times as much as the copies.
+    leaves, form = zip(*(jax.tree.flatten(one) for one in sums), strict=True)
+    columns = zip(*(map(np.asarray, each) for each in leaves), strict=True)
+    total = jax.tree.unflatten(form[0], [np.sum(each, axis=0) for each in columns])
+    return {name: value / np.maximum(n, 1e-30) for name, (value, n) in total.items()}
+
+
 def window_of(learner, split, state, frozen, order, periods: list[int]) -> int:
     """How many steps a dispatch holds: many, and where that can be, periods evenly."""
     if split.arrays is None:
         return 1
     batch = batch_of(split, order, 0)
+    taught = jax.eval_shape(learner.teach, batch, frozen)  # held for a whole window
     if jax.default_backend() == "cpu":
-        found = ops.products(learner.step, state, batch, frozen)
+        found = ops.products(learner.teach, batch, frozen)
+        found += ops.products(_traced(learner.step), state, taught, frozen)
         if any(op.kind == "conv_general_dilated" for op in found):
             return 1
-    taught = jax.eval_shape(learner.teach, batch, frozen)  # held for a whole window
     most = max(1, WINDOW_BYTES // max(1, tree.num_bytes(taught)))
     common = math.gcd(*periods) or WINDOW_STEPS
     most = min(most, common, WINDOW_STEPS)
@@ -58,8 +74,15 @@ def window_of(learner, split, state, frozen, order, periods: list[int]) -> int:
     return even if 2 * even >= uneven else uneven
 
 
+@programs.kept
+def _traced(step: Callable[..., Any]) -> Callable[..., Any]:
+    """A step that is traced once, whichever programs it becomes a part of."""
+    return jax.jit(step, inline=True)
+
+
 def dispatcher(learner, split, order, window, layout, frozen, state) -> Dispatch:
     """Steps on resident data where the split fits, else on a stream."""
+    step = _traced(learner.step)
 
     def explain(state, step):
         batch = batch_of(split, order, step)
@@ -69,7 +92,7 @@ def dispatcher(learner, split, order, window, layout, frozen, state) -> Dispatch
     if split.arrays is not None and tree.num_bytes(split.arrays) <= RESIDENT_BYTES:
         mesh = None if layout is None else layout.mesh
         arrays = _rules.placed(_padded(with_mask(split.arrays)), mesh)
-        program = _resident(learner.step, learner.teach, window, layout, stays)
+        program = _resident(step, learner.teach, window, layout, stays)
 
         def go(state, start, stop):
             first = start - start % window
@@ -79,7 +102,7 @@ def dispatcher(learner, split, order, window, layout, frozen, state) -> Dispatch
         return Dispatch(go, explain)
 
     batches = _batches(split, order, layout)
-    program = _streamed(learner.step, layout, stays)
+    program = _streamed(step, layout, stays)
 
     def go_streamed(state, start, stop):
         sums = None

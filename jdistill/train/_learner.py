@@ -135,14 +135,17 @@ def learner(
         return _init(recipe, key, batch, seen.by_name(frozen), start)
 
     def step(state, batch, frozen=None):
-        kinds.instance(State, "what init or step gave", {"state": state})
+        kinds.instance(State, "what run or step gave", {"state": state})
+        kinds.batch(batch=batch)
         return step_of(recipe, state, batch, seen.by_name(frozen))
 
     def finish(state: State, frozen: Variables = None) -> Frozen:
+        kinds.instance(State, "what run or step gave", {"state": state})
         at = _compressed(recipe, state, seen.by_name(frozen))
         return Frozen(recipe.compression.apply(*at), state.model_state)
 
     def encode(state: State, frozen: Variables = None):
+        kinds.instance(State, "what run or step gave", {"state": state})
         return recipe.compression.encode(
             *_compressed(recipe, state, seen.by_name(frozen))
         )
@@ -153,7 +156,16 @@ def learner(
         based, state, _ = with_base(recipe, state, named)
         return explain(based, state, teach(batch, frozen), networks, optimised)
 
-    return Learner(init, teach, step, finish, encode, explained)
+    return Learner(init, teach, step, finish, encode, explained, _said(recipe))
+
+
+def _said(recipe: Recipe) -> str:
+    """The recipe in a line."""
+    beside = f", beside {', '.join(recipe.others)}" if recipe.others else ""
+    kinds_of = ", ".join(recipe.compression.kinds)
+    smaller = f", compressed: {kinds_of}" if kinds_of else ""
+    terms = " + ".join(recipe.objective.terms)
+    return f"{recipe.model!r} on {terms or 'an objective'}{beside}{smaller}"
 
 
 def _check(model, objective, tx, teacher, augment, micro_batches) -> None:

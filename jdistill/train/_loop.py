@@ -1,27 +1,26 @@
 """The one loop: windows of steps in one program, events at absolute multiples."""
 
+import contextlib
 import functools
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.sharding import Mesh
 
 from jdistill import data, kinds, programs
 from jdistill import views as seen
 from jdistill.checks import check_key, whole
 from jdistill.train import _rules
+from jdistill.train._calm import calm
 from jdistill.train._checkpoint import Checkpoints
 from jdistill.train._dispatch import Dispatch, batch_of, dispatcher, window_of
+from jdistill.train._events import Callback, Events, after, check, stops
 from jdistill.train._mesh import Layout, layout_of
+from jdistill.train._progress import Progress, watching
 from jdistill.train._recipe import recipe
 from jdistill.typing import Frozen, Key, Learner, Split, State
-
-Callback = Callable[[State, Mapping[str, Any]], Any]
-"""`(state, metrics) -> score | None`, with metrics the means since the last call."""
 
 
 def run(
@@ -35,6 +34,7 @@ def run(
     frozen: Frozen | Mapping[str, Frozen] | None = None,
     start: Frozen | None = None,
     every: Mapping[int, Callback] | None = None,
+    progress: Progress | bool | None = None,
     checkpoints: Checkpoints | None = None,
     save_every: int | None = None,
     mesh: Mesh | None = None,
@@ -65,6 +65,8 @@ def run(
         every: callbacks by period. `{100: f}` calls `f(state, metrics)` after steps
             100, 200... and the last; a number it returns is a score, and the state
             with the highest is kept as the best.
+        progress: True shows how far the run is; what `progress` makes also keeps the
+            learning curve. The device never waits for it.
         checkpoints: where to save and resume.
         save_every: the period of saving; the last step is always saved.
         mesh: devices to train on; axes of `jax.make_mesh` are taken as Auto.
@@ -107,7 +109,8 @@ def run(
     frozen, start = _placed(frozen, start, layout, frozen_rules)
     order_of = split.order or functools.partial(data.index_batches, split.size)
     order = order_of(batch_size=batch_size, seed=seed)
-    state = _first_state(learner, split, order, key, frozen, start, layout, rules)
+    with calm():
+        state = _first_state(learner, split, order, key, frozen, start, layout, rules)
     if checkpoints is not None:
         checkpoints = checkpoints.of(
             recipe(
@@ -130,8 +133,15 @@ def run(
         learner, split, state, frozen, order, periods
     )
     dispatch = dispatcher(learner, split, order, window, layout, frozen, state)
-    events = _Events(every, checkpoints, save_every or 0, num_steps)
-    return _loop(dispatch, state, events, window)
+    with watching(progress, int(state.step), num_steps, seed) as watch:
+        events = Events(every, checkpoints, save_every or 0, num_steps, watch)
+        try:
+            return _loop(dispatch, state, events, window)
+        except BaseException:
+            if checkpoints is not None:  # what is being written becomes whole first
+                with contextlib.suppress(Exception):
+                    checkpoints.wait()
+            raise
 
 
 def _check_kinds(learner, split, key, checkpoints, start, mesh) -> None:
@@ -177,13 +187,6 @@ def _placed(frozen, start, layout: Layout | None, rules: _rules.Rules):
     return (None if frozen is None else by_name), _rules.placed(start, mesh)
 
 
-class _Events(NamedTuple):
-    every: Mapping[int, Callback]
-    checkpoints: Checkpoints | None
-    save_every: int
-    num_steps: int
-
-
 def _first_state(learner, split, order, key, frozen, start, layout, rules) -> State:
     batch = batch_of(split, order, 0)
     # A copy, because the first step takes over the buffers it starts from.
@@ -201,96 +204,34 @@ def _compiled_init(init: Callable[..., State]):
     return jax.jit(init)
 
 
-def _stops(start: int, window: int, events: _Events) -> Iterator[int]:
-    """Where dispatches end: at every window, event and the last step."""
-    periods = [window, *events.every, *filter(None, [events.save_every])]
-    while start < events.num_steps:
-        following = [start - start % period + period for period in periods]
-        start = min(*following, events.num_steps)
-        yield start
-
-
-def _loop(dispatch: Dispatch, state: State, events: _Events, window: int) -> State:
+def _loop(dispatch: Dispatch, state: State, events: Events, window: int) -> State:
     step = int(state.step)
     sums: dict[int, list[Any]] = {period: [] for period in events.every}
     before = None  # looked at one dispatch late, so that the device is never idle
-    for stop in _stops(step, window, events):
-        state, metrics, bad = dispatch.go(state, step, stop)
+    for stop in stops(step, window, events):
+        with calm():
+            state, metrics, bad = dispatch.go(state, step, stop)
         if before is not None:
-            _check(before, state, dispatch, events)
-        before, step = bad, stop
+            _done(before, state, dispatch, events)
+        before, step = _Dispatched(stop, metrics, bad), stop
         for waiting in sums.values():
             waiting.append(metrics)
-        state = _events(step, state, sums, bad, dispatch, events)
+        state = after(step, state, sums, bad, dispatch, events)
     if before is not None:
-        _check(before, state, dispatch, events)
+        _done(before, state, dispatch, events)
     if events.checkpoints is not None:
         events.checkpoints.save(int(state.step), state)
         events.checkpoints.wait()
     return state
 
 
-def _events(step, state, sums, bad, dispatch, events: _Events) -> State:
-    last = step == events.num_steps
-    due = [n for n in events.every if step % n == 0 or last]
-    saving = events.save_every and step % events.save_every == 0
-    if not due and not saving:
-        return state
-    _check(bad, state, dispatch, events)
-    scores = []
-    for n in due:
-        score, state = _called(events.every[n], state, _means(sums[n]))
-        scores.append(score)
-        sums[n].clear()
-    scores = [score for score in scores if score is not None]
-    if events.checkpoints is not None and (saving or scores):
-        score = scores[0] if scores else None
-        events.checkpoints.save(step, state, score)
-    return state
+class _Dispatched(NamedTuple):
+    stop: int
+    sums: Any
+    bad: Any
 
 
-def _called(callback: Callback, state: State, means) -> tuple[Any, State]:
-    """What a callback says, and a state whose buffers nobody else holds.
-
-    The next dispatch takes the buffers of the state over, so what the callback has kept
-    of it would be lost. Only then is the state copied: its arrays have more references
-    than before. A copy is made device by device, because only some of the processes may
-    have kept anything.
-    """
-    leaves = jax.tree.leaves(state)
-    before = [sys.getrefcount(x) for x in leaves]
-    score = callback(jax.tree.map(lambda x: x, state), means)  # containers of its own
-    if before == [sys.getrefcount(x) for x in leaves]:
-        return score, state
-    return score, jax.tree.map(_copied, state)
-
-
-def _copied(x: jax.Array) -> jax.Array:
-    if x.is_fully_addressable:
-        return jnp.copy(x)
-    parts = [jnp.copy(shard.data) for shard in x.addressable_shards]
-    return jax.make_array_from_single_device_arrays(x.shape, x.sharding, parts)
-
-
-def _means(sums: list[Any]) -> dict[str, Any]:
-    hosts = jax.device_get(sums)
-    total = functools.reduce(lambda a, b: jax.tree.map(np.add, a, b), hosts)
-    return {name: value / np.maximum(n, 1e-30) for name, (value, n) in total.items()}
-
-
-def _check(bad, state: State, dispatch: Dispatch, events: _Events) -> None:
-    steps = np.atleast_1d(jax.device_get(bad))
-    if (steps < 0).any():  # of a sweep, the lanes that are left go on
-        return
-    step = int(steps.max())
-    reason = dispatch.explain(state, step)
-    kept = ""
-    if events.checkpoints is not None:
-        # One run goes on from there as if nothing had been; the lanes of a sweep
-        # stopped at different steps, and stay so.
-        bad = jnp.full_like(state.bad, -1) if state.bad.ndim == 0 else state.bad
-        good = state._replace(step=jnp.full_like(state.step, step), bad=bad)
-        events.checkpoints.save(step, good)
-        events.checkpoints.wait()
-        kept = f"; the last finite state is saved as checkpoint {step}"
-    raise FloatingPointError(f"step {step}: {reason}{kept}")
+def _done(one: _Dispatched, state: State, dispatch: Dispatch, events: Events) -> None:
+    """Looks at a dispatch that is over, so that nothing is waited for."""
+    check(one.bad, state, dispatch, events)
+    events.watch.done(one.stop, one.sums)

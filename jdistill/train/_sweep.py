@@ -79,6 +79,7 @@ def sweep(make: Callable[..., Learner], hyper: Mapping[str, Any]) -> Learner:
         finish=lambda state, frozen=None: each(lambda x, s: x.finish(s, frozen), state),
         encode=lambda state, frozen=None: each(lambda x, s: x.encode(s, frozen), state),
         explain=explain,
+        name=f"sweep of {', '.join(values)}",
     )
 
 

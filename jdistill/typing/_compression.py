@@ -23,7 +23,7 @@ class Compression(NamedTuple):
       move; each leaf True, False or an array of booleans.
     * `kinds`: which kinds of change it makes, in order; `chain` refuses wrong orders.
     * `statistics`: what it needs to know of the inputs of products, as `ops.observe`
-      takes them; `train.calibrate` finds them.
+      takes them; `train.compress_now` finds them.
     """
 
     init: Callable[..., tuple[Tree, Tree]]
@@ -33,6 +33,9 @@ class Compression(NamedTuple):
     trainable: Callable[..., Tree]
     kinds: tuple[str, ...] = ()
     statistics: tuple[Callable[..., Any], ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Compression({', '.join(self.kinds) or 'none'})"
 
 
 class Observed(NamedTuple):

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from jdistill.typing._short import classes_of, entries
 from jdistill.typing._values import Batch
 
 
@@ -24,6 +25,11 @@ class Split(NamedTuple):
     classes: tuple[str, ...]
     order: Callable[..., Any] | None = None
 
+    def __repr__(self) -> str:
+        about = [f"{self.size:,} examples", classes_of(self.classes)]
+        what = entries(self.arrays) if self.arrays else "read as they are asked for"
+        return f"Split({', '.join([*about, what])})"
+
 
 class DataSet(NamedTuple):
     """Splits that share their preparation.
@@ -38,3 +44,9 @@ class DataSet(NamedTuple):
     test: Split
     prepare: Callable[[Any], Batch]
     info: Mapping[str, Any] = {}
+
+    def __repr__(self) -> str:
+        parts = {"train": self.train, "valid": self.valid, "test": self.test}
+        sizes = (f"{n} {x.size:,}" for n, x in parts.items() if isinstance(x, Split))
+        rest = repr(self.train).partition("examples, ")[2] or ")"
+        return f"DataSet({', '.join(sizes)}; {rest}"

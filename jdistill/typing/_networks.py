@@ -3,6 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
+import jax
+
+from jdistill.typing._short import maker_of, size_of
 from jdistill.typing._values import Batch, Key, Tree
 
 
@@ -80,6 +83,9 @@ class Model(NamedTuple):
       `Outputs.hidden`, None where a network does not offer it.
     * `decoding`: how it goes on from a cache, None where it only reads whole texts.
     * `cap`: c where its logits are `c tanh(z / c)` of those that the head makes.
+    * `spec`: what `build(models, ...)` makes it of, as JSON; None for a network of
+      one's own. Networks of other variables (`models.lora`, `models.peers`) have none.
+    * `name`: what its text says of it.
 
     `state` carries what a forward pass changes (batch statistics), `{}` where nothing
     is; `key` is for dropout.
@@ -90,6 +96,11 @@ class Model(NamedTuple):
     head: Callable[[Tree], Any] | None = None
     decoding: Decoding | None = None
     cap: float | None = None
+    spec: str | None = None
+    name: str = ""
+
+    def __repr__(self) -> str:
+        return f"Model({self.name or maker_of(self.apply)})"
 
 
 class Frozen(NamedTuple):
@@ -101,6 +112,10 @@ class Frozen(NamedTuple):
 
     params: Tree
     state: Tree = {}
+
+    def __repr__(self) -> str:
+        state = jax.tree.leaves(self.state) and f"; state {size_of(self.state)}"
+        return f"Frozen({size_of(self.params)}{state or ''})"
 
 
 class Follower(NamedTuple):

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from jdistill.typing._networks import Needs, Views
+from jdistill.typing._short import maker_of
 from jdistill.typing._values import Batch, Key, Tree, value_at
 
 
@@ -115,6 +116,7 @@ class Objective(NamedTuple):
       (micro-batches, devices); by default this batch's own.
     * `update(aux, views, batch, *, step) -> {term: Aux}`
     * `needs`: what it reads of networks; `remembers`: what `update` reads of them.
+    * `terms`: the names of its terms.
     """
 
     init: Callable[[Key, Views, Batch], Mapping[str, Aux]]
@@ -123,6 +125,10 @@ class Objective(NamedTuple):
     update: Callable[..., Mapping[str, Aux]]
     needs: Needs = None
     remembers: Needs = None
+    terms: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Objective({' + '.join(self.terms) or maker_of(self.compute)})"
 
 
 class Metric(NamedTuple):

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from jdistill.typing._networks import Frozen
+from jdistill.typing._short import maker_of, size_of
 from jdistill.typing._values import Batch, Tree
 
 
@@ -26,6 +27,9 @@ class State(NamedTuple):
     key: Any
     bad: Any
 
+    def __repr__(self) -> str:
+        return f"State(step {self.step}, {size_of(self.params)})"
+
 
 class Learner(NamedTuple):
     """One training recipe.
@@ -43,6 +47,7 @@ class Learner(NamedTuple):
     * `finish(state, frozen=None) -> Frozen`: the student as the model sees it.
     * `encode(state, frozen=None) -> {path: Encoded}`: the student as `pack` writes it.
     * `explain(state, batch, frozen=None) -> str`: which loss or gradient is not finite.
+    * `name`: what its text says of it.
     """
 
     init: Callable[..., State]
@@ -51,3 +56,7 @@ class Learner(NamedTuple):
     finish: Callable[..., Frozen]
     encode: Callable[..., Mapping[str, Any]]
     explain: Callable[..., str]
+    name: str = ""
+
+    def __repr__(self) -> str:
+        return f"Learner({self.name or maker_of(self.step)})"

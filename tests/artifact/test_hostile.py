@@ -99,6 +99,11 @@ HEADS = {
     "an unknown type": ({"k": "d", "s": [4], "z": 4, "t": "object"}, [FLOATS]),
     "a type of another size": ({"k": "d", "s": [4], "z": 4, "t": "int8"}, [FLOATS]),
     "a type that is a number": ({"k": "d", "s": [4], "z": 4, "t": 3}, [FLOATS]),
+    "another shape of as many": ({"k": "d", "s": [2, 2], "z": 4}, [FLOATS]),
+    "another shape of codes": (
+        {"k": "q", "s": [2, 2], "z": 4, "b": 8},
+        [np.ones(4, np.int8), np.ones(1, np.float32)],
+    ),
     "truth that is seven": (
         {"k": "d", "s": [1], "z": 1, "t": "bool"}, [np.full(1, 7, np.uint8)],
     ),
@@ -164,19 +169,19 @@ def test_factors_of_factors_are_not_followed_for_ever(path):
 def test_entries_that_share_a_tensor_are_refused(path):
     """With right checksums: the same bytes would be read again and again."""
     parts = opened(made_of({"k": "d", "s": [4], "z": 4}, [FLOATS]))
-    entry, spec = parts.index["entries"][0], parts.tensors["0.0"]
+    entry, spec = parts.index["entries"][0], parts.tensors["w"]
     parts.index["entries"].append(["state", *entry[1:]])
-    shared = closed(parts._replace(tensors={"0.0": spec, "1.0": spec}))
+    shared = closed(parts._replace(tensors={"w": spec, "state:w": spec}))
     refused(path, shared, "holds more than its index says")
 
 
 def headers(data):
     """The header in all the ways that it can be wrong."""
     parts = opened(data)
-    spec = parts.tensors["0.0"]
+    name, spec = "a/w.codes", parts.tensors["a/w.codes"]
 
     def tensor(**changed):
-        return closed(parts._replace(tensors={**parts.tensors, "0.0": spec | changed}))
+        return closed(parts._replace(tensors={**parts.tensors, name: spec | changed}))
 
     def index(**changed):
         return closed(parts._replace(index=parts.index | changed))
@@ -192,7 +197,7 @@ def headers(data):
         "a deep index": closed(parts, text="[" * 10**5 + "]" * 10**5),
         "a number for metadata": metadata(3),
         "numbers in metadata": metadata({**parts.metadata, "index": 3}),
-        "no index": metadata({"format": "jdistill", "version": "2"}),
+        "no index": metadata({"format": "jdistill", "version": "3"}),
         "a list for an index": closed(parts, text="[]"),
         "a number for entries": index(entries=3),
         "a number for a description": index(description=3),
@@ -203,18 +208,18 @@ def headers(data):
         ),
         "a key twice": closed(parts, text=text[:-1] + ', "entries": []}'),
         "a tensor twice": with_header(
-            b'{"0.0": 1, "0.0": 2, "__metadata__": {}}', parts.body
+            b'{"b": 1, "b": 2, "__metadata__": {}}', parts.body
         ),
         "an entry twice": index(entries=[*entries, entries[0]]),
         "an entry of another section": index(entries=[["x", *entries[0][1:]]]),
         "a short entry": index(entries=[entries[0][:2]]),
-        "a number for a tensor": closed(parts._replace(tensors={"0.0": 3})),
+        "a number for a tensor": closed(parts._replace(tensors={"a/w.codes": 3})),
         "a tensor too many": closed(
             parts._replace(tensors={**parts.tensors, "9.9": spec})
         ),
         "overlapping tensors": tensor(data_offsets=[first, last + 4], shape=[10**6]),
         "the same tensor again": closed(
-            parts._replace(tensors={**parts.tensors, "0.0": parts.tensors["1.0"]})
+            parts._replace(tensors={**parts.tensors, name: parts.tensors["b.values"]})
         ),
         "offsets that are fractions": tensor(data_offsets=[0.0, 4.0]),
         "offsets from the end": tensor(data_offsets=[-4, last]),

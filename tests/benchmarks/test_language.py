@@ -4,6 +4,7 @@ import pytest
 
 from benchmarks import language
 from jdistill import models
+from jdistill.language import keep_layers, spread
 from jdistill.typing import Frozen
 
 
@@ -43,6 +44,22 @@ def test_a_student_of_half_the_layers_learns_from_either_teacher(read, cached):
     step = language.kd_step(read, language.tokens_of(2, 6, 11), cached=cached)
     first, last = [np.divide(*x["kd"]) for x in (step(), step())]
     assert 0 < last < first
+
+
+def test_what_the_live_teacher_teaches_is_the_forward_kl(read):
+    tokens = language.tokens_of(2, 6, 11)
+    params = jax.tree.map(lambda x: 4 * x, read.frozen.params)  # far from alike
+    read = read._replace(frozen=Frozen(params))
+    found = np.divide(*language.kd_step(read, tokens, cached=False)()["kd"])
+    layers = spread(read.config.depth, read.config.depth // 2)
+    params, config = keep_layers(read.frozen.params, read.config, layers)
+    student = models.decoder(config)
+    log_q, log_p = (
+        np.asarray(jax.nn.log_softmax(model.apply(p, {}, {"inputs": tokens})[0].logits))
+        for model, p in ((student, params), (read.model, read.frozen.params))
+    )
+    forward = (np.exp(log_p) * (log_p - log_q)).sum(-1).mean()
+    assert found == pytest.approx(forward, rel=1e-4)
 
 
 def test_both_sides_do_the_same_work(tmp_path):

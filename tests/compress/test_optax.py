@@ -177,6 +177,23 @@ def test_calling_without_parameters_is_refused():
         tx.update(start(), tx.init(start()))
 
 
+@pytest.mark.parametrize("wrap", [lambda tx: tx, lambda tx: optax.chain(tx)])
+def test_what_a_loop_ends_with_is_encoded_as_the_model_sees_it(wrap):
+    tx, params = wrap(compress.as_optax(C, optax.adam(0.1))), start()
+    opt_state = tx.init(params)
+    for _ in range(3):
+        grads = jax.grad(loss)(compress.applied(C, params, opt_state))
+        updates, opt_state = tx.update(grads, opt_state, params)
+        params = optax.apply_updates(params, updates)
+    seen = compress.applied(C, params, opt_state)
+    forms = compress.encoded(C, params, opt_state)
+    assert forms.keys() == seen.keys()
+    assert isinstance(forms["first"].values, compress.Quantized)
+    for name, form in forms.items():
+        np.testing.assert_array_equal(compress.decode(form), seen[name])
+    assert float(forms["first"].mask.mean()) == pytest.approx(0.75, abs=0.01)
+
+
 def test_a_state_without_as_optax_is_refused():
     with pytest.raises(ValueError, match="holds 0 states of as_optax"):
         compress.applied(C, start(), optax.adam(0.1).init(start()))

@@ -91,5 +91,7 @@ def test_a_text_that_is_none_is_refused(tmp_path):
 def test_without_pillow_one_line_says_so(tmp_path, monkeypatch):
     root = images(tmp_path, PIXELS[:2])
     monkeypatch.setitem(sys.modules, "PIL.Image", None)
-    with pytest.raises(ImportError, match="pip install pillow"):
+    with pytest.raises(
+        ImportError, match=r"needs pillow: pip install .jdistill\[data\]"
+    ):
         data.folder(root)

@@ -1,5 +1,6 @@
 """Running an experiment: rows once only, one config a folder, one line an error."""
 
+import datetime
 import json
 import os
 import pathlib
@@ -21,7 +22,11 @@ pytestmark = pytest.mark.filterwarnings(
 
 ROOT = pathlib.Path(__file__).parents[2]
 
-CONFIG = """
+CONFIG = '''"""What is a toy?
+
+Question: of two stages.
+Cost: nothing.
+"""
 import ml_collections
 
 def get_config(arg="full"):
@@ -29,7 +34,7 @@ def get_config(arg="full"):
         raise ValueError(f"no config {arg!r}; valid: full, smoke")
     return ml_collections.ConfigDict({
         "experiment": "toy", "folds": 2, "data": {"name": "digits"}, "fault": ""})
-"""
+'''
 
 EXPERIMENT = """
 from experiments.rows import open_rows
@@ -82,6 +87,10 @@ def test_a_run_leaves_rows_a_table_and_a_report(toy, tmp_path, capsys):
     page = (tmp_path / "run/report.html").read_text()
     assert "30× smaller" in page
     assert "Learning curves" in page
+    assert "What is a toy?" in page and "Question: of two stages." in page
+    assert "Cost: nothing" not in page
+    again = f"--config={tmp_path / 'conf.py'} --workdir={tmp_path / 'run'}"
+    assert f"python -m experiments.main {again}" in page
 
 
 def test_each_row_records_its_code_versions_and_hardware(toy, tmp_path):
@@ -90,6 +99,7 @@ def test_each_row_records_its_code_versions_and_hardware(toy, tmp_path):
     assert row["commit"] is None or len(row["commit"].removesuffix("-dirty")) == 40
     assert set(row["versions"]) == {"python", "jax", "jaxlib", "flax", "optax"}
     assert row["hardware"]["platform"] == "cpu"
+    assert datetime.date.fromisoformat(row["date"]).year > 2025
     assert row["hardware"]["cpus"] == os.cpu_count()
 
 
@@ -189,9 +199,110 @@ def test_traceback_shows_where_a_users_error_came_from(toy):
         toy("--config.fold=3", "--traceback")
 
 
-def test_help_names_the_command(capsys):
+def test_help_names_the_command_and_what_each_configuration_asks_and_costs(capsys):
     assert main(["main", "--help"]) == 0
-    assert "python -m experiments.main --config=" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "python -m experiments.main --config=" in said
+    assert main(["main", "--list"]) == 0
+    listed = capsys.readouterr().out
+    assert said.endswith(listed)
+    assert (
+        "configs/minimal.py\n    Does a teacher help a small network on digits? The "
+        "smallest experiment, to copy.\n    half a minute of one CPU core, nothing to "
+        "download.\n"
+    ) in listed
+    names = [line for line in listed.splitlines() if line.startswith("configs/")]
+    assert len(names) == len([*(ROOT / "configs").glob("*.py")])
+
+
+def test_help_of_a_configuration_is_its_docstring(capsys):
+    path = ROOT / "configs" / "minimal.py"
+    assert main(["main", f"--config={path}:smoke", "--help"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("Does a teacher help") and "Expected: " in said
+
+
+FIRST = """
+import sys
+from experiments.main import main
+
+class Out:
+    lines = []
+    def write(self, text):
+        self.lines.append((text, [m for m in ("jax", "jdistill") if m in sys.modules]))
+    def flush(self):
+        pass
+
+sys.stdout = Out()
+main(sys.argv)
+print(*Out.lines[0], file=sys.stderr)
+"""
+
+
+def test_the_first_line_comes_before_anything_slow_is_imported(toy, tmp_path):
+    command = [sys.executable, "-c", FIRST, f"--config={tmp_path / 'conf.py'}"]
+    command += [f"--workdir={tmp_path / 'run'}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    line, modules = done.stderr.splitlines()[-2:]
+    assert line == f"{tmp_path / 'conf.py'} in {tmp_path / 'run'}", done.stderr
+    assert modules.strip() == "[]"
+
+
+def test_the_first_line_says_what_is_there_already(toy, capsys):
+    toy()
+    assert "so far" not in capsys.readouterr().out
+    toy()
+    assert capsys.readouterr().out.splitlines()[0].endswith("run, 4 rows so far")
+
+
+@pytest.mark.parametrize("moment", ["minimal.py:smoke in", "teacher 0: step 0 of 20"])
+def test_ctrl_c_ends_the_process_with_one_line_wherever_it_is(tmp_path, moment):
+    command = [sys.executable, "-X", "dev", "-m", "experiments.main"]
+    command += [f"--config={ROOT / 'configs/minimal.py'}:smoke"]
+    command += [f"--workdir={tmp_path}"]
+    with subprocess.Popen(
+        command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
+        said = iter(process.stdout.readline, "")
+        assert any(moment in line for line in said)
+        process.send_signal(signal.SIGINT)
+        rest = [line for line in said if " 0: " not in line]
+    assert process.returncode == 130
+    assert rest == ["stopped; the same command goes on from here\n"]
+
+
+PROGRAMS = """
+import os, sys
+from experiments.main import keep_programs
+keep_programs()
+import jax
+print(jax.config.jax_compilation_cache_dir)
+"""
+
+
+@pytest.mark.parametrize("said", [None, "/somewhere/else"])
+def test_programs_are_kept_where_the_variable_says_or_in_the_users_cache(
+    tmp_path, said
+):
+    names = ("JAX_COMPILATION_CACHE_DIR", "JDISTILL_CACHE")
+    given = {k: v for k, v in os.environ.items() if k not in names}
+    given |= {"HOME": str(tmp_path), **({} if said is None else {names[0]: said})}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAMS],
+        cwd=ROOT, env=given, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    place = done.stdout.strip()
+    assert place == said or place.startswith(f"{tmp_path}/.cache/jdistill/jax-")
+
+
+def test_without_the_packages_of_experiments_one_line_names_the_extra(
+    toy, monkeypatch, capsys
+):
+    monkeypatch.delitem(sys.modules, "experiments.flags")
+    monkeypatch.setitem(sys.modules, "ml_collections", None)
+    assert toy() == 2
+    said = "experiments needs ml-collections: pip install 'jdistill[experiments]'"
+    assert capsys.readouterr().err == f"error: {said}\n"
 
 
 def test_rows_of_one_identity_are_written_once(tmp_path):

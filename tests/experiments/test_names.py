@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from configs.shared.arguments import is_smoke
 from experiments.names import LONGEST, safe
-from experiments.progress import progress
 from jdistill import report
 
 NASTY = ("/etc/passwd", "../x", "..", ".", "", "[red]a[/red]", r"$\foo$", "a|b", "<b>",
@@ -35,19 +34,6 @@ def test_a_run_that_is_misspelt_is_named():
         is_smoke("smok")
 
 
-@pytest.mark.parametrize("terminal", [False, True])
-def test_progress_shows_names_as_they_are(monkeypatch, terminal):
-    monkeypatch.setattr("experiments.progress.SECONDS", -1.0)
-    screen = io.StringIO()
-    console = rich.console.Console(
-        file=screen, force_terminal=terminal, width=200, color_system=None
-    )
-    with progress(2, "[red]a[/blue]", console=console) as advance:
-        advance(1, {"[bold]loss": 0.5})
-    assert "[red]a[/blue]" in screen.getvalue()
-    assert "[bold]loss" in screen.getvalue()
-
-
 @pytest.mark.parametrize("name", NASTY)
 def test_tables_and_pages_show_names_as_they_are(name):
     rows = [
@@ -60,7 +46,7 @@ def test_tables_and_pages_show_names_as_they_are(name):
         for s in (1, 2)
     ]
     screen = io.StringIO()
-    rich.console.Console(file=screen, width=1000).print(report.table(rows, width=1000))
+    rich.console.Console(file=screen, width=1000).print(report.table(rows))
     if name.isprintable():
         assert name in screen.getvalue()
     lines = report.markdown(rows).splitlines()

@@ -61,7 +61,7 @@ SCRIPT = textwrap.dedent("""
     sys.exit(main.main(["main", *sys.argv[3:]]))
 """)
 FLAGS = os.environ.get("XLA_FLAGS", "")
-TIMES = ("seconds", "latency_ms", "commit")
+TIMES = ("seconds", "latency_ms", "date", "commit")
 
 
 def start(folder, workdir, moment="none:0", devices=1):

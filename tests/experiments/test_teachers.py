@@ -11,10 +11,12 @@ from configs import (
     data_free,
     mean_teacher,
     mutual,
+    recipes,
     several_teachers,
     unlabelled,
 )
 from experiments import teachers
+from jdistill import models
 
 FAMILIES = {
     m.__name__.rpartition(".")[2]: m
@@ -65,6 +67,41 @@ def test_the_published_runs_differ_from_the_smoke_runs_in_size_only():
         whole, smoke = module.get_config(), module.get_config("smoke")
         assert set(whole.methods) == set(smoke.methods)
         assert len(whole.seeds) == 5 and whole.num_steps > smoke.num_steps
+
+
+def test_every_data_set_is_asked_the_same_of_its_recipes():
+    asked = {name: recipes.get_config(name) for name in recipes.NAMES}
+    assert len({tuple(config.methods) for config in asked.values()}) == 1
+    for config in asked.values():
+        before = {spec.model for spec in config.before.values()}
+        assert set(config.networks) == {*before, "student"}
+        assert config.before.early.num_steps * 8 <= config.num_steps
+    with pytest.raises(ValueError, match="no run 'cifar'; valid: digits, docs"):
+        recipes.get_config("cifar")
+
+
+def test_gates_begin_with_the_rarities_of_the_labelled_texts(tmp_path):
+    config = recipes.get_config("docs")
+    config.update(seeds=(0,), num_steps=1, labelled=200, against=())
+    config.methods = {"alone": config.methods["alone"]}
+    config.before = {"teacher": dict(config.before.teacher, model="student")}
+    config.data.prepare.update(num_buckets=64, max_length=16)
+    config.networks = {"student": dict(config.networks.student, num_buckets=64)}
+    begun = {}
+
+    def seen(name, stage, done):
+        begun[name] = teachers._begin(stage, {})
+        return begun[name]
+
+    config = teachers.planned(config)
+    parts = teachers.recipes.dataset(config, 0)
+    list(teachers._walk(config, parts, 0, seen))
+    labelled = teachers._split(config, parts.train, {})
+    texts = labelled.take(np.arange(labelled.size))
+    for frozen in begun.values():
+        expected = models.idf_gates(frozen.params, texts)["gate"]["embedding"]
+        assert np.array_equal(frozen.params["gate"]["embedding"], expected)
+        assert np.ptp(expected) > 0 and labelled.size == 200
 
 
 def small(**changes):

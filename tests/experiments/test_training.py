@@ -45,6 +45,8 @@ def test_curves_hold_each_point_once_for_train_and_valid(tmp_path):
     wanted = {
         ("train", "loss"),
         ("train", "ce"),
+        ("train", "accuracy"),
+        ("train", "nll"),
         ("valid", "accuracy"),
         ("valid", "nll"),
     }
@@ -57,7 +59,7 @@ def test_a_folder_made_anew_gets_all_its_points(tmp_path):
 
     for _ in range(2):
         training.train_stage(job(tmp_path / "run"), stage(), {})
-        assert len(read_rows(tmp_path / "run/curves.jsonl")) == 12
+        assert len(read_rows(tmp_path / "run/curves.jsonl")) == 18
         shutil.rmtree(tmp_path / "run")
 
 
@@ -107,7 +109,7 @@ def test_what_is_written_to_the_board_follows_the_run(tmp_path, monkeypatch):
     monkeypatch.setattr(training, "scalars", Writer)
     training.train_stage(job(tmp_path), stage(num_steps=2), {})
     assert opened[0] == 2
-    assert opened[1][1] == ["train/ce", "train/loss"]
+    assert opened[1][1] == [f"train/{n}" for n in ("accuracy", "ce", "loss", "nll")]
     assert opened[-1] == "closed"
     opened.clear()
     training.train_stage(job(tmp_path), stage(num_steps=2), {})

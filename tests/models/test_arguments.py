@@ -51,6 +51,14 @@ def test_parameters_passed_by_position_are_not_passed_again():
     assert supply({"tokens": 1}, train=True) == {"train": True}
 
 
+def test_what_is_given_beside_the_batch_reaches_a_bare_parameter_as_none_too():
+    supply = keywords(lambda x, key: x, after=1)
+    assert supply({}, train=True, key=3) == {"key": 3}
+    assert supply({}, train=False, key=None) == {"key": None}
+    supply = keywords(lambda x, key=7: x, after=1)
+    assert supply({}, train=False, key=None) == {}
+
+
 def test_a_needed_mask_that_the_batch_lacks_is_an_error():
     supply = keywords(lambda x, mask: x, after=1)
     with pytest.raises(ValueError, match=r"needs 'mask'.*has no 'token_mask'"):

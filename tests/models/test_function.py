@@ -1,5 +1,6 @@
 """A plain function is a Model, and equals the same network in linen and nnx."""
 
+import equinox as eqx
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -7,8 +8,9 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from jdistill.evaluate import predict
 from jdistill.models import from_function, from_linen, from_nnx
-from jdistill.typing import Outputs
+from jdistill.typing import Frozen, Outputs
 
 X = jax.random.normal(jax.random.key(7), (6, 4))
 BATCH = {"inputs": X}
@@ -81,6 +83,30 @@ def test_the_mode_the_key_and_the_mask_are_passed_to_those_who_take_them():
     batch = {"inputs": 1, "token_mask": 5, "mask": 6}
     outputs, _ = model.apply((), {}, batch, train=True, key=3)
     assert outputs.features == {"train": True, "key": 3, "mask": 5}
+
+
+def test_a_key_without_a_default_is_none_in_evaluation():
+    model = from_function(lambda params, x, key: Outputs(x, {"key": key}))
+    assert model.apply((), {}, BATCH, train=True, key=3)[0].features == {"key": 3}
+    assert model.apply((), {}, BATCH)[0].features == {"key": None}
+
+
+def test_parameters_that_are_no_arrays_are_refused_with_the_mend():
+    module = eqx.nn.MLP(4, 2, 8, 1, key=jax.random.key(0))
+    model = from_function(lambda p, x: jax.vmap(p)(x), init=lambda key, x: module)
+    said = "holds a custom_jvp at 'activation', and must hold arrays alone: eqx.part"
+    with pytest.raises(TypeError, match=f"^params {said}"):
+        model.init(jax.random.key(0), BATCH)
+    with pytest.raises(TypeError, match=rf"^frozen\.params {said}"):
+        predict(model, Frozen(module), [BATCH])
+
+
+def test_the_arrays_of_an_equinox_module_are_parameters():
+    module = eqx.nn.MLP(4, 2, 8, 1, key=jax.random.key(0))
+    params, static = eqx.partition(module, eqx.is_array)
+    model = from_function(lambda p, x: jax.vmap(eqx.combine(p, static))(x))
+    found = predict(model, Frozen(params), [BATCH])
+    np.testing.assert_allclose(found, jax.vmap(module)(X), rtol=1e-6)
 
 
 def test_a_batch_without_inputs_is_an_error():

@@ -193,3 +193,23 @@ def test_a_kernel_that_cannot_be_looked_into_is_named():
     assert ops.opaque(fn, params, ones(4, 4))[0].primitive == "pallas_call"
     with pytest.raises(ValueError, match="where selects 'a', which pallas_call reads"):
         ops.observe(fn, where="a")(params, ones(4, 4))
+
+
+def test_parameters_come_in_the_order_in_which_they_meet_the_batch():
+    def layer(x, w):
+        return jnp.tanh(x @ w["kernel"] + w["bias"][None]) * w["scale"][None], None
+
+    def fn(params, ids):
+        x = params["z_table"][ids]
+        x, _ = jax.lax.scan(jax.checkpoint(layer), x, params["m_layers"])
+        return jax.jit(lambda x, w: x @ w.T)(x, params["a_head"])
+
+    params = {
+        "a_head": ones(7, 4),
+        "m_layers": {"bias": ones(3, 4), "kernel": ones(3, 4, 4), "scale": ones(3, 4)},
+        "unused": ones(2),
+        "z_table": ones(9, 4),
+    }
+    found = ops.order(fn, params, jnp.zeros(5, int))
+    inside = ("m_layers/kernel", "m_layers/bias", "m_layers/scale")
+    assert found == ("z_table", *inside, "a_head")

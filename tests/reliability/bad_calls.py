@@ -103,13 +103,12 @@ def _evaluation(t: Things) -> Iterator[Row]:
             model, frozen, batches, **{"metrics": good, **more}
         )
 
-    yield "evaluate(data set)", ("DataSet", "eval_batches"), run(batches=t.dataset)
-    yield "evaluate(split)", ("Split", "eval_batches"), run(batches=t.split)
+    yield "evaluate(data set)", ("DataSet", "dataset.test"), run(batches=t.dataset)
     yield "evaluate(a batch)", ("batches", "[batch]"), run(batches=t.batch)
     yield "evaluate(an array)", "batches", run(batches=t.batch["inputs"])
     yield "evaluate(None)", "batches", run(batches=None)
     yield "evaluate(no batches)", "batches", run(batches=[])
-    yield "evaluate(metrics=[name])", "metrics", run(metrics=["accuracy"])
+    yield "evaluate(metrics=[name])", ("metrics", "by name"), run(metrics=["accuracy"])
     yield "evaluate(metrics=name)", "metrics", run(metrics="accuracy")
     yield "evaluate(metrics={})", "metrics", run(metrics={})
     yield (
@@ -118,9 +117,9 @@ def _evaluation(t: Things) -> Iterator[Row]:
         run(metrics={"accuracy": metrics.accuracy}),
     )
     yield "evaluate(a word)", "accuracy", run(metrics={"accuracy": "accuracy"})
-    yield "evaluate(params)", ("frozen", "Frozen"), run(frozen=t.frozen.params)
+    yield "evaluate(params)", ("frozen", "Frozen(params)"), run(frozen=t.frozen.params)
     yield "evaluate(state)", ("frozen", "finish"), run(frozen=t.state)
-    yield "evaluate(module)", "model", run(model=t.module)
+    yield "evaluate(module)", ("model", "from_linen("), run(model=t.module)
     yield "evaluate(learner)", "model", run(model=t.learner)
     yield "evaluate(teacher=Frozen)", "teacher", run(teacher=t.frozen)
     yield "evaluate(others=list)", "others", run(others=[t.frozen])
@@ -146,11 +145,6 @@ def _evaluation(t: Things) -> Iterator[Row]:
     )
     yield "predict(none)", "batches", lambda: evaluate.predict(t.model, t.frozen, [])
     yield (
-        "outputs_of(split)",
-        "Split",
-        lambda: evaluate.outputs_of(t.model, t.frozen, t.split),
-    )
-    yield (
         "outputs_of(module)",
         "model",
         lambda: evaluate.outputs_of(t.module, t.frozen, one),
@@ -158,6 +152,8 @@ def _evaluation(t: Things) -> Iterator[Row]:
 
 
 def _running(t: Things) -> Iterator[Row]:
+    params = t.frozen.params
+
     def run(learner=t.learner, split=t.split, **more):
         given = {"key": KEY, "num_steps": 1, "batch_size": 4, **more}
         return lambda: train.run(learner, split, **given)
@@ -165,13 +161,18 @@ def _running(t: Things) -> Iterator[Row]:
     yield "run(data set)", ("DataSet", "train"), run(split=t.dataset)
     yield "run(arrays)", ("split", "in_memory"), run(split=t.batch)
     yield "run(list)", "split", run(split=[t.batch])
-    yield "run(model)", "learner", run(learner=t.model)
+    yield "run(model)", ("learner", "train.learner("), run(learner=t.model)
     yield "run(key=0)", ("key", "jax.random.key"), run(key=0)
     yield "run(key=None)", "key", run(key=None)
-    yield "run(frozen=params)", ("frozen", "Frozen"), run(frozen=t.frozen.params)
-    yield "run(frozen=state)", "frozen", run(frozen=t.state)
+    yield (
+        "run(frozen=params)",
+        ("frozen", "Frozen(params)"),
+        run(frozen=t.frozen.params),
+    )
+    yield "run(frozen=state)", ("frozen", "finish"), run(frozen=t.state)
     yield "run(start=state)", ("start", "finish"), run(start=t.state)
-    yield "run(start=params)", ("start", "Frozen"), run(start=t.frozen.params)
+    yield "run(progress='bar')", ("progress", "train.progress"), run(progress="bar")
+    yield "run(start=params)", ("start", "Frozen(params)"), run(start=params)
     yield "run(every=100)", "every", run(every=100)
     yield "run(every=function)", "every", run(every=print)
     yield "run(every={100: word})", "every", run(every={1: "x"})
@@ -241,7 +242,7 @@ def _learning(t: Things) -> Iterator[Row]:
     init = t.learner.init
     yield "init(key=0)", "key", lambda: init(0, t.batch)
     yield "init(start=state)", "start", lambda: init(KEY, t.batch, start=t.state)
-    yield "init(split)", "batch", lambda: init(KEY, t.split)
+    yield "init(split)", ("batch", "split.take"), lambda: init(KEY, t.split)
     listed = {**t.batch, "inputs": t.batch["inputs"].tolist()}
     yield "init(list)", ("inputs", "list"), lambda: init(KEY, listed)
     yield "init(scalar)", "share", lambda: init(KEY, {**t.batch, "share": 0.5})
@@ -263,16 +264,9 @@ def _learning(t: Things) -> Iterator[Row]:
         lambda: train.follow_mean(model=t.module),
     )
     yield (
-        "calibrate(split)",
-        "Split",
-        lambda: train.calibrate(
-            t.model, t.frozen, compress.wanda(sparsity=0.5), t.split
-        ),
-    )
-    yield (
-        "calibrate(params)",
+        "compress_now(params)",
         "frozen",
-        lambda: train.calibrate(
+        lambda: train.compress_now(
             t.model, t.frozen.params, compress.wanda(sparsity=0.5), [t.batch]
         ),
     )
@@ -392,12 +386,6 @@ def _networks(t: Things) -> Iterator[Row]:
         "init",
         lambda: models.from_function(product).init(KEY, t.batch),
     )
-    needs = models.from_function(lambda params, x, key: x)
-    yield (
-        "a key that is not given",
-        "key",
-        lambda: needs.apply({}, {}, t.batch, train=True),
-    )
     yield (
         "hidden mode",
         ("train", "**"),
@@ -445,11 +433,6 @@ def _networks(t: Things) -> Iterator[Row]:
         lambda: t.model.apply(*t.frozen, listed),
     )
     yield "execute_int8(module)", "model", lambda: models.execute_int8(t.module)
-    yield (
-        "observe_int8(split)",
-        "Split",
-        lambda: models.observe_int8(t.model, t.frozen, t.split),
-    )
     yield (
         "observe_int8(params)",
         "frozen",
@@ -663,8 +646,12 @@ def _files(t: Things) -> Iterator[Row]:
     folder = pathlib.Path(tempfile.mkdtemp())
     path = folder / "file"
     yield "pack(state)", ("encoded", "encode"), lambda: jd.pack(path, t.state)
-    yield "pack(params)", ("Dense_0", "encode"), lambda: jd.pack(path, t.frozen.params)
-    yield "pack(frozen)", ("encoded", "encode"), lambda: jd.pack(path, t.frozen)
+    yield "pack(params)", ("Dense_0", "Frozen"), lambda: jd.pack(path, t.frozen.params)
+    yield (
+        "pack(frozen, state)",
+        ("Frozen", "state="),
+        lambda: jd.pack(path, t.frozen, {"n": jnp.ones(1)}),
+    )
     yield "pack(learner)", "encoded", lambda: jd.pack(path, t.learner)
     yield "pack(list)", "encoded", lambda: jd.pack(path, [1, 2])
     yield (
@@ -696,6 +683,32 @@ def _files(t: Things) -> Iterator[Row]:
         )
     artifact.pack(folder / "plain", t.encoded)
     yield "load(not described)", "model", lambda: predictor.load(folder / "plain")
+    for option in ("model", "like"):
+        yield (
+            f"load({option}=3)",
+            option,
+            lambda option=option: predictor.load(folder / "plain", **{option: 3}),
+        )
+    yield (
+        "load(model=factory)",
+        "call it",
+        lambda: predictor.load(folder / "plain", model=jd.models.mlp),
+    )
+    yield "describe(module)", "model", lambda: jd.describe(t.module)
+    yield "describe(data=3)", "data", lambda: jd.describe(t.model, data=3)
+    yield (
+        "describe(tokenizer=3)",
+        "tokenizer",
+        lambda: jd.describe(t.model, tokenizer=3),
+    )
+    found = predictor.load(folder / "plain", model=t.model)
+    for examples in ("a", ["a", 3], [], None, {"inputs": [1.0]}, [[1.0], [1.0, 2.0]]):
+        for name in ("predict", "classify"):
+            yield (
+                f"{name}({examples})",
+                str(folder / "plain"),
+                lambda name=name, x=examples: getattr(found, name)(x),
+            )
     yield (
         "unpack(max_bytes=1)",
         "max_bytes",
@@ -714,8 +727,15 @@ def _files(t: Things) -> Iterator[Row]:
 
 
 def _reports(t: Things) -> Iterator[Row]:
+    def one(**given):
+        return lambda: report.row("any", t.model, t.frozen, t.split, **given)
+
+    yield "row(realised=word)", ("realised", "masked"), one(realised="fast")
+    yield "row(packed without a file)", "packed=", one(realised="packed")
+    yield "row(batch_size=0)", "batch_size", one(batch_size=0)
+    yield "row(teacher=Frozen)", "teacher", one(teacher=t.frozen)
     row = {"stage": "a", "realised": "dense", "accuracy": 0.5, "bytes": 3}
-    for name in ("table", "html", "summarize", "markdown"):
+    for name in ("table", "html", "show", "summarize", "markdown"):
         call = getattr(report, name)
         yield f"{name}(3)", "rows", lambda call=call: call(3)
         yield f"{name}(a row)", "rows", lambda call=call: call(row)
@@ -726,6 +746,11 @@ def _reports(t: Things) -> Iterator[Row]:
         yield f"{name}(accuracy)", "accuracy", lambda call=call, r=nan: call([r])
         word = {**row, "realised": "fast"}
         yield f"{name}(realised)", "realised", lambda call=call, r=word: call([r])
+    yield "compare(row)", "first", lambda: report.compare(row, [row])
+    yield "compare(3)", "second", lambda: report.compare([row], 3)
+    yield "compare(names)", "names", lambda: report.compare([], [], names="a")
+    yield "layers(3)", "encoded", lambda: report.layers(3)
+    yield "layers(arrays)", "encoded['w']", lambda: report.layers({"w": np.ones(3)})
     yield "energy(process)", "process", lambda: report.energy({}, 0, process="3nm")
     yield "energy(-1)", "bytes_moved", lambda: report.energy({}, -1)
     for value in (0, -1, 2.5, "ten"):

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jdistill.artifact import _names
+
 SIZES = {"BOOL": 1, "U8": 1, "I8": 1, "U16": 2, "I16": 2, "U32": 4, "I32": 4}
 SIZES |= {"F16": 2, "F32": 4, "U64": 8, "I64": 8, "F64": 8}
 TYPES = {
@@ -46,14 +48,22 @@ def with_header(header: Any, body: bytes) -> bytes:
 
 def signed_anew(parts: Opened) -> Opened:
     """The checksums of all entries made anew where their tensors can be read."""
-    for number, entry in enumerate(parts.index["entries"]):
-        names = [f"{number}.{j}" for j in range(len(parts.tensors))]
+    entries = parts.index["entries"]
+    for entry, names in zip(entries, called(entries), strict=True):
         specs = [parts.tensors[n] for n in names if n in parts.tensors]
         try:
             entry[3] = checksum([array(spec, parts.body) for spec in specs])
         except (KeyError, TypeError, ValueError, IndexError):
             continue
     return parts
+
+
+def called(entries: list[Any]) -> list[list[str]]:
+    """The names of the tensors of each entry, none where it is no entry."""
+    try:
+        return _names.names((section, path, head) for section, path, head, _ in entries)
+    except (TypeError, ValueError):
+        return [[] for _ in entries]
 
 
 def array(spec: dict[str, Any], body: bytes) -> np.ndarray:
@@ -75,14 +85,15 @@ def made_of(head: Any, arrays: list[np.ndarray], **more: Any) -> bytes:
     """A file of one parameter `w` with any description and any arrays."""
     kinds = {np.dtype(kind): name for name, kind in TYPES.items()}
     tensors, body = {}, b""
-    for number, one in enumerate(arrays):
-        tensors[f"0.{number}"] = {
+    entry = ["parameter", "w", head, checksum(arrays)]
+    names = [*called([entry])[0], *(f"more.{n}" for n in range(len(arrays)))]
+    for name, one in zip(names, arrays, strict=False):
+        tensors[name] = {
             "dtype": kinds[one.dtype],
             "shape": list(one.shape),
             "data_offsets": [len(body), len(body) + one.nbytes],
         }
         body += one.tobytes()
-    entry = ["parameter", "w", head, checksum(arrays)]
     index = {"entries": [entry], "description": {}, **more}
-    metadata = {"format": "jdistill", "version": "2"}
+    metadata = {"format": "jdistill", "version": "3"}
     return closed(Opened(metadata, index, tensors, body))

@@ -38,3 +38,10 @@ def test_bad_calls_name_their_culprit():
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     assert json.loads(done.stdout)["tried"] > 20
+
+
+def test_the_good_calls_beside_the_bad_ones_are_taken():
+    """Without which a refusal would say nothing."""
+    code = "from tests.reliability import mixups; [c.call() for c in mixups.good()]"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from jdistill import report
-from jdistill.report._steps import paired, steps
+from jdistill.report._differences import between
+from jdistill.report._steps import steps
 
 
 def row(**changes):
@@ -15,11 +16,41 @@ def row(**changes):
 
 
 def test_the_mean_is_over_folds_with_its_standard_error(rows):
-    values = [r["accuracy"] for r in rows if r["stage"] == "packed"]
-    packed = next(s for s in report.summarize(rows) if s.name == "packed")
+    """Where nothing says how many examples a fold has, each counts alike."""
+    bare = [
+        {k: v for k, v in r.items() if k not in ("examples", "confusion")} for r in rows
+    ]
+    values = [r["accuracy"] for r in bare if r["stage"] == "packed"]
+    packed = next(s for s in report.summarize(bare) if s.name == "packed")
     assert packed.means["accuracy"].value == pytest.approx(np.mean(values))
     error = np.std(values, ddof=1) / math.sqrt(5)
     assert packed.means["accuracy"].error == pytest.approx(error)
+
+
+def test_an_accuracy_is_that_of_all_examples_where_folds_differ_in_size():
+    rows = [row(fold=0, accuracy=0.5, examples=30), row(fold=1, accuracy=0.9)]
+    counted = [*rows[:1], {**rows[1], "confusion": [[8.0, 1.0], [0.0, 1.0]]}]
+    mean = report.summarize(counted)[0].means["accuracy"]
+    assert mean.value == pytest.approx((30 * 0.5 + 10 * 0.9) / 40)
+    squares = (0.75 * (0.5 - 0.6)) ** 2 + (0.25 * (0.9 - 0.6)) ** 2
+    assert mean.error == pytest.approx(math.sqrt(2 * squares))
+
+
+def test_a_baseline_that_counts_no_examples_has_those_of_its_fold():
+    rows = [row(fold=f, examples=n) for f, n in ((0, 30), (1, 10))]
+    rows += [row(stage="tfidf", fold=f, accuracy=a) for f, a in ((0, 0.5), (1, 0.9))]
+    assert report.summarize(rows)[1].means["accuracy"].value == pytest.approx(0.6)
+
+
+def test_each_run_counts_alike_where_the_comparisons_are_over_seeds():
+    rows = [row(fold=0, accuracy=0.5, examples=30), row(fold=1, accuracy=0.9)]
+    rows += [{"stage": "comparison", "seeds": 2}]
+    assert report.summarize(rows)[0].means["accuracy"].value == pytest.approx(0.7)
+
+
+def test_what_is_no_figure_of_examples_counts_each_fold_alike():
+    rows = [row(fold=f, examples=n, bytes=b) for f, n, b in ((0, 30, 4), (1, 10, 8))]
+    assert report.summarize(rows)[0].means["bytes"].value == pytest.approx(6)
 
 
 def test_seeds_of_a_fold_count_as_one_point():
@@ -80,7 +111,7 @@ def test_steps_are_differences_within_folds():
     (step,) = steps(report.summarize([*before, *after]))
     assert (step.before.name, step.after.name) == ("teacher", "packed")
     assert step.accuracy.value == pytest.approx(0.01)
-    assert step.accuracy.error == pytest.approx(0, abs=1e-12)
+    assert step.accuracy[3:5] == pytest.approx((0.01, 0.01))
 
 
 def test_steps_follow_the_chain_and_skip_what_is_not_there(rows):
@@ -97,4 +128,4 @@ def test_steps_follow_the_chain_and_skip_what_is_not_there(rows):
 
 def test_stages_without_a_common_fold_have_no_difference():
     one, two = report.summarize([row(fold=0), row(stage="packed", fold=1)])
-    assert paired(one, two) is None
+    assert between(two, one) is None

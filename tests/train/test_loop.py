@@ -123,10 +123,10 @@ NO_KEY = {"state": {"key": ()}, "finished": {}}
 
 
 def test_a_state_is_copied_only_where_a_callback_keeps_it(monkeypatch):
-    from jdistill.train import _loop
+    from jdistill.train import _events
 
     copied, held = [], []
-    monkeypatch.setattr(_loop, "_copied", lambda x: copied.append(x) or jnp.copy(x))
+    monkeypatch.setattr(_events, "_copied", lambda x: copied.append(x) or jnp.copy(x))
     run(PLAIN, every={3: lambda s, m: float(s.step)})
     assert not copied
     run(PLAIN, every={5: lambda s, m: held.append(s.params["Dense_0"])})

@@ -1,6 +1,5 @@
 """Numbers of the tensors of a GGUF file."""
 
-import importlib
 import math
 import mmap
 from typing import Any
@@ -9,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jdistill import extras
 from jdistill.models.formats._gguf_header import Header, Tensor
 from jdistill.models.formats._rows import Source, empty
 
@@ -70,13 +70,8 @@ def values(tensor: Tensor, data: np.ndarray) -> np.ndarray:
 
 def _package(kinds: set[str]) -> Any:
     """From blocks `[count, bytes]` and the number of their kind to their values."""
-    try:
-        package = importlib.import_module("gguf")
-    except ImportError:
-        raise ImportError(
-            f"tensors stored as {', '.join(sorted(kinds))} are unfolded by the package "
-            "gguf: pip install 'jdistill[gguf]'"
-        ) from None
+    stored = f"a tensor stored as {', '.join(sorted(kinds))}"
+    package: Any = extras.needed("gguf", by=stored)
     known = package.GGMLQuantizationType
 
     def unfold(blocks: np.ndarray, number: int) -> np.ndarray:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jdistill.checks import one_of
+from jdistill.models._described import described
 from jdistill.models._sizes import float_type
 from jdistill.models.transformers._attention import distances
 from jdistill.models.transformers._batch import (
@@ -36,6 +37,7 @@ TAPS = ("embed", "layers")
 """What the first layer reads, and what each layer gives, stacked."""
 
 
+@described
 def decoder(
     config: DecoderConfig | Mapping[str, Any],
     *,
@@ -115,6 +117,7 @@ def decoder(
         lambda params: head(config, params),
         decoding(config, compute),
         config.logit_cap,
+        name=f"decoder of {config.depth} layers, {config.dim} wide",
     )
 
 

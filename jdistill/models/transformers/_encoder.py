@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jdistill.checks import one_of
+from jdistill.models._described import described
 from jdistill.models._sizes import float_type
 from jdistill.models.transformers._attention import seen
 from jdistill.models.transformers._batch import fits, ids_of
@@ -30,6 +31,7 @@ PARTS = ("layer", "query", "key", "value")
 """Of each layer: what it gives, and what its attention reads."""
 
 
+@described
 def encoder(
     config: EncoderConfig | Mapping[str, Any],
     *,
@@ -117,7 +119,8 @@ def encoder(
             features["pooled"] = pooled(config, params, x, mask)
         return _outputs(config, params, x, mask)._replace(features=features), state
 
-    made = Model(init, apply)
+    name = f"encoder of {config.depth} layers, {config.dim} wide"
+    made = Model(init, apply, name=name)
     if not config.logits:
         return made
     return made._replace(head=lambda params: head(config, params))

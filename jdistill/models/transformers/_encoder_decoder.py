@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jdistill.checks import one_of
+from jdistill.models._described import described
 from jdistill.models._sizes import float_type
 from jdistill.models.transformers._attention import distances
 from jdistill.models.transformers._batch import ids_of, order_of
@@ -30,6 +31,7 @@ TAPS = ("source_embed", "source_layers", "source_hidden", "embed", "layers")
 what the encoder gives behind its norm."""
 
 
+@described
 def encoder_decoder(
     config: EncoderDecoderConfig | Mapping[str, Any],
     *,
@@ -106,7 +108,8 @@ def encoder_decoder(
         features = {name: between[name] for name in taps}
         return Outputs(logits_of(params, hidden), features, hidden), state
 
-    return Model(init, apply, head, decoding(config, compute))
+    name = f"encoder-decoder of {config.depth} layers, {config.dim} wide"
+    return Model(init, apply, head, decoding(config, compute), name=name)
 
 
 def _layer(config, params: Tree, batch: Batch, read: Encoded, each: bool) -> Any:

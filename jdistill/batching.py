@@ -1,6 +1,9 @@
-"""A split once, in order, in batches of one size."""
+"""Examples in batches: every one of a split once, in order.
 
-from collections.abc import Iterator
+It stands below `data`, so that what reads batches takes a split as well.
+"""
+
+from collections.abc import Iterable, Iterator
 
 import jax
 import numpy as np
@@ -8,6 +11,9 @@ import numpy as np
 from jdistill import kinds
 from jdistill.checks import whole
 from jdistill.typing import Batch, Split
+
+BATCH = 256
+"""Examples of a batch of `batched`, where the split has as many."""
 
 
 class EvalBatches:
@@ -18,6 +24,7 @@ class EvalBatches:
     """
 
     def __init__(self, split: Split, batch_size: int):
+        """Reads nothing yet."""
         self._split = split
         self._batch_size = batch_size
 
@@ -65,3 +72,33 @@ def eval_batches(split: Split, *, batch_size: int) -> EvalBatches:
     kinds.split(split=split)
     whole(batch_size=batch_size)
     return EvalBatches(split, batch_size)
+
+
+def batched(batches: Iterable[Batch] | Split) -> Iterable[Batch]:
+    """The batches that are given, or those of a split.
+
+    Args:
+        batches: arrays by name, or a split, which is read in batches of 256.
+
+    Returns:
+        What gives the batches one by one.
+
+    Raises:
+        TypeError: something was mistaken for batches, such as a whole data set, or for
+            one of them.
+
+    Example:
+        >>> from jdistill import data
+        >>> [len(batch['label']) for batch in batched(data.digits().test)]
+        [256, 256]
+    """
+    kinds.batches(batches=batches)
+    if isinstance(batches, Split):
+        return EvalBatches(batches, max(1, min(batches.size, BATCH)))
+    return _checked(batches)
+
+
+def _checked(batches: Iterable[Batch]) -> Iterator[Batch]:
+    for number, batch in enumerate(batches):
+        kinds.batch(**{f"batches[{number}]": batch})
+        yield batch

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from flax import linen as nn
 
-from jdistill import compress, models, ops, train, tree
+from jdistill import artifact, compress, data, models, ops, train, tree
 from jdistill.typing import Compression, Frozen, Outputs
 
 KEY = jax.random.key(0)
@@ -35,7 +35,7 @@ def by_hand(weights, x, sparsity, between=lambda x: np.maximum(x, 0)):
 
 def pruned(model, frozen, sparsity=0.5, batches=BATCHES, **options):
     c = compress.wanda(sparsity=sparsity, **options)
-    return tree.flatten(c.apply(*train.calibrate(model, frozen, c, batches)))
+    return tree.flatten(train.compress_now(model, frozen, c, batches).frozen.params)
 
 
 def test_a_perceptron_is_pruned_as_by_hand():
@@ -147,10 +147,10 @@ def test_a_chain_is_calibrated_and_codes_are_seen_by_what_follows():
     model = models.mlp(widths=(8,), classes=3)
     frozen = Frozen(*model.init(KEY, BATCHES[0]))
     c = compress.chain(compress.wanda(sparsity=0.5), compress.fake_quant(bits=2))
-    at = train.calibrate(model, frozen, c, BATCHES)
-    forms = c.encode(*at)
+    small = train.compress_now(model, frozen, c, BATCHES)
+    forms = small.encoded
     assert type(forms["Dense_1/kernel"].values) is compress.Quantized
-    first = np.float64(c.apply(*at)["Dense_0"]["kernel"])
+    first = np.float64(small.frozen.params["Dense_0"]["kernel"])
     hidden = np.maximum(X @ first + np.float64(frozen.params["Dense_0"]["bias"]), 0)
     wanted = kept(frozen.params["Dense_1"]["kernel"], hidden, 0.5) != 0
     np.testing.assert_array_equal(forms["Dense_1/kernel"].mask, wanted)
@@ -180,16 +180,41 @@ def test_what_has_no_statistics_gets_its_one_update():
     model = models.mlp(widths=(), classes=3)
     frozen = Frozen(*model.init(KEY, BATCHES[0]))
     c = compress.magnitude(sparsity=0.5)
-    params, *_ = train.calibrate(model, frozen, c, BATCHES)
+    params = train.compress_now(model, frozen, c, BATCHES).frozen.params
     assert int((params["Dense_0"]["kernel"] == 0).sum()) == 9
 
 
 def test_no_batches_and_inputs_that_are_not_finite_are_refused():
     model = models.mlp(widths=(8,), classes=3)
     frozen = Frozen(*model.init(KEY, BATCHES[0]))
-    with pytest.raises(ValueError, match="no batches to calibrate with"):
+    with pytest.raises(ValueError, match="no batches to compress with"):
         pruned(model, frozen, batches=[])
     bad = [{"inputs": jnp.full((2, 6), value)} for value in (1.0, np.nan)]
     with pytest.raises(ValueError, match="'Dense_0/kernel' read inputs that are not"):
         pruned(model, frozen, batches=bad)
     assert isinstance(compress.wanda(sparsity=0.5), Compression)
+
+
+def test_what_is_packed_is_what_is_evaluated(tmp_path):
+    model = models.mlp(widths=(8,), classes=3)
+    frozen = Frozen(
+        model.init(KEY, BATCHES[0])[0], {"stats": {"mean": np.ones(2, np.float32)}}
+    )
+    c = compress.chain(compress.magnitude(sparsity=0.5), compress.fake_quant())
+    small = train.compress_now(model, frozen, c, BATCHES)
+    assert small.frozen.state is frozen.state
+    artifact.pack(tmp_path / "f", small.encoded, small.frozen.state)
+    read = artifact.unpack(tmp_path / "f", like=small.frozen.params)
+    jax.tree.map(np.testing.assert_array_equal, read.params, small.frozen.params)
+    np.testing.assert_array_equal(read.state["stats"]["mean"], 1)
+
+
+def test_examples_of_a_split_are_those_of_its_batches():
+    model = models.mlp(widths=(8,), classes=3)
+    frozen = Frozen(*model.init(KEY, BATCHES[0]))
+    arrays = {"inputs": np.concatenate([b["inputs"] for b in BATCHES])}
+    arrays["label"] = np.zeros(24, np.int32)
+    whole = data.in_memory(arrays, classes=("a", "b"))
+    found, wanted = pruned(model, frozen, batches=whole), pruned(model, frozen)
+    for path in wanted:
+        np.testing.assert_array_equal(found[path] == 0, wanted[path] == 0)

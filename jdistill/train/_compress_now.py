@@ -1,24 +1,46 @@
 """Post-training compression that looks at the inputs of each layer in turn."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from jdistill import compress, kinds, ops
-from jdistill.typing import Batch, Compression, Frozen, Key, Model, Observed, Tree
+from jdistill.batching import batched
+from jdistill.checks import check_key
+from jdistill.typing import (
+    Batch,
+    Compression,
+    Frozen,
+    Key,
+    Model,
+    Observed,
+    Split,
+    Tree,
+)
 
 
-def calibrate(
+class Compressed(NamedTuple):
+    """A model made small after its training.
+
+    * `frozen`: its variables as the model sees them; `evaluate` takes them.
+    * `encoded`: its parameters as `artifact.pack` writes them.
+    """
+
+    frozen: Frozen
+    encoded: Mapping[str, compress.Encoded]
+
+
+def compress_now(
     model: Model,
     frozen: Frozen,
     compression: Compression,
-    batches: Iterable[Batch],
+    batches: Iterable[Batch] | Split,
     *,
     key: Key | None = None,
-) -> tuple[Tree, Tree, Tree]:
-    r"""Compresses a trained model layer by layer, in the order of execution.
+) -> Compressed:
+    r"""Compresses a trained model, layer by layer in the order of execution.
 
     .. math:: (\theta, \phi, c) \leftarrow update(\theta, \phi, c;
         \sum_b stat(x_l(a(\theta, \phi, c), b))), \quad l = 1, 2, \dots
@@ -26,19 +48,19 @@ def calibrate(
     Each layer's statistics are those of what the layers before it, compressed already,
     give it; layers of a scan come one after the other. Statistics of one layer are in
     memory at a time, and each visit runs the model once over the batches. Padding, as
-    `mask` and `token_mask` of a batch tell it, does not count.
+    `mask` and `token_mask` of a batch tell it, does not count. A compression that looks
+    at weights alone, such as `magnitude` or `fake_quant`, is updated once.
 
     Args:
         model: of any framework.
         frozen: its variables.
-        compression: one with `statistics`, such as `compress.wanda`, alone or chained;
-            any other gets its one update.
-        batches: examples to observe, from the training part.
+        compression: any; one with `statistics`, such as `compress.wanda`, alone or
+            chained, is given them.
+        batches: examples to observe, batches of the training part or a split.
         key: a random key, for compressions that draw numbers.
 
     Returns:
-        Parameters, learned leaves and state of the compression, for its `apply` and
-        `encode`.
+        `Compressed(frozen, encoded)`: what to evaluate, and what to pack.
 
     Raises:
         ValueError: there are no batches, a layer reads what is not finite, or the way
@@ -54,17 +76,33 @@ def calibrate(
         >>> plain = models.mlp(widths=(), classes=2)
         >>> frozen = Frozen(*jax.jit(plain.init)(jax.random.key(0), batch))
         >>> c = compress.wanda(sparsity=0.5)
-        >>> at = calibrate(plain, frozen, c, [batch])
-        >>> int((c.apply(*at)['Dense_0']['kernel'] == 0).sum())
+        >>> small = compress_now(plain, frozen, c, [batch])
+        >>> int((small.frozen.params['Dense_0']['kernel'] == 0).sum())
         4
+        >>> type(small.encoded['Dense_0/kernel']).__name__
+        'Sparse'
     """
     kinds.model(model=model)
     kinds.variables(frozen=frozen)
     kinds.compression(compression=compression)
-    kinds.batches(batches=batches)
-    batches = [dict(batch) for batch in batches]
+    if key is not None:
+        check_key(key)
+    batches = [dict(batch) for batch in batched(batches)]
     if not batches:
-        raise ValueError("there are no batches to calibrate with")
+        raise ValueError("there are no batches to compress with")
+    at = _calibrated(model, frozen, compression, batches, key)
+    params = compression.apply(*at)
+    return Compressed(Frozen(params, frozen.state), compression.encode(*at))
+
+
+def _calibrated(
+    model: Model,
+    frozen: Frozen,
+    compression: Compression,
+    batches: list[dict[str, Any]],
+    key: Key | None,
+) -> tuple[Tree, Tree, Tree]:
+    """Parameters, learned leaves and state of the compression, after its updates."""
 
     def forward(params, state, batch):
         return model.apply(params, state, batch, train=False)[0]

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 import jdistill as jd
-from jdistill.predictor import NETWORKS, PREPARATIONS, load
+from jdistill.predictor import load
+from jdistill.predictor._network import NETWORKS
+from jdistill.predictor._prepare import PREPARATIONS
 from tests.reliability import edits
 
 
@@ -52,7 +54,7 @@ def test_activations_of_the_file_are_rounded(tmp_path):
 
 def test_a_file_without_a_model_is_refused(tmp_path):
     packed(tmp_path / "f", {"classes": ["x"]})
-    with pytest.raises(ValueError, match="lacks 'model'"):
+    with pytest.raises(ValueError, match="which model it holds: pass model="):
         load(tmp_path / "f")
 
 
@@ -84,6 +86,8 @@ HOSTILE = {
     "a name that is none": {"prepare": {"name": ["hashed_ngrams"]}},
     "no dictionary": {"model": "mlp"},
     "a number": {"prepare": 3},
+    "pixels and more": {"prepare": {"name": "scale", "inputs": [1]}},
+    "inputs that are none": {"inputs": {"shape": [-1], "dtype": "float32"}},
     "more steps than any text": {"prepare": WORDS | {"max_length": 10**12}},
     "endless n-grams": {"prepare": WORDS | {"words": [10**12]}},
     "very many n-grams": {"prepare": WORDS | {"words": [1] * 10**5}},
@@ -159,6 +163,8 @@ def test_the_watch_sees_what_is_opened(tmp_path):
         ({"name": "mlp", "widths": [5]}, (4, 3)),
         ({"name": "mlp", "widths": []}, (4, 3)),
         ({"name": "lenet_300_100"}, (4, 5)),
+        ({"name": "cnn", "widths": [4, 6, 8], "hidden": 5}, (9, 7, 3)),
+        ({"name": "cnn", "widths": [4], "hidden": 5}, (8, 8, 1)),
         ({"name": "lenet5"}, (16, 20, 2)),
         ({"name": "lenet5"}, (28, 28, 1)),
         ({"name": "resnet", "depth": 8, "width": 4}, (9, 7, 3)),

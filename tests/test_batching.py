@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from jdistill import data
+from jdistill.batching import batched
 
 
 @pytest.fixture(scope="module")
@@ -53,3 +54,20 @@ def test_a_batch_size_of_nothing_is_refused(split):
         ValueError, match="batch_size must be a whole number from 1, got 0"
     ):
         data.eval_batches(split, batch_size=0)
+
+
+def test_a_split_is_read_in_batches_no_larger_than_it_is(split):
+    sizes = [len(batch["mask"]) for batch in batched(split)]
+    assert sizes == [split.size] and split.size < 256
+    many = data.in_memory(split.take(np.arange(300) % 9), classes=split.classes)
+    assert [len(batch["mask"]) for batch in batched(many)] == [256, 256]
+    few = data.in_memory(split.take(np.arange(5)), classes=split.classes)
+    assert [len(batch["mask"]) for batch in batched(few)] == [5]
+
+
+def test_batches_come_as_they_are_and_a_wrong_one_is_named():
+    several = [{"inputs": np.ones(2)} for _ in range(2)]
+    for found, given in zip(batched(iter(several)), several, strict=True):
+        assert found is given
+    with pytest.raises(TypeError, match=r"^batches\[2\] must be a dictionary by name"):
+        list(batched(iter([*several, (1, 2)])))

@@ -1,0 +1,77 @@
+"""What a packed file says of its model, so that `load` can make it."""
+
+import json
+from typing import Any
+
+from jdistill import kinds, tokenizers
+from jdistill.predictor._prepare import PREPARATIONS
+from jdistill.typing import DataSet, Model, Split, Tokenizer
+
+
+def describe(
+    model: Model,
+    *,
+    data: DataSet | Split | None = None,
+    tokenizer: Tokenizer | None = None,
+) -> dict[str, Any]:
+    """The description with which `load` makes a model of its file and predicts.
+
+    `jd.pack(path, frozen, description=jd.describe(model, data=digits))`. A network of
+    one's own is not in it: `load(path, model=...)` is given that again.
+
+    Args:
+        model: of `jdistill.models`, as it was made: not its int8 form and no peers.
+        data: what it learned from, or one part: the names of the classes, what one
+            example looks like and, of a data set, how texts become tokens.
+        tokenizer: the vocabulary of a model of texts.
+
+    Returns:
+        Plain values, which JSON can hold: `model`, `classes`, `inputs`, `prepare` and
+        `tokenizer`, as far as they are known. `{**describe(model), 'classes': [...]}`
+        says more.
+
+    Raises:
+        TypeError: something is of another kind.
+        ValueError: the data have other classes than the model, or the tokenizer is
+            not that of its embedding.
+
+    Example:
+        >>> from jdistill import data, models
+        >>> about = describe(models.mlp(widths=(8,), classes=10), data=data.digits())
+        >>> about['model'], about['inputs']
+        ({'name': 'mlp', 'classes': 10, 'widths': [8]},
+         {'shape': [8, 8, 1], 'dtype': 'float32'})
+    """
+    kinds.model(model=model)
+    spec = {} if model.spec is None else json.loads(model.spec)
+    says: dict[str, Any] = {"model": spec} if spec else {}
+    if labels := spec.get("config", {}).get("labels"):
+        says["classes"] = labels
+    if data is not None:
+        says |= _of_data(data, spec)
+    if tokenizer is not None:
+        kinds.instance(Tokenizer, "a Tokenizer", {"tokenizer": tokenizer})
+        if "config" in spec:
+            tokenizers.check_vocabulary(tokenizer, spec["config"]["vocab"])
+        says["tokenizer"] = tokenizers.describe(tokenizer)
+    return says
+
+
+def _of_data(data: Any, spec: dict[str, Any]) -> dict[str, Any]:
+    split = data.train if isinstance(data, DataSet) else data
+    kinds.split(data=split)
+    says: dict[str, Any] = {}
+    if split.classes:
+        says["classes"] = [str(name) for name in split.classes]
+        labels = spec.get("config", {}).get("labels") or split.classes
+        here, there = len(split.classes), spec.get("classes", len(labels))
+        if here != there:
+            raise ValueError(f"the data have {here} classes, and the model {there}")
+    inputs = split.take([0]).get("inputs") if split.size else None
+    if inputs is not None:
+        shape = list(inputs.shape[1:])
+        says["inputs"] = {"shape": shape, "dtype": inputs.dtype.name}
+    prepare = data.info.get("prepare") if isinstance(data, DataSet) else None
+    if prepare and prepare["name"] in PREPARATIONS:
+        says["prepare"] = dict(prepare)
+    return says

@@ -1,0 +1,58 @@
+"""A model out of its file, and what it is asked for."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from jdistill import tree
+from jdistill.typing import Frozen, Model, Tokenizer
+
+SHOWN = 3
+"""How many classes are named where a model is shown."""
+
+
+class Loaded(NamedTuple):
+    """A model out of its file.
+
+    One example, such as a text or an image, has one answer; several, in a list or along
+    the first axis of an array, have one each.
+
+    * `predict(examples) -> logits`: of texts, of arrays as the model reads them, or of
+      a batch, arrays by name.
+    * `classify(examples, *, top=None)`: `[(class, probability), ...]` of one example,
+      the most probable first, or a list of them; `top` keeps so many. The
+      probabilities are the softmax of the logits. Without names a class is its number.
+    * `classes`: the names of the logits, in order.
+    * `tokenizer`: that of a model of texts, else None.
+    * `generate(prompt, *, steps=64, choose=language.greedy, seed=0)`: what a model of
+      texts writes after a prompt, or after each of a list of them.
+    * `score(texts, *, steps=512)`: the figures of a model of texts on one text or
+      several, in windows of `steps` tokens: bits per byte, perplexity, accuracy...
+    * `description`: what the file says of itself.
+    * `bytes`: the size of the file.
+    """
+
+    model: Model
+    frozen: Frozen
+    classes: tuple[str, ...]
+    predict: Callable[[Any], Any]
+    classify: Callable[..., Any]
+    tokenizer: Tokenizer | None
+    generate: Callable[..., Any]
+    score: Callable[..., dict[str, Any]]
+    description: Mapping[str, Any]
+    bytes: int
+
+    def __repr__(self) -> str:
+        spec = self.description.get("model")
+        own = self.model.name or "a network of one's own"
+        name = spec.get("name") if isinstance(spec, dict) else own
+        parts = [str(name), *_classes(self.classes)]
+        parts += [f"{tree.count(self.frozen):,} parameters", f"{self.bytes:,} bytes"]
+        return f"Loaded({', '.join(parts)})"
+
+
+def _classes(names: tuple[str, ...]) -> list[str]:
+    if not names:
+        return []
+    shown = ", ".join([*names[:SHOWN], *["..."] * (len(names) > SHOWN)])
+    return [f"{len(names)} classes ({shown})"]

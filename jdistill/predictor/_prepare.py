@@ -1,0 +1,92 @@
+"""How examples become inputs, as a file says it."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from jdistill import data, language, tokenizers
+from jdistill.build import build
+from jdistill.predictor._examples import Texts
+from jdistill.predictor._network import line, named
+from jdistill.typing import Tokenizer
+
+PREPARATIONS = ("hashed_ngrams", "scale")
+"""The preparations that a file may name: they read nothing but their examples."""
+MAX_LENGTH = 1 << 16
+"""The most steps that a preparation may make of a text."""
+MAX_GRAM = 64
+"""The longest n-gram, and how many lengths of them there may be."""
+
+
+class Read(NamedTuple):
+    """What makes a batch of texts, the tokenizer, and whether pixels are scaled."""
+
+    texts: Texts | None = None
+    tokenizer: Tokenizer | None = None
+    scaled: bool = False
+
+
+def reading(says: Mapping[str, Any], spec: Mapping[str, Any]) -> Read:
+    """How examples become inputs, from a description that is not believed.
+
+    Args:
+        says: the description.
+        spec: the network that was made of it, empty for one's own.
+
+    Returns:
+        `Read`, of nothing where it says nothing.
+
+    Raises:
+        ValueError: what it names is not in the list, or has other sizes than its model.
+
+    Example:
+        >>> reading({'prepare': {'name': 'hashed_ngrams'}}, {}).texts is None
+        False
+    """
+    if "tokenizer" not in says:
+        return _preparation(says.get("prepare"))
+    tokenizer = tokenizers.from_description(says["tokenizer"])
+    if spec:
+        config = spec.get("config", {})
+        tokenizers.check_vocabulary(tokenizer, config.get("vocab", 0))
+    if spec.get("name") == "encoder":
+        return Read(_framed(tokenizer, spec["config"]["max_steps"]), tokenizer)
+    return Read(lambda texts: language.prompts(tokenizer, texts), tokenizer)
+
+
+def _framed(tokenizer: Tokenizer, max_steps: int) -> Texts:
+    """Texts between the tokens that the vocabulary puts around them."""
+
+    def texts(several):
+        longest = max(len(tokenizer.frame(text)[0]) for text in several)
+        steps = min(longest, max_steps)
+        return tokenizers.framed(tokenizer, several, steps=steps)
+
+    return texts
+
+
+def _preparation(spec: Any) -> Read:
+    if spec is None:
+        return Read()
+    if spec == {"name": "scale"}:
+        return Read(scaled=True)
+    if isinstance(spec, dict) and spec.get("name") == "bpe":
+        raise ValueError("'bpe' was learned on texts that are not in it")
+    name = named(spec, "preparation", PREPARATIONS)
+    limits = {"num_buckets": 2**31, "max_length": MAX_LENGTH}
+    for key, value in spec.items():
+        several = [value] if key in limits else value
+        most = limits.get(key, MAX_GRAM)
+        lists = isinstance(several, list) and len(several) <= MAX_GRAM
+        if key != "name" and not (
+            lists and all(type(x) is int and x <= most for x in several)
+        ):
+            raise ValueError(
+                f"its preparation has {key}={str(value)[:40]}: whole numbers, at most "
+                f"{most}"
+            )
+    try:
+        return Read(build(data, spec)(()).prepare)
+    except TypeError as error:
+        raise ValueError(
+            f"its preparation {name!r} cannot be made: {line(error)}"
+        ) from error
