@@ -128,7 +128,7 @@ sample = language.sample(temperature=0.7)
 
 def say(model, frozen):
     write = language.writer(model, frozen, words, steps=40, choose=sample)
-    for prompt in ("return the ", "this class "):
+    for prompt in ("return the", "this class"):
         print(textwrap.fill(prompt + write(prompt), 80), end="\n\n")
 
 
@@ -174,8 +174,8 @@ measure("never taught", small, alone)
 # ## Four bits
 #
 # The weights of the layers become codes of 4 bits, with a step size for each 32 inputs;
-# the embedding, which is also the head, gets 8 bits. A few more steps let the model get
-# used to it.
+# the embedding, which is also the head, gets 8 bits. Until they are packed they are
+# held as float32, so the bytes stay as they are.
 
 # %%
 codes = jd.compress.chain(
@@ -186,6 +186,9 @@ codes = jd.compress.chain(
 )
 now = jd.train.compress_now(small, student, codes, windows.split)
 measure("rounded to 4 bits", small, now.frozen)
+
+# %% [markdown]
+# A few more steps let the model get used to it.
 
 # %%
 FEW = max(1, STEPS // 5)
@@ -209,10 +212,8 @@ loaded = jd.load(path)
 measure("packed", loaded.model, loaded.frozen, size)
 
 # %%
-loaded.generate("return the ", steps=24)
-
-# %%
-say(loaded.model, loaded.frozen)
+prompt = "return the"
+print(textwrap.fill(prompt + loaded.generate(prompt, steps=40), 80))
 
 # %% [markdown]
 # ## What each step cost
