@@ -5,7 +5,7 @@ BIN = .venv/bin
 BOTH = -n 2 --dist worksteal
 PIP = -m pip install --quiet --disable-pip-version-check
 
-.PHONY: reliability demo demo-lm test test-slow test-newest check lint types layers mutants bench docs pictures constraints clean
+.PHONY: reliability demo demo-lm test test-slow test-newest check lint types layers mutants bench docs notebooks pictures constraints clean
 
 demo: .venv/ready  ## a teacher compressed into a small file, with a table and a report
 	$(BIN)/python -m experiments.main --config=configs/stdlib_docs.py --workdir=demo
@@ -64,6 +64,10 @@ docs: .venv/ready  ## the pages and the reference as a site, build/site/index.ht
 pictures: .venv/ready  ## those of the pages, anew from the rows in experiments/results
 	$(BIN)/python -m experiments.pictures
 
+notebooks: .venv/ready  ## runs their sources and writes what they show beside them
+	$(BIN)/python $(PIP) -c constraints.txt -e '.[notebooks]'
+	JAX_PLATFORMS=cpu $(BIN)/python -m experiments.notebooks
+
 .venv/ready: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python $(PIP) -c constraints.txt -e '.[experiments]'
@@ -85,4 +89,4 @@ constraints:  ## pins what a fresh environment gets today
 	rm -rf .venv-pin
 
 clean:
-	rm -rf .venv .venv-newest .cache build demo demo-lm docs/project docs/reference
+	rm -rf .venv .venv-newest .cache build demo demo-lm docs/notebooks docs/project docs/reference

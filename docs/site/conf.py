@@ -13,7 +13,7 @@ sys.path[:0] = [str(HERE), str(HERE.parents[1])]
 project = "jdistill"
 author = "the jdistill authors"
 extensions = [
-    "myst_parser",
+    "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
@@ -25,6 +25,7 @@ exclude_patterns = ["site"]
 nitpicky = False
 default_role = "code"
 
+nb_execution_mode = "off"  # `make notebooks` runs them
 myst_enable_extensions = ["smartquotes"]
 myst_heading_anchors = 4
 suppress_warnings = ["myst.header"]  # generated pages begin where they like

@@ -10,6 +10,8 @@ OUTSIDE = {
     "CHANGELOG.md": "project/changelog",
 }
 """Pages of the repository's root, and where they are in the site."""
+NOTEBOOKS = "notebooks"
+"""Their folder in the repository and in the site, and the page that lists them."""
 
 
 def entries(index: str) -> dict[str, list[str]]:
@@ -45,17 +47,25 @@ def moved(text: str) -> str:
 
 
 def write(app) -> None:
-    """Copies the pages of the root into the folder of the site's sources."""
+    """Copies the pages of the root, and the notebooks, into the site's sources."""
     for name, place in OUTSIDE.items():
         page = pathlib.Path(app.srcdir, f"{place}.md")
         page.parent.mkdir(exist_ok=True)
         page.write_text(moved(pathlib.Path(app.srcdir, "..", name).read_text()))
+    folder = pathlib.Path(app.srcdir, NOTEBOOKS)
+    folder.mkdir(exist_ok=True)
+    for path in pathlib.Path(app.srcdir, "..", NOTEBOOKS).glob("*.ipynb"):
+        (folder / path.name).write_text(path.read_text().replace("](../docs/", "](../"))
 
 
 def complete(app, name: str, source: list[str]) -> None:
     """Adds the contents to the first page, and leads links to the root's pages."""
     for page, place in OUTSIDE.items():
         source[0] = source[0].replace(f"](../{page}", f"]({place}.md")
+    if name == NOTEBOOKS:
+        source[0] = source[0].replace(f"](../{NOTEBOOKS}/", f"]({NOTEBOOKS}/")
+        listed = re.findall(rf"]\(({NOTEBOOKS}/\w+)\.ipynb", source[0])
+        source[0] += tree("", listed)
     if name == "index":
         found = entries(source[0])
         found["Reference"] = ["reference/index"]
