@@ -26,7 +26,10 @@ from experiments.rows import read_rows
 from jdistill import report
 
 ROOT = pathlib.Path(__file__).parent.parent
-PAGES = ("README.md", "docs/results.md", "docs/losses.md", "docs/language.md")
+PAGES = (
+    "README.md",
+    *(f"docs/{name}.md" for name in ("results", "recipes", "losses", "language")),
+)
 TABLE = re.compile(r"(<!-- (\w+): (\w+)([ \w]*) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 

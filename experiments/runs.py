@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 
+from experiments import plan
 from experiments.names import safe
 from jdistill import train
 from jdistill.typing import Frozen, Learner, Split
@@ -45,7 +46,11 @@ def trained(
 
     Returns:
         The variables as the model sees them.
+
+    Raises:
+        Mistake: a batch is larger than the memory.
     """
+    plan.batch(split, batch_size, "config.batch_size")
     every = max(1, min(save_every, num_steps))
     recipe = {"config": config, "run": name, "seed": seed}
     saved = train.checkpoints(folder / safe(name), recipe=recipe)

@@ -168,8 +168,8 @@ def _read_csv(
                 rows += [row] if row else []
         except (Error, UnicodeDecodeError) as error:
             raise ValueError(f"{path}, line {lines.line_num}: {error}") from error
-    columns = zip(*rows, strict=True) if rows else ([] for _ in names)
-    return {n: list(column) for n, column in zip(names, columns, strict=True)}
+    values = zip(*rows, strict=True) if rows else ([] for _ in names)
+    return {n: list(column) for n, column in zip(names, values, strict=True)}
 
 
 def _read_jsonl(path: Path) -> Iterator[Mapping[str, Any]]:

@@ -17,8 +17,9 @@ from jdistill.report._view import View, fitting, lines_of
 
 PAIRED = (
     "Accuracy of both, and the second less the first in percentage points over the "
-    "folds and seeds that both have of the same data, with Student's 95 % interval"
+    "folds and seeds that both have of the same data"
 )
+STUDENT = ", with Student's 95 % interval"
 LEFT = ("stage", "realised", "so it is")
 RANKS = (0, 3, 0, 0, 4, 4, 0, 0, 2)
 """Of stage, word, two accuracies, two sizes, difference, interval and its reading."""
@@ -63,6 +64,9 @@ def compare(
          stage    realised  old %  new %  old size  new size  points
          ────────────────────────────────────────────────────────────
          teacher  dense     90.00  92.00       8 B       8 B   +2.00
+        <BLANKLINE>
+        Accuracy of both, and the second less the first in percentage points over the
+        folds and seeds that both have of the same data.
     """
     kinds.rows(first=first, second=second)
     names = [str(name) for name in names]
@@ -86,9 +90,9 @@ def compare(
 
 
 def _below(count: int, left_out: str) -> list[rich.text.Text]:
-    told = PAIRED if count == len(RANKS) else ""
+    told = PAIRED + STUDENT * (count == len(RANKS))
     said = [text for text in (told, left_out) if text]
-    return [rich.text.Text(f"{'. '.join(said)}.")] if said else []
+    return [rich.text.Text(f"{'. '.join(said)}.")]
 
 
 def _pairs(first: Sequence[Stage], second: Sequence[Stage]) -> list[Pair]:
@@ -157,8 +161,9 @@ def _row(pair: Pair, names: Sequence[str]) -> dict[str, Any]:
 def _markup(pairs: Sequence[Pair], titles: Sequence[str]) -> str:
     heads = [(text(title), "text" if title in LEFT else "") for title in titles]
     lines = [_line(pair, len(titles)) for pair in pairs]
+    told = PAIRED + STUDENT * (len(titles) == len(RANKS))
     return section(
-        "Two runs", f'<p class="muted">{text(PAIRED)}.</p>', grid(heads, lines)
+        "Two runs", f'<p class="muted">{text(told)}.</p>', grid(heads, lines)
     )
 
 

@@ -66,7 +66,7 @@ def test_one_fold_has_a_difference_and_no_interval():
     view = report.compare(run(0.5), run(0.6), names=("old", "new"))
     assert view.rows[0]["difference"] == pytest.approx(0.1)
     assert view.rows[0]["low"] is None
-    assert "95 %" not in str(view) and "new %" in str(view)
+    assert "95 %" not in str(view) and "new %" in str(view) and "of both" in str(view)
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
