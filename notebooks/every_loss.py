@@ -325,9 +325,9 @@ plt.show()
 # Losses between logits gain most: they reach the images that have no label, and say of
 # each what it might be. Those of them that ask for the labels (`dkd`, `nkd`, `mft`)
 # gain nothing that is told apart from chance, and neither do losses without a teacher.
-# Relations of examples gain something. Feature maps give nothing to this student,
-# perhaps because its layers are of another kind than its teacher's, and the usual
-# weights are those of deep convolutional pairs.
+# Of the relations `cka` gains and `crd` loses. Feature maps give nothing to this
+# student, perhaps because its layers are of another kind than its teacher's, and the
+# usual weights are those of deep convolutional pairs.
 #
 # This is one seed of one pair, so neighbours in a family are not told apart.
 # [Losses](../docs/losses.md) has each equation, when it helps, and figures of five
