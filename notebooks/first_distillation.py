@@ -1,9 +1,9 @@
 # %% [markdown]
 # # A first distillation
 #
-# 150 handwritten digits have a label, some 1,100 have none. A convolutional network
-# learns from the 150. A small network learns from them too, and from what the large one
-# says of all the others. At the end the small network is in a file.
+# 150 handwritten digits have a label, many more have none. A convolutional network
+# learns from the 150. A small plain network learns from them too, and from what the
+# convolutional one says of all the others. At the end the small network is in a file.
 
 # %%
 import os
@@ -73,7 +73,7 @@ lessons = jd.learner(large, hard, optimiser(3e-3))
 # %% [markdown]
 # `run` is the one loop of the library. `progress` shows how far it is and keeps the
 # learning curve; `every` calls a function now and then, here the *negative
-# log-likelihood * on the validation part: how much the true labels surprise the
+# log-likelihood* on the validation part: how much the true labels surprise the
 # network.
 
 # %%
