@@ -102,8 +102,8 @@ plt.show()
 # %% [markdown]
 # ## Layer by layer
 #
-# What matters is not the weights but what a layer gives. Each layer also gets its
-# inputs from layers that are rounded themselves, so errors add up on their way.
+# What matters is not the weights but what a layer gives. Each layer also reads what the
+# layers before it give, which are rounded themselves.
 
 # %%
 batch = digits.test.take(np.arange(digits.test.size))
@@ -127,6 +127,10 @@ ax.set(xticks=range(3), xticklabels=layers, yscale="log")
 ax.set(xlabel="layer", ylabel="error of the output, %")
 ax.legend(frameon=False)
 plt.show()
+
+# %% [markdown]
+# The number of bits decides. The error is about the same behind every layer, although
+# the later ones read what is off already: in a sum of many weights much of it cancels.
 
 # %% [markdown]
 # ## Accuracy, bits and bytes
@@ -206,5 +210,5 @@ plt.show()
 # training gives nearly everything back: the weights move to where three values are
 # enough.
 #
-# Sparsity comes before quantisation in a chain, as in `sparsity_curve`: zeros stay zero
-# when they are rounded.
+# Sparsity comes before quantisation in a chain, as in [the sparsity
+# curve](sparsity_curve.ipynb): zeros stay zero when they are rounded.

@@ -238,4 +238,4 @@ plt.show()
 # same size. The file takes a fraction of the bytes at about the same figure.
 #
 # The same steps work on pretrained models: `make demo-lm` makes a real one small, and
-# the page *Language models* has what each step costs it.
+# [Language models](../docs/language.md) has what each step costs it.

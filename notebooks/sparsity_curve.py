@@ -115,7 +115,7 @@ for name, points in (("while it learns", learned), ("afterwards", afterwards)):
     left.plot(100 * np.array(SPARSITY), 100 * accuracy, marker="o", label=name)
     right.plot(sizes / 1000, 100 * accuracy, marker="o", label=name)
 left.set(xlabel="weights that are zero, %", ylabel="test accuracy, %")
-right.set(xlabel="size of the file, kB", ylabel="test accuracy, %", xscale="log")
+right.set(xlabel="size of the file, kB", ylabel="test accuracy, %", xlim=(0, None))
 left.legend(title="pruned", frameon=False)
 for ax in (left, right):
     ax.grid(alpha=0.3)
@@ -123,9 +123,9 @@ fig.tight_layout()
 plt.show()
 
 # %% [markdown]
-# The network that is pruned while it learns keeps its accuracy far longer than the one
-# that is cut afterwards, and pays with few points even where nearly all weights are
-# gone. On the right the same networks by the size of their files.
+# The network that is pruned while it learns keeps its accuracy long after the one that
+# is cut afterwards has lost it. At the very end too few weights are left for any
+# training. On the right the same networks by the size of their files.
 
 # %% [markdown]
 # ## What was left out
@@ -143,8 +143,7 @@ for ax, sparsity, kernel in zip(axes, SPARSITY, kernels, strict=True):
 plt.show()
 
 # %% [markdown]
-# The left and the right edge of the images are empty, so their weights go first. Nobody
-# told the network: weights that no gradient moves stay small.
+# The more weights go, the fewer pixels are read at all.
 
 # %% [markdown]
 # ## What the program saves

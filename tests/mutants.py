@@ -80,6 +80,13 @@ MUTANTS = (
         "tests/report/test_layers.py -k histogram",
     ),
     Mutant(
+        "a histogram needs a style sheet",
+        "jdistill/report/_layers.py",
+        'fill="none" stroke="currentColor"',
+        'fill="none"',
+        "tests/report/test_layers.py -k drawing",
+    ),
+    Mutant(
         "a loss has a plain axis",
         "jdistill/report/_learning.py",
         "if name in RISING or not values or min(values) <= 0:",

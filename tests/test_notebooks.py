@@ -6,6 +6,7 @@ import pathlib
 import re
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -63,7 +64,7 @@ def traced(learner, split, *, key, frozen=None, **_):
     def step(state, batch):
         return learner.step(state, learner.teach(batch, frozen), frozen)
 
-    batch = split.take(np.arange(8))
+    batch = jax.tree.map(jnp.asarray, split.take(np.arange(8)))
     state = learner.init(key, batch, frozen)
     jax.eval_shape(step, state, batch)
     return state

@@ -28,9 +28,8 @@ def entries(index: str) -> dict[str, list[str]]:
 
 def tree(title: str, names: list[str]) -> str:
     """A hidden table of contents, which the site shows at its side."""
-    return "\n".join(
-        ["", "```{toctree}", ":hidden:", f":caption: {title}", "", *names, "```", ""]
-    )
+    caption = [f":caption: {title}"] if title else []
+    return "\n".join(["", "```{toctree}", ":hidden:", *caption, "", *names, "```", ""])
 
 
 def moved(text: str) -> str:
@@ -39,8 +38,11 @@ def moved(text: str) -> str:
     Example:
         >>> moved('[data](docs/data.md#sets), [how](CONTRIBUTING.md)')
         '[data](../data.md#sets), [how](contributing.md)'
+        >>> moved('[one](configs/one.py)')
+        '[one](../../configs/one.py)'
     """
     text = re.sub(r'(\]\(|src(?:set)?=")docs/', r"\1../", text)
+    text = re.sub(r"\]\((configs/)", r"](../../\1", text)
     for name, place in OUTSIDE.items():
         text = text.replace(f"]({name}", f"]({pathlib.Path(place).name}.md")
     return text

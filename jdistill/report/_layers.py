@@ -169,8 +169,11 @@ def histogram(values: Row | None) -> str:
     )
     limit, width = form.short(values["limit"]), 4 * len(counts)
     said = f"from {form.MINUS}{limit} to {limit}, zeros left out"
+    # what it looks like where no style sheet says it, as in a notebook
+    plain = f'width="{width}" height="22" fill="none" stroke="currentColor"'
     return (
-        f'<svg class="spark" viewBox="0 0 {width} 22" role="img" aria-label="{said}">'
-        f'<title>{said}</title><path d="{bars}"/><path class="axis" '
+        f'<svg class="spark" viewBox="0 0 {width} 22" {plain} role="img" '
+        f'aria-label="{said}"><title>{said}</title><path stroke-width="3" d="{bars}"/>'
+        f'<path class="axis" stroke-width=".6" '
         f'd="M0 21.5h{width}M{width / 2} 21v-21"/></svg>'
     )

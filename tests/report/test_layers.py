@@ -7,6 +7,7 @@ import pytest
 import jdistill as jd
 from jdistill import report
 from jdistill.compress import Dense, Factors, Quantized, Sparse
+from jdistill.report._layers import histogram
 
 WEIGHTS = np.random.default_rng(0).normal(size=(64, 48)).astype(np.float32)
 KEPT = np.abs(WEIGHTS) > 1
@@ -79,6 +80,11 @@ def test_a_narrow_terminal_keeps_form_bits_density_and_bytes(monkeypatch):
 
 def test_a_notebook_gets_a_drawing_for_each_that_has_values():
     assert report.layers(ENCODED)._repr_html_().count("<svg") == 2
+
+
+def test_a_drawing_shows_without_a_style_sheet():
+    drawn = histogram({"limit": 1.0, "counts": [2, 4]})
+    assert 'width="8" height="22"' in drawn and 'stroke="currentColor"' in drawn
 
 
 def test_many_layers_are_folded_away_on_a_page():
