@@ -73,8 +73,7 @@ lessons = jd.learner(large, hard, optimiser(3e-3))
 # %% [markdown]
 # `run` is the one loop of the library. `progress` shows how far it is and keeps the
 # learning curve; `every` calls a function now and then, here the *negative
-# log-likelihood* on the validation part: how much the true labels surprise the
-# network.
+# log-likelihood* on the validation part: how much the true labels surprise the network.
 
 # %%
 shown = jd.train.progress("teacher")
