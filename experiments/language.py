@@ -48,8 +48,8 @@ def run(config: Any, workdir: pathlib.Path) -> Iterator[dict[str, Any]]:
     left = _left(config, texts, read_rows(workdir / "rows.jsonl"))
     if not left:
         return
-    _say(f"reads {config['model']}")
     with at("config.model"):
+        _say(f"reads {config['model']}")
         now = begun(read(config["model"], workdir))
     yield from _stages(config, left, texts, now, workdir)
 

@@ -12,9 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-import jupytext
-import nbclient
-import nbformat
+from jdistill import extras
 
 ROOT = pathlib.Path(__file__).parent.parent
 FOLDER = ROOT / "notebooks"
@@ -29,6 +27,7 @@ def read(source: str) -> Any:
         >>> read('# %% [markdown]\n# # Sums\n\n# %%\n1 + 1\n').cells[1].source
         '1 + 1'
     """
+    jupytext, nbformat = _needed("jupytext"), _needed("nbformat")
     made = nbformat.from_dict(jupytext.reads(source, fmt="py:percent"))
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     made.metadata = nbformat.from_dict({"kernelspec": kernel})
@@ -43,7 +42,8 @@ def executed(notebook: Any) -> Any:
     Raises:
         CellExecutionError: a cell failed.
     """
-    client = nbclient.NotebookClient(
+    nbformat = _needed("nbformat")
+    client = _needed("nbclient").NotebookClient(
         notebook,
         timeout=SECONDS,
         record_timing=False,
@@ -56,12 +56,17 @@ def executed(notebook: Any) -> Any:
     return made
 
 
+def _needed(module: str) -> Any:
+    return extras.needed(module, by="make notebooks")
+
+
 def main(names: Sequence[str]) -> None:
     """Writes the named notebooks, or all."""
     for path in sorted(FOLDER.glob("*.py")):
         if not names or path.stem in names:
             made = executed(read(path.read_text()))
-            path.with_suffix(".ipynb").write_text(nbformat.writes(made) + "\n")
+            text = _needed("nbformat").writes(made)
+            path.with_suffix(".ipynb").write_text(f"{text}\n")
             print(path.with_suffix(".ipynb").relative_to(ROOT))
 
 

@@ -13,6 +13,9 @@ EXTRAS = {
     "absl": ("absl-py", "experiments"),
     "ml_collections": ("ml-collections", "experiments"),
     "tensorboardX": ("tensorboardX", "experiments"),
+    "jupytext": ("jupytext", "notebooks"),
+    "nbclient": ("nbclient", "notebooks"),
+    "nbformat": ("nbclient", "notebooks"),
 }
 """By the name that is imported: the name that is installed, and the extra with it."""
 

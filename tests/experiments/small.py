@@ -12,7 +12,6 @@ from configs import digits
 def get_config(arg=""):
     c = digits.get_config("smoke")
     c.teacher.model.widths = (16,)
-    del c.teacher_half
     c.comparisons = c.comparisons[:-1]
     c.student.model.widths = (8,)
     for name in ("teacher", "student", "distilled", "pruned", "quantised",

@@ -15,6 +15,14 @@ from jdistill.train._calm import calm
 ROOT = pathlib.Path(__file__).parents[2]
 
 
+@pytest.fixture(autouse=True)
+def by_default():
+    """A process that was started in the background ignores Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def interrupt():
     os.kill(os.getpid(), signal.SIGINT)
 
@@ -68,6 +76,7 @@ RUN = textwrap.dedent("""
     def interrupt():
         os.kill(os.getpid(), signal.SIGINT)
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     moment = sys.argv[2]
     saved = train.checkpoints(sys.argv[1])
     if moment == "saving":
