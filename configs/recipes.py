@@ -11,7 +11,7 @@ The others are `docs`, `mnist` (in the folder of MNIST's training files, or with
 --config.data.train=FILE --config.data.label=FILE) and
 `titles` (--config.data.train=FILE with lines of text, tab, class; published with 10,000
 titles of THUCNews, Chinese news of ten kinds).
-Expected: the tables of docs/recipes.md.
+Expected: the tables of docs/recipes.md: what has no label gains most, at temperature 1.
 """
 
 import ml_collections

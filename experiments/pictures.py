@@ -29,6 +29,7 @@ PICTURES: dict[str, Callable[[list[dict]], str]] = {
     "mnist": report.size_picture,
     "recipes_digits": _gains,
     "recipes_docs": _gains,
+    "recipes_mnist": _gains,
     "recipes_titles": _gains,
     "recommenders": _gains,
     "sequences": _gains,
