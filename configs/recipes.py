@@ -4,8 +4,8 @@ Question: where labels are few, what of a recipe decides what a student gains fr
 teacher over the labels alone? One student of each data set learns with one change at a
 time from plain distillation at temperature 2 and alpha 0.9; then the same with the
 unlabelled examples in the batch.
-Cost: on two CPU cores about three minutes for digits and for mnist, ten for docs and
-for titles; digits and docs need nothing else, mnist and titles files (see below).
+Cost: beside other work on two CPU cores, 7 minutes for titles, 12 for docs, half an
+hour for digits and for mnist; digits and docs need nothing else, the others files.
 Command: python -m experiments.main --config=configs/recipes.py:digits --workdir=runs/r
 The others are `docs`, `mnist` (in the folder of MNIST's training files, or with
 --config.data.train=FILE --config.data.label=FILE) and

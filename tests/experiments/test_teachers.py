@@ -16,6 +16,7 @@ from configs import (
     unlabelled,
 )
 from experiments import teachers
+from experiments.few import rows as rows_with_labels
 from jdistill import models
 
 FAMILIES = {
@@ -98,6 +99,10 @@ def test_gates_begin_with_the_rarities_of_the_labelled_texts(tmp_path):
     list(teachers._walk(config, parts, 0, seen))
     labelled = teachers._split(config, parts.train, {})
     texts = labelled.take(np.arange(labelled.size))
+    some = {"labels": {"examples": 200}}
+    drawn = np.flatnonzero(rows_with_labels(some, parts.train.size))
+    assert drawn.max() > 1000, "the first of a set may be of few writers"
+    assert np.array_equal(texts["inputs"], parts.train.take(drawn)["inputs"])
     for frozen in begun.values():
         expected = models.idf_gates(frozen.params, texts)["gate"]["embedding"]
         assert np.array_equal(frozen.params["gate"]["embedding"], expected)
