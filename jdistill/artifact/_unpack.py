@@ -14,7 +14,7 @@ from jdistill.artifact._forms import described
 from jdistill.artifact._lift import Allow, lift
 from jdistill.artifact._pack import lowered
 from jdistill.checks import whole
-from jdistill.compress import Dense, Encoded, check_encoded, decode
+from jdistill.compress import Dense, Encoded, decode
 from jdistill.typing import Tree
 
 FREE_BYTES = 2**23
@@ -149,7 +149,6 @@ def table(
         Row(path='w', form='dense', shape=(8, 8), density=1.0, bits=8, bytes=96)
     """
     if isinstance(source, Mapping):
-        check_encoded(source)
         return [_row(lowered("parameter", p, form)) for p, form in source.items()]
     with reading(source) as contents:
         allow, rows = _allowance(contents, max_bytes), []

@@ -170,3 +170,8 @@ def test_a_tree_of_one_leaf_has_the_empty_path(path):
     artifact.pack(path, Frozen(jnp.arange(3.0)))
     assert artifact.unpack(path).params.tolist() == [0, 1, 2]
     assert load_file(path)[""].tolist() == [0, 1, 2]
+
+
+def test_what_is_no_form_has_no_table():
+    with pytest.raises(TypeError, match="'w'"):
+        artifact.table({"w": np.ones(2)})

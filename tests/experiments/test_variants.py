@@ -95,6 +95,10 @@ def test_a_sweep_is_one_table_where_only_what_differs_has_its_value(
         "student temperature=4.0",
     ]
     assert "student temperature=4.0" in (tmp_path / "run/report.html").read_text()
+    pages = [p.read_text() for p in sorted((tmp_path / "run").glob("*/report.html"))]
+    for page, value in zip(pages, ("1", "4.0"), strict=True):
+        assert f"<h1>conf objective.temperature={value}</h1>" in page
+        assert "--sweep" in page and "experiments.main" in page
 
 
 def test_seeds_of_one_seed_are_a_run_each_and_their_rows_one_stage(tried, tmp_path):

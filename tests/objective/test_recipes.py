@@ -26,6 +26,10 @@ def test_hinton_is_the_weighted_mean_of_soft_and_hard(temperature, alpha):
     np.testing.assert_allclose(found, alpha * soft + (1 - alpha) * HARD, rtol=1e-5)
 
 
+def test_hinton_has_the_defaults_that_its_page_names():
+    assert loss(hinton()) == loss(hinton(temperature=2.0, alpha=0.9))
+
+
 @pytest.mark.parametrize("temperature", [1.0, 4.0])
 def test_distillation_adds_a_multiple_of_the_soft_labels(temperature):
     soft = _logits.soft_cross_entropy(STUDENT, TEACHER, temperature).mean()
