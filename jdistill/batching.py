@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from jdistill import kinds
-from jdistill.checks import whole
+from jdistill.checks import MOST, whole
 from jdistill.typing import Batch, Split
 
 BATCH = 256
@@ -70,7 +70,7 @@ def eval_batches(split: Split, *, batch_size: int) -> EvalBatches:
         np.True_
     """
     kinds.split(split=split)
-    whole(batch_size=batch_size)
+    whole(batch_size=batch_size, most=MOST)
     return EvalBatches(split, batch_size)
 
 

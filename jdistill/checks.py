@@ -5,13 +5,17 @@ traced passes: a sweep's numbers are not known yet.
 """
 
 import math
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
+
+MOST = 2**31 - 1
+"""The most that a size may be: an index of int32."""
 
 
 def above_zero(**values: Any) -> None:
@@ -127,6 +131,30 @@ def whole(*, least: int = 1, most: int | None = None, **values: Any) -> None:
             raise ValueError(f"{name} must be {said}, got {_text(value)}")
 
 
+def whole_list(*, least: int = 0, **values: Any) -> list[int]:
+    """The whole numbers of a list or of an array of one axis.
+
+    Raises:
+        TypeError: it is no list.
+        ValueError: one is no whole number, or below the least.
+
+    Example:
+        >>> whole_list(stop=(2, 'a'))
+        Traceback (most recent call last):
+        ValueError: stop[1] must be a whole number from 0, got 'a'
+    """
+    found: list[int] = []
+    for name, value in values.items():
+        listed = value.tolist() if hasattr(value, "tolist") else value
+        if not isinstance(listed, list | tuple | range):
+            said = "a list of whole numbers"
+            raise TypeError(f"{name} must be {said}, got {_text(value)}")
+        for i, number in enumerate(listed):
+            whole(**{f"{name}[{i}]": number}, least=least)
+        found += [int(number) for number in listed]
+    return found
+
+
 def one_of(choices: Sequence[Any], **values: Any) -> None:
     """Refuses what is not one of the choices.
 
@@ -139,7 +167,8 @@ def one_of(choices: Sequence[Any], **values: Any) -> None:
         ValueError: per must be one of 'channel', 'tensor', got 'row'
     """
     for name, value in values.items():
-        if not any(value is choice or value == choice for choice in choices):
+        plain = getattr(value, "shape", ()) == ()  # arrays are equal in places
+        if not any(value is c or (plain and value == c) for c in choices):
             valid = ", ".join(map(repr, choices))
             raise ValueError(f"{name} must be one of {valid}, got {_text(value)}")
 
@@ -160,6 +189,60 @@ def check_key(key: Any) -> None:
     if not typed and not raw:
         said = "one that jax.random.key(0) makes"
         raise TypeError(f"key must be {said}, got {_text(key)}")
+
+
+def check_path(**values: Any) -> None:
+    """Refuses what is no path, such as a number, which `open` takes for an open file.
+
+    Raises:
+        TypeError: names the value.
+
+    Example:
+        >>> check_path(train=3)
+        Traceback (most recent call last):
+        TypeError: train must be the path of a file or a folder, got 3
+    """
+    for name, value in values.items():
+        if not isinstance(value, str | os.PathLike):
+            said = "the path of a file or a folder"
+            raise TypeError(f"{name} must be {said}, got {_text(value)}")
+
+
+def check_text(**values: Any) -> None:
+    """Refuses what is no text.
+
+    Raises:
+        TypeError: names the value.
+
+    Example:
+        >>> check_text(field=3)
+        Traceback (most recent call last):
+        TypeError: field must be a text, got 3
+    """
+    for name, value in values.items():
+        if not isinstance(value, str):
+            raise TypeError(f"{name} must be a text, got {_text(value)}")
+
+
+def check_texts(**values: Any) -> None:
+    """Refuses what are not several texts, such as one alone.
+
+    Raises:
+        TypeError: names the value, or the first that is no text.
+
+    Example:
+        >>> check_texts(classes='ab')
+        Traceback (most recent call last):
+        TypeError: classes must be several texts, got 'ab': ['ab'] is one of them
+    """
+    for name, value in values.items():
+        if isinstance(value, str):
+            more = f"{value!r}: [{value!r}] is one of them"
+            raise TypeError(f"{name} must be several texts, got {more}")
+        if not isinstance(value, Iterable) or isinstance(value, bytes | Mapping):
+            raise TypeError(f"{name} must be several texts, got {_text(value)}")
+        for number, one in enumerate(value):
+            check_text(**{f"{name}[{number}]": one})
 
 
 def known(value: Any) -> bool:

@@ -20,8 +20,10 @@ from jdistill.typing import (
 )
 
 
-def instance(wanted: type, said: str, values: Mapping[str, Any]) -> None:
-    """Refuses what is not of a class.
+def instance(
+    wanted: type | tuple[type, ...], said: str, values: Mapping[str, Any]
+) -> None:
+    """Refuses what is not of a class, or of one of several.
 
     Raises:
         TypeError: names the value, what is wanted and what it is.
@@ -33,7 +35,7 @@ def instance(wanted: type, said: str, values: Mapping[str, Any]) -> None:
     """
     for name, value in values.items():
         if not isinstance(value, wanted):
-            there = f"{got(value)}{mend(wanted.__name__, value)}"
+            there = f"{got(value)}{mend(getattr(wanted, '__name__', ''), value)}"
             raise TypeError(f"{name} must be {said}, got {there}")
 
 

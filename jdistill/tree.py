@@ -124,8 +124,11 @@ def check_where(where: Any) -> None:
             re.compile(where)
         except re.error as error:
             raise ValueError(f"{where=} is no regular expression: {error}") from error
-    elif where is not None and not isinstance(where, Collection):
-        raise ValueError(f"where must be a regular expression or paths, got {where!r}")
+    elif where is not None and not (
+        isinstance(where, Collection) and all(isinstance(path, str) for path in where)
+    ):
+        there = str(where).partition("\n")[0][:80]
+        raise ValueError(f"where must be a regular expression or paths, got {there}")
 
 
 def map_where(

@@ -1,5 +1,7 @@
 """Numbers that are known are checked, traced ones pass, and the message names them."""
 
+import pathlib
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -61,3 +63,43 @@ def test_a_word_is_one_of_the_choices():
 def test_schedules_are_not_known_yet():
     assert checks.constants(a=1, b=lambda step: step) == {"a": 1}
     assert checks.known(jnp.ones(())) and checks.known(3)
+
+
+def test_arrays_are_none_of_the_choices():
+    for value in (np.ones(2), np.array(["a", "b"])):
+        with pytest.raises(ValueError, match="x must be one of 'a'"):
+            checks.one_of(("a",), x=value)
+    checks.one_of((1, 3), x=np.int64(3))
+
+
+def test_numbers_are_no_paths():
+    checks.check_path(x="a", y=pathlib.Path("b"))
+    for value in (0, True, None, b"a", ["a"], 2.5):
+        with pytest.raises(TypeError, match="x must be the path of a file or a folder"):
+            checks.check_path(x=value)
+
+
+def test_texts_are_several():
+    checks.check_texts(x=("a", "b"), y=[], z=iter(["a"]))
+    for value in ("ab", 3, None, b"ab", {"a": 1}):
+        with pytest.raises(TypeError, match="x must be several texts, got"):
+            checks.check_texts(x=value)
+    with pytest.raises(TypeError, match=r"x\[1\] must be a text, got 3"):
+        checks.check_texts(x=["a", 3])
+    with pytest.raises(TypeError, match="x must be a text, got None"):
+        checks.check_text(x=None)
+
+
+def test_whole_numbers_of_lists():
+    assert checks.whole_list(x=np.array([2, 0])) == [2, 0]
+    assert (
+        checks.whole_list(x=(1, np.int32(2))) == [1, 2] == checks.whole_list(x=[1, 2])
+    )
+    for value in (3, "12", None, {1: 2}):
+        with pytest.raises(TypeError, match="x must be a list of whole numbers, got"):
+            checks.whole_list(x=value)
+    for value in ([0, -1], [0, True], [0, 0.5], np.array([0, 0.5])):
+        with pytest.raises(
+            ValueError, match=r"x\[[01]\] must be a whole number from 0"
+        ):
+            checks.whole_list(x=value)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jdistill import checks
 from jdistill.artifact._header import (
     TYPES,
     Listed,
@@ -69,6 +70,7 @@ def write(
         TypeError: the description is not JSON.
         ValueError: what is to be written could not be read.
     """
+    checks.check_path(path=path)
     for entry in entries:
         check_path(entry.path)
     text = _text(
@@ -111,6 +113,7 @@ def reading(path: str | os.PathLike[str]) -> Iterator[Contents]:
         ValueError: the file is no jdistill artifact, of another version, truncated or
             altered; the message names the parameter.
     """
+    checks.check_path(path=path)
     with open(path, "rb") as file:
         try:
             size = os.fstat(file.fileno()).st_size

@@ -13,7 +13,7 @@ from jdistill.artifact._file import Contents, Entry, reading
 from jdistill.artifact._forms import described
 from jdistill.artifact._lift import Allow, lift
 from jdistill.artifact._pack import lowered
-from jdistill.checks import whole
+from jdistill.checks import check_path, whole
 from jdistill.compress import Dense, Encoded, decode
 from jdistill.typing import Tree
 
@@ -150,6 +150,7 @@ def table(
     """
     if isinstance(source, Mapping):
         return [_row(lowered("parameter", p, form)) for p, form in source.items()]
+    check_path(source=source)
     with reading(source) as contents:
         allow, rows = _allowance(contents, max_bytes), []
         for entry in contents.entries:

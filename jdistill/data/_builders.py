@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from jdistill import kinds
 from jdistill.data import _sources
 from jdistill.data._splits import Parts, check_classes
-from jdistill.data._text import Texts, Tokens, hashed_ngrams, tokenized
+from jdistill.data._text import Texts, Tokens, fitted, tokenized
 from jdistill.data._tfds import is_text, prepared
 from jdistill.typing import DataSet
 
@@ -61,6 +62,8 @@ def tfds(
         >>> tfds('mnist').train.size  # doctest: +SKIP
         55000
     """
+    if prepare is not None:
+        kinds.function(prepare=prepare)
     builder, archives = prepared(
         dataset, data_dir=data_dir, manual_dir=manual_dir, trust_local=trust_local
     )
@@ -77,7 +80,7 @@ def tfds(
     }
     rows = _rows(builder, names, fold=fold, valid_size=valid_size)
     if is_text(builder.info.features[chosen.inputs]):
-        return _texts(builder, chosen, names, rows, prepare or hashed_ngrams(), info)
+        return _texts(builder, chosen, names, rows, prepare, info)
     if prepare is not None:
         raise ValueError(f"prepare= is for texts, but {dataset!r} has none")
     return _arrays(builder, chosen, names, rows, max_bytes, info)
@@ -169,7 +172,7 @@ def _texts(builder, columns, names, rows, fit, info):
 
     texts = Parts(*(read_texts(*each) for each in zip(names, rows, strict=True)))
     check_classes(texts.train.label, classes=columns.classes, name="train")
-    tokens = fit(texts.train.texts)
+    tokens = fitted(fit, texts.train.texts)
     parts = [tokenized(t, tokens, name=n) for n, t in texts._asdict().items()]
     info = {**info, "sizes": _sizes(parts), **tokens.info}
     return DataSet(*parts, prepare=tokens.prepare, info=info)

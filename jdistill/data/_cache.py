@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from jdistill import kinds
+from jdistill.checks import check_path
 from jdistill.files import replacing
 from jdistill.tree import flatten
 from jdistill.typing import Batch, Outputs, SparseTarget, Split
@@ -158,6 +159,8 @@ def save_cache(path: str | os.PathLike, cache: Cache) -> None:
         ...     load_cache(folder + '/cache.npz').split
         'a'
     """
+    check_path(path=path)
+    kinds.instance(Cache, "what data.cache gave", {"cache": cache})
     arrays = {f"output:{name}": x for name, x in _by_name(cache.outputs).items()}
     texts = {
         name: value for name, value in cache._asdict().items() if name != "outputs"
@@ -183,6 +186,7 @@ def load_cache(path: str | os.PathLike) -> Cache:
         Traceback (most recent call last):
         ValueError: no cache at /nowhere.npz
     """
+    check_path(path=path)
     if not pathlib.Path(path).is_file():
         raise ValueError(f"no cache at {path}")
     whole = io.BytesIO(pathlib.Path(path).read_bytes())
@@ -292,6 +296,5 @@ def _refuse_shape(outputs: Outputs, split: Split) -> None:
 def _refuse_values(logits: np.ndarray) -> None:
     good = (logits < np.inf).reshape(len(logits), -1).all(axis=1)
     if not good.all():
-        raise ValueError(
-            f"cache, example {np.argmin(good)}: the logits are NaN or infinite"
-        )
+        first = np.argmin(good)
+        raise ValueError(f"cache, example {first}: the logits are NaN or infinite")

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jdistill import kinds
+from jdistill.checks import check_path, check_text
 from jdistill.data._documents import Part, parts
 from jdistill.files import replacing
 from jdistill.typing import Tokenizer
@@ -67,11 +69,16 @@ def tokenize(
         >>> corpus.ids.tolist(), corpus.starts.tolist()
         ([2, 2, 0], [0, 2, 3])
     """
+    _check_tokenizer(tokenizer)
+    if isinstance(texts, str) or not isinstance(texts, Iterable):
+        raise TypeError(f"texts must be several, got {kinds.got(texts)}")
+    check_text(edition=edition)
     kind = np.dtype("<u2" if tokenizer.vocab <= 2**16 else "<i4")
     if folder is None:
         memory = io.BytesIO()
         starts, info = _write(texts, tokenizer, kind, edition, memory.write)
         return Corpus(np.frombuffer(memory.getbuffer(), kind), starts, tokenizer, info)
+    check_path(folder=folder)
     path = pathlib.Path(folder)
     if (path / _NOTE).exists():
         raise ValueError(f"{path} has a corpus already: load_corpus reads it")
@@ -83,6 +90,11 @@ def tokenize(
     with replacing(path / _NOTE) as file:  # the last, so that all is there with it
         file.write(json.dumps({**info, "format": _FORMAT}, indent=2).encode())
     return load_corpus(path, tokenizer)
+
+
+def _check_tokenizer(tokenizer: Any) -> None:
+    said = "a Tokenizer (tokenizers.from_hf...)"
+    kinds.instance(Tokenizer, said, {"tokenizer": tokenizer})
 
 
 def load_corpus(folder: str | os.PathLike[str], tokenizer: Tokenizer) -> Corpus:
@@ -109,6 +121,8 @@ def load_corpus(folder: str | os.PathLike[str], tokenizer: Tokenizer) -> Corpus:
         ...     load_corpus(folder, tokenizer).ids.tolist()
         [0, 1, 0, 1]
     """
+    check_path(folder=folder)
+    _check_tokenizer(tokenizer)
     path = pathlib.Path(folder)
     if not (path / _NOTE).is_file():
         raise ValueError(f"no corpus at {path}")
@@ -181,7 +195,8 @@ def _write(
 def _batches(texts: Iterable[str | Part]) -> Iterator[list[Part]]:
     """Pieces of documents, a few MB at a time, so that threads share the cutting."""
     batch, size = [], 0
-    for text in texts:
+    for number, text in enumerate(texts):
+        kinds.instance((str, Part), "a text or a Part", {f"texts[{number}]": text})
         for part in parts(text) if isinstance(text, str) else (text,):
             batch.append(part)
             size += len(part.text) + 100

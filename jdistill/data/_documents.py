@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from jdistill.checks import check_path, check_text
+
 _CHUNK = 2**20
 _LONGEST = 16
 _LINES = (".jsonl", ".ndjson")
@@ -60,6 +62,8 @@ def documents(*paths: str | os.PathLike[str], field: str = "text") -> Documents:
     """
     if not paths:
         raise ValueError("documents needs the path of a file or a folder")
+    check_path(**{f"paths[{i}]": path for i, path in enumerate(paths)})
+    check_text(field=field)
     return Documents(tuple(f for path in paths for f in _files(path)), field)
 
 

@@ -6,14 +6,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jdistill import kinds
+from jdistill.checks import check_path, check_texts, whole
 from jdistill.data._labels import Labels, labels_of
 from jdistill.data._sources import scale, scaled
 from jdistill.data._splits import Parts, check_classes, digests, folds, in_memory
-from jdistill.data._text import Tokens, hashed_ngrams, refuse_empty
+from jdistill.data._text import Tokens, fitted, refuse_empty
 from jdistill.typing import Batch, DataSet
 
 VALID = 0.1
 """Share of the training examples that become the valid part where none is given."""
+MOST_FOLDS = 2**16
 
 
 class Examples(NamedTuple):
@@ -62,14 +65,15 @@ def data_set(
         >>> made.train.size + made.valid.size + made.test.size
         40
     """
-    whole, sizes = _joined(Parts(*(x if x is None else read(x) for x in files)))
-    texts = not isinstance(whole.inputs, np.ndarray)
+    _check(classes, fold, num_folds, prepare)
+    found, sizes = _joined(Parts(*(x if x is None else read(x) for x in files)))
+    texts = not isinstance(found.inputs, np.ndarray)
     if prepare is not None and not texts:
         raise ValueError("prepare= is for texts, and the inputs are numbers")
     encode: Any = str.encode if texts else np.ndarray.tobytes
-    hashes = digests(map(encode, whole.inputs))
+    hashes = digests(map(encode, found.inputs))
     rows = _rows(files, sizes, hashes, fold=fold, num_folds=num_folds)
-    labels = labels_of(whole.label, classes=classes, size=len(hashes))
+    labels = labels_of(found.label, classes=classes, size=len(hashes))
     _check_train(labels, rows.train)
     info = {
         "dataset": name,
@@ -81,17 +85,40 @@ def data_set(
         "test_in_train": _repeated(hashes, rows),
     }
     if texts:
-        tokens = _tokens(whole.inputs, rows, prepare or hashed_ngrams())
+        tokens = _tokens(found.inputs, rows, prepare)
         prepared, more = tokens.prepare, tokens.info
     else:
-        prepared, more = _arrays(whole.inputs.shape[1:]), scaled(whole.inputs.dtype)
+        prepared, more = _arrays(found.inputs.shape[1:]), scaled(found.inputs.dtype)
     parts = {
         part: in_memory(
-            _batch(whole, labels, own, prepared), classes=labels.classes, name=part
+            _batch(found, labels, own, prepared), classes=labels.classes, name=part
         )
         for part, own in rows._asdict().items()
     }
     return DataSet(**parts, prepare=prepared, info={**info, **more})
+
+
+def check_files(files: Parts) -> None:
+    """Refuses what are no paths; only the training part must be there.
+
+    Raises:
+        TypeError: names the part.
+
+    Example:
+        >>> check_files(Parts('a.csv', None, None))
+    """
+    for name, path in files._asdict().items():
+        if path is not None or name == "train":
+            check_path(**{name: path})
+
+
+def _check(classes: Any, fold: Any, num_folds: Any, prepare: Any) -> None:
+    whole(fold=fold, least=0)
+    whole(num_folds=num_folds, least=2, most=MOST_FOLDS)
+    if classes is not None:
+        check_texts(classes=classes)
+    if prepare is not None:
+        kinds.function(prepare=prepare)
 
 
 def _joined(files: Parts) -> tuple[Examples, list[int]]:
@@ -148,10 +175,10 @@ def _repeated(hashes: np.ndarray, rows: Parts) -> int:
     return sum(tuple(x) in train for x in hashes[rows.test].tolist())
 
 
-def _tokens(texts: Sequence[Any], rows: Parts, fit: Callable[..., Tokens]) -> Tokens:
+def _tokens(texts: Sequence[Any], rows: Parts, fit: Any) -> Tokens:
     for part, own in rows._asdict().items():
         refuse_empty([texts[i] for i in own], part)
-    return fit([texts[i] for i in rows.train])
+    return fitted(fit, [texts[i] for i in rows.train])
 
 
 def _arrays(shape: tuple[int, ...]) -> Callable[[Any], Batch]:

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from jdistill import extras
+from jdistill import extras, kinds
 from jdistill.checks import one_of, whole
-from jdistill.data._examples import Examples, data_set
+from jdistill.data._examples import Examples, check_files, data_set
 from jdistill.data._splits import Parts
 from jdistill.data._text import Tokens
 from jdistill.typing import DataSet
@@ -69,8 +69,12 @@ def folder(
         >>> folder(root).train.classes
         ('ham', 'spam')
     """
+    whole(channels=channels)
     one_of((*MODES,), channels=channels)
+    check_files(Parts(train, valid, test))
     if size is not None:
+        if not isinstance(size, tuple | list) or len(size) != 2:
+            raise ValueError(f"size must be (height, width), got {kinds.got(size)}")
         for side in size:
             whole(**{"each of size": side})
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from jdistill.checks import check_path
 from jdistill.data._examples import Examples, data_set
 from jdistill.data._splits import Parts
 from jdistill.typing import DataSet
@@ -67,6 +68,9 @@ def idx(
         >>> made.train.take([0])['inputs'].shape, made.train.classes
         ((1, 2, 1, 1), ('0', '1', '2'))
     """
+    check_path(train=train)
+    more = {"label": label, "test": test, "test_label": test_label}
+    check_path(**{name: path for name, path in more.items() if path is not None})
     if pathlib.Path(train).is_dir():
         if label is not None or test is not None or test_label is not None:
             raise ValueError(f"{train} is a folder: it gives all files")

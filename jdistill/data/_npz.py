@@ -8,11 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from jdistill.data._examples import Examples, data_set
+from jdistill.checks import check_text
+from jdistill.data._examples import Examples, check_files, data_set
 from jdistill.data._splits import Parts
 from jdistill.typing import DataSet
 
 Path = str | os.PathLike[str]
+DAMAGED = (ValueError, EOFError, zipfile.BadZipFile, zlib.error, OSError, KeyError,
+           NotImplementedError, RuntimeError, OverflowError, MemoryError)  # fmt: skip
+"""What NumPy and the reader of archives make of a file that is none or is damaged."""
 
 
 def npz(
@@ -56,6 +60,10 @@ def npz(
         >>> npz(path, classes=('a', 'b', 'c')).info['classes']
         ('a', 'b', 'c')
     """
+    check_files(Parts(train, valid, test))
+    for name, array in (("inputs", inputs), ("label", label), ("weight", weight)):
+        if array is not None or name == "inputs":
+            check_text(**{name: array})
 
     def read(path: Path) -> Examples:
         names = [name for name in (inputs, label, weight) if name is not None]
@@ -87,8 +95,9 @@ def _read(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
                     f"no array {missing[0]!r}; there are {', '.join(file.files)}"
                 )
             found = {name: file[name] for name in names}
-    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f"{path}: {str(error).splitlines()[0]}") from error
+    except DAMAGED as error:
+        said = str(error).splitlines() or [type(error).__name__]
+        raise ValueError(f"{path}: {said[0]}") from error
     sizes = {name: x.shape[0] if x.ndim else 0 for name, x in found.items()}
     if len({*sizes.values()}) > 1 or 0 in sizes.values():
         raise ValueError(f"{path}: the arrays differ in size, or are empty: {sizes}")

@@ -5,8 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from jdistill.checks import whole
 from jdistill.data._splits import gather
 from jdistill.typing import Split
+
+MOST_STEPS = 2**24
 
 
 def pairs(
@@ -54,11 +57,17 @@ def pairs(
         >>> batch['label_mask'].tolist()
         [[1.0, 1.0, 1.0, 0.0]]
     """
+    for name, several in (("sources", sources), ("targets", targets)):
+        if isinstance(several, str | bytes) or not hasattr(several, "__len__"):
+            raise TypeError(f"{name} must be several lists of ids, got {several!r}")
+    _check_ids(start=start, end=end)
     if len(sources) != len(targets) or not len(sources):
         raise ValueError(
             f"pairs are as many sources as texts and one at least, got {len(sources)} "
             f"and {len(targets)}"
         )
+    room = {"source_steps": source_steps, "steps": steps}
+    whole(**{n: x for n, x in room.items() if x is not None}, most=MOST_STEPS)
     source, source_mask = _rows("source", sources, end, source_steps)
     label, mask = _rows("text", targets, end, steps)
     before = np.full((len(label), 1), start, np.int32)
@@ -73,6 +82,11 @@ def pairs(
         "id": np.arange(len(label), dtype=np.int32),
     }
     return Split(len(label), lambda indices: gather(arrays, indices), arrays, ())
+
+
+def _check_ids(**ids: Any) -> None:
+    given = {name: number for name, number in ids.items() if number is not None}
+    whole(**given, least=0, most=2**31 - 1)
 
 
 def _rows(

@@ -16,8 +16,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
+from jdistill import kinds
 from jdistill.data._splits import Parts, check_classes, digests, folds
-from jdistill.data._text import Texts, Tokens, hashed_ngrams, tokenized
+from jdistill.data._text import Texts, Tokens, fitted, tokenized
 from jdistill.typing import DataSet
 
 SOURCES = {
@@ -67,8 +68,10 @@ def stdlib_docs(
         >>> stdlib_docs().train.classes[:3]
         ('asyncio', 'decimal', 'email')
     """
+    if prepare is not None:
+        kinds.function(prepare=prepare)
     texts = stdlib_texts(fold=fold, num_folds=num_folds)
-    tokens = (prepare or hashed_ngrams())(texts.train.texts)
+    tokens = fitted(prepare, texts.train.texts)
     parts = {
         name: tokenized(t, tokens, name=name) for name, t in texts._asdict().items()
     }

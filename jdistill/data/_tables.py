@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from jdistill.data._examples import Examples, data_set
+from jdistill.checks import check_text, check_texts
+from jdistill.data._examples import Examples, check_files, data_set
 from jdistill.data._splits import Parts
 from jdistill.data._text import Tokens
 from jdistill.typing import DataSet
@@ -68,6 +69,11 @@ def csv(
         >>> csv(path).train.classes
         ('ham', 'spam')
     """
+    _check(Parts(train, valid, test), inputs, label, weight)
+    if columns is not None:
+        check_texts(columns=columns)
+    if separator is not None:
+        check_text(separator=separator)
 
     def read(path: Path) -> Examples:
         table = _read_csv(path, delimiter, columns)
@@ -132,6 +138,10 @@ def jsonl(
         >>> jsonl(path).train.take([0])['label'].shape, jsonl(path).train.classes
         ((1, 2), ('ad', 'new'))
     """
+    check_text(inputs=inputs)
+    if label is not None:
+        check_text(label=label)
+    _check(Parts(train, valid, test), inputs, label, weight)
 
     def read(path: Path) -> Examples:
         rows = [*_read_jsonl(path)]
@@ -148,6 +158,18 @@ def jsonl(
         num_folds=num_folds,
         prepare=prepare,
     )
+
+
+def _check(files: Parts, inputs: Any, label: Any, weight: Any) -> None:
+    check_files(files)
+    for name, columns in (("inputs", inputs), ("label", label), ("weight", weight)):
+        if isinstance(columns, str) or (columns is None and name != "inputs"):
+            continue
+        if name == "weight":
+            check_text(weight=weight)
+        check_texts(**{name: columns})
+        if not len(columns):
+            raise ValueError(f"{name} must be one column or several, got none")
 
 
 def _read_csv(
@@ -173,13 +195,13 @@ def _read_csv(
 
 
 def _read_jsonl(path: Path) -> Iterator[Mapping[str, Any]]:
-    with open(path, encoding="utf-8-sig") as file:
+    with open(path, "rb") as file:
         for number, line in enumerate(file, 1):
             if not line.strip():
                 continue
             try:
-                row = json.loads(line)
-            except ValueError as error:
+                row = json.loads(line.decode("utf-8-sig"))
+            except (ValueError, RecursionError) as error:
                 raise ValueError(f"{path}, line {number}: {error}") from error
             if not isinstance(row, dict):
                 raise ValueError(f"{path}, line {number} is no JSON object")

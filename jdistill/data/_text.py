@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tokenizers
 
+from jdistill import kinds
 from jdistill.checks import whole
 from jdistill.data._splits import in_memory
 from jdistill.typing import Batch, Split
@@ -36,6 +37,29 @@ class Tokens(NamedTuple):
 
     prepare: Callable[[Sequence[str]], Batch]
     info: Mapping[str, Any]
+
+
+def fitted(prepare: Callable[..., Tokens] | None, texts: Sequence[str]) -> Tokens:
+    """What a preparation makes of the texts of the training part.
+
+    Args:
+        prepare: what makes it; `hashed_ngrams()` where it is None.
+        texts: of the training part.
+
+    Raises:
+        TypeError: `prepare` is no function, or makes something else.
+
+    Example:
+        >>> fitted(None, ['a b']).info['prepare']['name']
+        'hashed_ngrams'
+    """
+    if prepare is None:
+        prepare = hashed_ngrams()
+    kinds.function(prepare=prepare)
+    tokens = prepare(texts)
+    said = "Tokens, as that of data.hashed_ngrams() is"
+    kinds.instance(Tokens, said, {"what prepare makes": tokens})
+    return tokens
 
 
 def tokenized(texts: Texts, tokens: Tokens, *, name: str) -> Split:

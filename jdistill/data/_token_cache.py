@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jdistill.checks import check_path
 from jdistill.data._cache import fingerprint
 from jdistill.data._token_about import (
     About,
@@ -66,6 +67,7 @@ def open_tokens(folder: str | os.PathLike[str]) -> TokenCache:
         Traceback (most recent call last):
         ValueError: no cache of tokens at /nowhere
     """
+    check_path(folder=folder)
     folder = pathlib.Path(folder)
     about = about_of(folder)
     numbers = range(shards_of(about))

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jdistill.checks import check_path
 from jdistill.data._cache import fingerprint
 from jdistill.data._targets import Targets
 from jdistill.data._token_about import (
@@ -117,6 +118,7 @@ def cache_tokens(
         "size": split.size,
         "shard_size": shard_size,
     }
+    check_path(folder=folder)
     folder = pathlib.Path(folder)
     claim(folder, about)
     reader = _Reader(split, compute, frozen, jax.random.key(seed), batch_size)

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jdistill import kinds
+from jdistill.checks import MOST, whole
 from jdistill.data._corpus import Corpus
 from jdistill.typing import Batch, Split
 
@@ -85,14 +87,11 @@ def windows(
         >>> made.split.take([0, 1])['label'].tolist()
         [[1, 2, 3], [0, 0, 0]]
     """
+    _check(corpus, steps, ends, positions)
     bos = int(corpus.tokenizer.begins)
     room = steps - bos
     stride = room if stride is None else stride
-    _check(corpus, steps, ends, positions)
-    if not 1 <= stride <= room:
-        raise ValueError(
-            f"stride must be from 1 to {room}, the tokens of a window, got {stride}"
-        )
+    whole(stride=stride, most=room)
     inputs = _inputs(corpus, ends)  # of each document, without 'bos'
     rows = 1 + np.maximum(0, -((room - inputs) // stride))
     rows = np.where(inputs + bos > 0, rows, 0)
@@ -159,8 +158,8 @@ def packed(
         >>> batch['inputs'].tolist(), batch['segment'].tolist()
         ([[0, 1, 3, 2]], [[1, 1, 2, 2]])
     """
-    bos = int(corpus.tokenizer.begins)
     _check(corpus, steps, ends, positions)
+    bos = int(corpus.tokenizer.begins)
     ends_at = np.concatenate([[0], np.cumsum(_inputs(corpus, ends) + bos)])
     rows = _row_starts(ends_at, steps, bos)
 
@@ -286,13 +285,12 @@ def _tokens(corpus: Corpus, document, offset, eos) -> tuple[np.ndarray, np.ndarr
 
 
 def _check(corpus: Corpus, steps: int, ends: bool, positions: int | None) -> None:
-    least = 1 + int(corpus.tokenizer.begins)
-    if steps < least:
-        raise ValueError(f"steps must be {least} or more, got {steps}")
+    kinds.instance(Corpus, "what data.tokenize gave", {"corpus": corpus})
+    whole(steps=steps, least=1 + int(corpus.tokenizer.begins), most=MOST)
+    whole(positions=steps if positions is None else positions)
     if positions is not None and steps > positions:
         raise ValueError(
-            f"windows of {steps} steps are longer than the network's {positions} "
-            "positions"
+            f"windows of {steps} steps are longer than the network's {positions=}"
         )
     if ends and "eos" not in corpus.tokenizer.special:
         raise ValueError("the tokenizer has no 'eos' for ends=True")

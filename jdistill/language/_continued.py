@@ -4,6 +4,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from jdistill import kinds
 from jdistill.language._generate import Generated
 from jdistill.typing import SOURCE, Array, Batch
 
@@ -35,6 +36,10 @@ def continued(prompts: Batch, written: Generated) -> Batch:
         Array([[1., 1., 1.],
                [1., 0., 0.]], dtype=float32)
     """
+    kinds.batch(prompts=prompts)
+    kinds.instance(Generated, "what generate wrote", {"written": written})
+    if "inputs" not in prompts:
+        raise ValueError(f"prompts has no 'inputs'; there are {sorted(prompts)}")
     tokens = jnp.asarray(prompts["inputs"], jnp.int32)
     count = _lengths(prompts, tokens)
     width = tokens.shape[1] + written.tokens.shape[1]

@@ -11,6 +11,7 @@ import numpy as np
 
 from jdistill import kinds
 from jdistill.batching import batched
+from jdistill.checks import whole, whole_list
 from jdistill.models import DecoderConfig
 from jdistill.typing import Batch, Frozen, Model, Split, Tree
 
@@ -44,7 +45,11 @@ def keep_layers(
         >>> small['layers']['x'], less.depth, less.window
         (Array([0, 2], dtype=int32), 2, (4, 4))
     """
-    chosen = [int(number) for number in layers]
+    kinds.instance(DecoderConfig, "a DecoderConfig", {"config": config})
+    kinds.mapping(params=params)
+    if "layers" not in params:
+        raise ValueError(f"params have no 'layers'; there are {sorted(params)}")
+    chosen = whole_list(layers=layers)
     rising = all(a < b for a, b in itertools.pairwise(chosen))
     if not chosen or not rising or not 0 <= chosen[0] <= chosen[-1] < config.depth:
         raise ValueError(
@@ -163,11 +168,14 @@ def most_influential(influence: Any, number: int) -> tuple[int, ...]:
         (0, 2, 3)
     """
     values = np.asarray(influence)
+    if values.ndim != 1 or values.dtype.kind not in "iuf":
+        there = f"{values.dtype}{list(values.shape)}"
+        raise ValueError(f"influence must be a number a layer, got {there}")
     _check_number(len(values), number)
     kept = np.argsort(-values, kind="stable")[:number]
     return tuple(sorted(kept.tolist()))
 
 
 def _check_number(depth: int, number: int) -> None:
-    if not 1 <= number <= depth:
-        raise ValueError(f"of {depth} layers 1 to {depth} can be kept, got {number}")
+    whole(depth=depth, most=2**31)
+    whole(number=number, most=depth)

@@ -6,6 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from jdistill import data, kinds, metrics
+from jdistill.checks import MOST, whole
 from jdistill.evaluate import Network, evaluate
 from jdistill.typing import Frozen, Metric, Model
 
@@ -71,6 +72,8 @@ def figures(
         (1.0, 2)
     """
     kinds.instance(data.Windows, "what data.windows gave", {"windows": windows})
+    sizes = {"batch_size": batch_size, "tokens": tokens}
+    whole(**sizes, vocab=1 if vocab is None else vocab, most=MOST)
     wanted = _OWN | (_BESIDE_TEACHER if teacher is not None else {})
     together = metrics.by_chunks(
         _together(tuple(wanted.values())), tokens=tokens, vocab=vocab

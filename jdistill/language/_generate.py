@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jdistill import kinds
-from jdistill.checks import check_key, known, whole
+from jdistill.checks import check_key, known, whole, whole_list
 from jdistill.language._choose import Choose, sample
 from jdistill.typing import (
     SOURCE,
@@ -102,6 +102,8 @@ def generate(
         there = f"{tokens.dtype}{list(tokens.shape)}"
         raise ValueError(f"prompts must be ids [batch, prompt], got {there}")
     whole(steps=steps)
+    kinds.function(choose=choose)
+    _check_ends(stop, pad)
     rows, width = tokens.shape
     count = _count(prompts, tokens)
     go_on = model.decoding or reading_all(model)
@@ -134,6 +136,11 @@ def generate(
     )
     more = lambda loop: (loop.step < steps) & ~loop.done.all()  # noqa: E731
     return jax.lax.while_loop(more, write, first).written
+
+
+def _check_ends(stop: Sequence[int], pad: int) -> None:
+    whole_list(stop=stop)
+    whole(pad=pad, least=0, most=2**31 - 1)
 
 
 def reading_all(model: Model) -> Decoding:

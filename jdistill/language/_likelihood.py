@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jdistill import kinds, programs, views
+from jdistill.checks import MOST, whole
 from jdistill.losses import cross_entropy
 from jdistill.metrics import by_chunks
 from jdistill.typing import Frozen, Metric, Model, Tokenizer
@@ -93,10 +94,9 @@ def log_likelihoods(
     kinds.model(model=model)
     kinds.variables(frozen=frozen)
     kinds.instance(Tokenizer, "a Tokenizer", {"tokenizer": tokenizer})
-    if not pairs:
-        raise ValueError("there are no texts")
-    if batch_size < 1 or steps < 1:
-        raise ValueError(f"{batch_size=} and {steps=} must be positive")
+    sizes = {"batch_size": batch_size, "tokens": tokens, "steps": steps}
+    whole(**sizes, vocab=1 if vocab is None else vocab, most=MOST)
+    _check_pairs(pairs)
     rows = [_row(tokenizer, pair, i, steps) for i, pair in enumerate(pairs)]
     metric = by_chunks(_by_row(batch_size), tokens=tokens, vocab=vocab)
     sums = _sums(model.apply, model.head, model.cap, metric)
@@ -108,6 +108,18 @@ def log_likelihoods(
         np.array([len(row.label) - row.first for row in rows]),
         np.array([row.cut for row in rows]),
     )
+
+
+def _check_pairs(pairs: Any) -> None:
+    if isinstance(pairs, str) or not hasattr(pairs, "__len__"):
+        raise TypeError(f"pairs must be a list of them, got {kinds.got(pairs)}")
+    if not len(pairs):
+        raise ValueError("pairs is empty: there are no texts")
+    for number, pair in enumerate(pairs):
+        two = isinstance(pair, tuple | list) and len(pair) == 2
+        if not two or not all(isinstance(text, str) for text in pair):
+            said = "a prompt and a continuation"
+            raise TypeError(f"pairs[{number}] must be {said}, got {pair!r:.80}")
 
 
 def _row(tokenizer: Tokenizer, pair: tuple[str, str], number: int, steps: int) -> _Row:

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jdistill import kinds
+from jdistill.checks import check_path, check_text
 from jdistill.language._likelihood import log_likelihoods
 from jdistill.typing import Frozen, Model, Tokenizer
 
@@ -54,6 +56,8 @@ def read_questions(
         >>> read_questions(path)
         [Question(prompt='2 + 2 =', choices=('3', '4'), answer=1)]
     """
+    check_path(path=path)
+    check_text(prompt=prompt, choices=choices, answer=answer)
     if not pathlib.Path(path).is_file():
         raise ValueError(f"no file at {path}")
     found = []
@@ -62,7 +66,7 @@ def read_questions(
             if line.strip():
                 try:
                     found.append(_question(json.loads(line), prompt, choices, answer))
-                except ValueError as error:
+                except (ValueError, RecursionError) as error:
                     raise ValueError(f"{path}, line {number}: {error}") from error
     if not found:
         raise ValueError(f"{path} has no questions")
@@ -125,8 +129,8 @@ def multiple_choice(
         >>> row['accuracy'], row['chance']
         (0.5, 0.5)
     """
-    if not questions:
-        raise ValueError("there are no questions")
+    _check_questions(questions)
+    check_text(between=between)
     pairs = [(q.prompt, between + choice) for q in questions for choice in q.choices]
     found = log_likelihoods(
         model,
@@ -156,6 +160,15 @@ def multiple_choice(
         "right": by_name["accuracy"],
         "right_per_byte": by_name["accuracy_per_byte"],
     }
+
+
+def _check_questions(questions: Any) -> None:
+    if isinstance(questions, str) or not hasattr(questions, "__len__"):
+        raise TypeError(f"questions must be a list, got {kinds.got(questions)}")
+    if not len(questions):
+        raise ValueError("questions is empty: there are no questions")
+    for number, one in enumerate(questions):
+        kinds.instance(Question, "a Question", {f"questions[{number}]": one})
 
 
 def _right(questions: Sequence[Question], scores: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from jdistill import kinds
 from jdistill.models import DecoderConfig
 from jdistill.typing import Tree
 
@@ -38,6 +39,8 @@ def keep_tokens(
         >>> small['embed']['embedding'].shape, less.vocab
         ((3, 4), 3)
     """
+    kinds.instance(DecoderConfig, "a DecoderConfig", {"config": config})
+    kinds.mapping(params=params)
     chosen = np.asarray(ids)
     if chosen.ndim != 1 or not chosen.size or chosen.dtype.kind not in "iu":
         raise ValueError(f"ids must be whole numbers in one row, got {chosen.shape}")
@@ -47,6 +50,10 @@ def keep_tokens(
     values, counts = np.unique(chosen, return_counts=True)
     if counts.max() > 1:
         raise ValueError(f"id {values[counts.argmax()]} stands twice")
+    needed = ("embed",) if config.tied else ("embed", "head")
+    if missing := [name for name in needed if name not in params]:
+        there = sorted(params)
+        raise ValueError(f"params have no {missing[0]!r}; there are {there}")
     small = {**params, "embed": {"embedding": params["embed"]["embedding"][chosen]}}
     if not config.tied:
         small["head"] = {"kernel": params["head"]["kernel"][:, chosen]}

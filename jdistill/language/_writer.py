@@ -7,10 +7,13 @@ from typing import Any
 import jax
 import numpy as np
 
+from jdistill import kinds
+from jdistill.checks import MOST, check_texts, whole, whole_list
 from jdistill.language._choose import Choose, greedy
 from jdistill.language._generate import generate
 from jdistill.typing import Frozen, Model, Tokenizer
 
+OF_TEXTS = "a Tokenizer (tokenizers.from_hf...)"
 _ROUND = 32
 """Prompts are padded to multiples of this, so that few lengths are compiled."""
 
@@ -53,6 +56,13 @@ def writer(
         >>> write('ab'), write(['a', 'bca'])
         ('cabc', ['bcab', 'bcab'])
     """
+    kinds.model(model=model)
+    kinds.variables(frozen=frozen)
+    kinds.instance(Tokenizer, OF_TEXTS, {"tokenizer": tokenizer})
+    whole(steps=steps, most=MOST)
+    kinds.function(choose=choose)
+    if stop is not None:
+        whole_list(stop=stop)
     eos = tokenizer.special.get("eos")
     ends = tuple(stop) if stop is not None else () if eos is None else (eos,)
     run = jax.jit(
@@ -60,7 +70,7 @@ def writer(
     )
 
     def write(prompt: str | Sequence[str], *, seed: int = 0) -> Any:
-        texts = [prompt] if isinstance(prompt, str) else list(prompt)
+        texts = [prompt] if isinstance(prompt, str) else prompt
         batch = prompts(tokenizer, texts)
         written = run(frozen, batch, key=jax.random.key(seed))
         found = [
@@ -95,6 +105,10 @@ def prompts(tokenizer: Tokenizer, texts: Sequence[str]) -> dict[str, np.ndarray]
         >>> prompts(letters, ['ab', 'c'])['token_mask'].sum(1)
         array([2., 1.], dtype=float32)
     """
+    kinds.instance(Tokenizer, OF_TEXTS, {"tokenizer": tokenizer})
+    check_texts(texts=texts)
+    if not len(texts):
+        raise ValueError("texts is empty: there are none")
     first = [tokenizer.special["bos"]] if tokenizer.begins else []
     rows = [np.concatenate([first, ids]) for ids in tokenizer.encode_many(texts)]
     for number, row in enumerate(rows):

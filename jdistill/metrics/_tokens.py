@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jdistill.checks import MOST, whole
 from jdistill.counting import keep, ratio, weights_of
 from jdistill.losses import cross_entropy
 from jdistill.metrics._labelled import labelled
@@ -133,8 +134,7 @@ def by_chunks(
         >>> round(float(metric.finish(metric.sums(views, batch))), 4)
         7.0
     """
-    if tokens < 1 or (vocab is not None and vocab < 1):
-        raise ValueError(f"tokens and vocab must be positive, got {tokens}, {vocab}")
+    whole(tokens=tokens, vocab=1 if vocab is None else vocab, most=MOST)
 
     def sums(views, batch):
         flat = _flat(batch)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jax
 
 from jdistill import kinds, ops, tree
+from jdistill.checks import whole
 from jdistill.typing import Batch, Frozen, Model
 
 
@@ -79,6 +80,7 @@ def summary(
     """
     kinds.model(model=model)
     kinds.batch(batch=batch)
+    whole(trips=trips)
     one = jax.tree.map(_first, dict(batch))
     if frozen is None:
         frozen = Frozen(*jax.eval_shape(model.init, jax.random.key(0), one))

@@ -7,6 +7,7 @@ import rich.console
 import rich.text
 
 from jdistill import kinds
+from jdistill.checks import check_texts
 from jdistill.report import _format as form
 from jdistill.report._columns import value
 from jdistill.report._differences import Difference, between
@@ -69,7 +70,7 @@ def compare(
         folds and seeds that both have of the same data.
     """
     kinds.rows(first=first, second=second)
-    names = [str(name) for name in names]
+    check_texts(names=names)
     if len(names) != 2 or len(set(names)) != 2:
         raise ValueError(f"names must be two different ones, got {', '.join(names)}")
     pairs = _pairs(summarize(first), summarize(second))

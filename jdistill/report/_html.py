@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from jdistill import kinds
+from jdistill.checks import check_text
 from jdistill.report._about import about
 from jdistill.report._confusion import confusion
 from jdistill.report._document import document
@@ -48,7 +49,12 @@ def html(
         '<!doctype html>'
     """
     kinds.rows(rows=rows)
-    rows = list(rows)
+    kinds.rows(curves=curves)
+    check_text(title=title, question=question, command=command)
+    kinds.mapping(config={} if config is None else config)
+    rows, curves = list(rows), list(curves)
+    for point in curves:
+        kinds.mapping(**{"a point of curves": point})
     curves = [point for point in curves if point.keys() >= POINT]
     stages = summarize(rows)
     models = [row for stage in stages for row in stage.rows]

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from jdistill import kinds
+from jdistill.checks import check_text, one_of
 from jdistill.report import _plots
 from jdistill.report._differences import compared
 from jdistill.report._style import TONES
@@ -32,9 +33,7 @@ def size_picture(rows: Iterable[Row], *, figure: str = "accuracy") -> str:
         '<svg'
     """
     kinds.rows(rows=rows)
-    if figure not in _plots.HEIGHTS:
-        valid = ", ".join(_plots.HEIGHTS)
-        raise ValueError(f"no figure {figure!r}; valid: {valid}")
+    one_of((*_plots.HEIGHTS,), figure=figure)
     stages = summarize(rows)
     if not _plots.sized(stages, figure=figure):
         raise ValueError(f"no row has both {figure!r} and 'bytes'")
@@ -63,6 +62,10 @@ def gain_picture(rows: Iterable[Row], *, against: str) -> str:
         '<svg'
     """
     kinds.rows(rows=rows)
+    rows = list(rows)
+    for row in rows:
+        kinds.mapping(row=row)
+    check_text(against=against)
     found = compared(rows)
     chosen = [one for one in found if one.against == against]
     if not chosen:

@@ -1,5 +1,8 @@
 """Whether a vocabulary is that of a network or of another tokenizer."""
 
+from jdistill import kinds
+from jdistill.checks import whole
+from jdistill.tokenizers._package import A_TOKENIZER
 from jdistill.typing import Tokenizer
 
 
@@ -30,6 +33,9 @@ def check_vocabulary(tokenizer: Tokenizer, rows: int, *, padding: int = 1024) ->
         >>> check_vocabulary(letters, 128)
         2
     """
+    kinds.instance(Tokenizer, A_TOKENIZER, {"tokenizer": tokenizer})
+    whole(rows=rows)
+    whole(padding=padding, least=0)
     beyond = set(range(rows, tokenizer.vocab))
     if beyond - tokenizer.control or beyond & set(tokenizer.special.values()):
         raise ValueError(
@@ -67,6 +73,7 @@ def same_vocabulary(first: Tokenizer, second: Tokenizer) -> None:
         Traceback (most recent call last):
         ValueError: the vocabularies differ: id 0 is b'a' in one and b'b' in the other
     """
+    kinds.instance(Tokenizer, A_TOKENIZER, {"first": first, "second": second})
     if first.fingerprint == second.fingerprint:
         return
     if first.vocab != second.vocab:

@@ -6,11 +6,15 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
+from jdistill import kinds
+from jdistill.tokenizers._package import A_TOKENIZER
 from jdistill.tokenizers._tokenizer import from_json
 from jdistill.typing import Tokenizer
 
 MAX_BYTES = 2**26
 """The longest definition that is read: Gemma's vocabulary of 262,144 takes 33 MB."""
+FREE_BYTES, UNFOLDED = 2**20, 32
+"""What a short description may unfold to, beside so many times its length."""
 
 
 def describe(tokenizer: Tokenizer) -> dict[str, Any]:
@@ -30,6 +34,7 @@ def describe(tokenizer: Tokenizer) -> dict[str, Any]:
         >>> sorted(says), from_description(says).vocab
         (['begins', 'definition', 'special'], 2)
     """
+    kinds.instance(Tokenizer, A_TOKENIZER, {"tokenizer": tokenizer})
     squeezed = zlib.compress(tokenizer.definition().encode("utf-8"), 9)
     return {
         "definition": base64.b85encode(squeezed).decode("ascii"),
@@ -48,7 +53,8 @@ def from_description(says: Any) -> Tokenizer:
         The tokenizer.
 
     Raises:
-        ValueError: it is no such description, or it unfolds to more than 64 MiB.
+        ValueError: it is no such description, or it unfolds to more than 64 MiB, or to
+            more than 1 MiB and 32 times its length.
 
     Example:
         >>> from_description({'definition': '?'})
@@ -73,7 +79,8 @@ def from_description(says: Any) -> Tokenizer:
 def _unfolded(text: str) -> str:
     try:
         open_end = zlib.decompressobj()
-        plain = open_end.decompress(base64.b85decode(text), MAX_BYTES)
+        most = min(MAX_BYTES, FREE_BYTES + UNFOLDED * len(text))
+        plain = open_end.decompress(base64.b85decode(text), most)
         if open_end.unconsumed_tail or not open_end.eof:
             raise ValueError("its tokenizer is cut off, or unfolds to too much")
         return plain.decode("utf-8")

@@ -6,9 +6,10 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-import tokenizers
-
+from jdistill import kinds
+from jdistill.checks import check_path
 from jdistill.files import replacing
+from jdistill.tokenizers._package import A_TOKENIZER, parsed
 from jdistill.tokenizers._tokenizer import ROLES, from_inner, from_json
 from jdistill.typing import Tokenizer
 
@@ -41,6 +42,7 @@ def from_hf(folder: str | os.PathLike[str]) -> Tokenizer:
         Traceback (most recent call last):
         ValueError: no tokenizer.json at /nowhere
     """
+    check_path(folder=folder)
     path = pathlib.Path(folder)
     whole = path / _WHOLE if path.is_dir() else path
     if not whole.is_file():
@@ -76,6 +78,8 @@ def to_hf(tokenizer: Tokenizer, folder: str | os.PathLike[str]) -> None:
         ...     from_hf(folder).fingerprint == made.fingerprint
         True
     """
+    kinds.instance(Tokenizer, A_TOKENIZER, {"tokenizer": tokenizer})
+    check_path(folder=folder)
     path = pathlib.Path(folder)
     path.mkdir(parents=True, exist_ok=True)
     special = {
@@ -95,7 +99,7 @@ def to_hf(tokenizer: Tokenizer, folder: str | os.PathLike[str]) -> None:
 
 
 def _folder(definition: str, named: Mapping[str, Any], settings: Mapping[str, Any]):
-    inner = tokenizers.Tokenizer.from_str(definition)
+    inner = parsed(definition)
     special = {
         role: _token(named[f"{role}_token"])
         for role in ROLES

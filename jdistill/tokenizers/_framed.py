@@ -5,7 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from jdistill import kinds
+from jdistill.checks import check_text, check_texts, whole
+from jdistill.tokenizers._package import A_TOKENIZER
 from jdistill.typing import Batch, Tokenizer
+
+MOST_STEPS = 2**24
 
 
 def framed(
@@ -41,6 +46,11 @@ def framed(
         >>> framed(from_json(json.dumps(words)), ['a b'], steps=3)['token_mask']
         array([[1., 1., 0.]], dtype=float32)
     """
+    kinds.instance(Tokenizer, A_TOKENIZER, {"tokenizer": tokenizer})
+    whole(steps=steps, most=MOST_STEPS)
+    check_texts(texts=texts)
+    if pairs is not None:
+        check_texts(pairs=pairs)
     if pairs is not None and len(pairs) != len(texts):
         raise ValueError(f"{len(texts)} texts and {len(pairs)} pairs: one for each")
     shape = len(texts), steps
@@ -48,8 +58,8 @@ def framed(
     types, mask = np.zeros(shape, np.int32), np.zeros(shape, np.float32)
     for i, text in enumerate(texts):
         pair = None if pairs is None else pairs[i]
-        ids, kinds = tokenizer.frame(text, pair, steps=steps)
-        inputs[i, : len(ids)], types[i, : len(ids)] = ids, kinds
+        ids, of_type = tokenizer.frame(text, pair, steps=steps)
+        inputs[i, : len(ids)], types[i, : len(ids)] = ids, of_type
         mask[i, : len(ids)] = 1
     return {"inputs": inputs, "token_mask": mask, "token_type": types}
 
@@ -73,6 +83,9 @@ def between(inner: Any, text: str, pair: Any, steps: Any) -> tuple[Any, Any]:
         [0]
     """
     texts = [text] if pair is None else [text, pair]
+    check_text(text=text, pair=texts[-1])
+    if steps is not None:
+        whole(steps=steps, most=MOST_STEPS)
     parts = [inner.encode(x, add_special_tokens=False) for x in texts]
     if steps is not None:
         room = steps - inner.num_special_tokens_to_add(pair is not None)
@@ -84,8 +97,8 @@ def between(inner: Any, text: str, pair: Any, steps: Any) -> tuple[Any, Any]:
             parts, _shares([len(x) for x in parts], room), strict=True
         ):
             part.truncate(size)
-    whole = inner.post_process(*parts, add_special_tokens=True)
-    return np.array(whole.ids, np.int32), np.array(whole.type_ids, np.int32)
+    found = inner.post_process(*parts, add_special_tokens=True)
+    return np.array(found.ids, np.int32), np.array(found.type_ids, np.int32)
 
 
 def _shares(sizes: Sequence[int], room: int) -> list[int]:

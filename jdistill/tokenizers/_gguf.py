@@ -7,6 +7,7 @@ import numpy as np
 import tokenizers
 from tokenizers import decoders, models, normalizers, pre_tokenizers
 
+from jdistill import kinds
 from jdistill.tokenizers._scores import scored
 from jdistill.tokenizers._tokenizer import from_inner
 from jdistill.typing import Tokenizer
@@ -90,17 +91,18 @@ def from_gguf(metadata: Mapping[str, Any]) -> Tokenizer:
         >>> made.encode('abb')
         array([2, 1], dtype=int32)
     """
+    kinds.mapping(metadata=metadata)
     facts = _Facts(metadata)
-    kinds = {"gpt2": _byte_pairs, "llama": _score_pairs}
+    makers = {"gpt2": _byte_pairs, "llama": _score_pairs}
     kind = facts.needed("model")
-    if kind not in kinds:
+    if kind not in makers:
         raise ValueError(
-            f"tokenizer.ggml.model is {kind!r}; those that are read are {sorted(kinds)}"
+            f"tokenizer.ggml.model is {kind!r}; those that are read are {[*makers]}"
         )
     tokens = [_text(token) for token in facts.needed("tokens")]
     _refuse_twins(tokens)
     types = facts.array("token_type", len(tokens)) or [_NORMAL] * len(tokens)
-    inner, begins = kinds[kind](facts, tokens, types)
+    inner, begins = makers[kind](facts, tokens, types)
     _add(inner, tokens, types)
     begins = bool(facts.get("add_bos_token", begins))
     special = {

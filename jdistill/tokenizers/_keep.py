@@ -7,6 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jdistill import kinds
+from jdistill.checks import whole_list
+from jdistill.tokenizers._package import A_TOKENIZER
 from jdistill.tokenizers._tokenizer import from_json
 from jdistill.typing import Tokenizer
 
@@ -51,6 +54,7 @@ def keep(tokenizer: Tokenizer, ids: Any) -> Kept:
         >>> small.ids, small.tokenizer.encode('aba')
         (array([0, 1, 2]), array([2, 0], dtype=int32))
     """
+    kinds.instance(Tokenizer, A_TOKENIZER, {"tokenizer": tokenizer})
     definition = json.loads(tokenizer.definition())
     model = definition["model"]
     if model.get("type") != "BPE":
@@ -58,10 +62,9 @@ def keep(tokenizer: Tokenizer, ids: Any) -> Kept:
             f"a {model.get('type')} tokenizer joins no pairs and cannot be cut down; "
             "only BPE can"
         )
-    wanted = np.unique(np.asarray(ids, np.int64))
-    if wanted.size and not 0 <= wanted[0] <= wanted[-1] < tokenizer.vocab:
-        wrong = wanted[0] if wanted[0] < 0 else wanted[-1]
-        raise ValueError(f"id {wrong} is none of the {tokenizer.vocab} ids")
+    wanted = np.unique(np.array(whole_list(ids=ids), np.int64))
+    if wanted.size and wanted[-1] >= tokenizer.vocab:
+        raise ValueError(f"id {wanted[-1]} is none of the {tokenizer.vocab} ids")
     merges = [_pair(merge) for merge in model["merges"]]
     names = {number: token for token, number in model["vocab"].items()}
     stays = _always(tokenizer, definition, merges)

@@ -4,8 +4,9 @@ import os
 import pathlib
 import struct
 
+from jdistill.checks import check_path
 from jdistill.tokenizers._gguf import from_gguf
-from jdistill.tokenizers._tokenizer import SPACE
+from jdistill.tokenizers._pieces import SPACE
 from jdistill.typing import Tokenizer
 
 _HEADER, _ENTRY = struct.Struct("<i"), struct.Struct("<fi")
@@ -36,6 +37,7 @@ def from_llama2c(path: str | os.PathLike[str]) -> Tokenizer:
         Traceback (most recent call last):
         ValueError: no file at /nowhere.bin
     """
+    check_path(path=path)
     if not pathlib.Path(path).is_file():
         raise ValueError(f"no file at {path}")
     scores, tokens = _entries(pathlib.Path(path).read_bytes(), path)

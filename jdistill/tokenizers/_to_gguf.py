@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import tokenizers
 
+from jdistill import kinds
 from jdistill.tokenizers._gguf import ROLES, SPLITS, from_gguf
+from jdistill.tokenizers._package import A_TOKENIZER
 from jdistill.typing import Tokenizer
 
 _NORMAL, _UNKNOWN, _CONTROL, _USER, _BYTE = 1, 2, 3, 4, 6
@@ -39,6 +41,7 @@ def to_gguf(tokenizer: Tokenizer) -> dict[str, Any]:
         >>> to_gguf(made)['tokenizer.ggml.merges']
         ['a b']
     """
+    kinds.instance(Tokenizer, A_TOKENIZER, {"tokenizer": tokenizer})
     definition = json.loads(tokenizer.definition())
     if definition["model"].get("type") == "BPE":
         common = _common(tokenizer, definition)

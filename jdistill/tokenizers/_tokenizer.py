@@ -1,7 +1,6 @@
 """The one tokenizer: whatever the `tokenizers` package reads, as pure functions."""
 
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,16 +8,16 @@ import numpy as np
 import tokenizers
 from tokenizers import processors
 
+from jdistill import kinds
+from jdistill.checks import check_text, check_texts, one_of
 from jdistill.tokenizers._framed import between
+from jdistill.tokenizers._package import asking, parsed
+from jdistill.tokenizers._pieces import pieces_of
 from jdistill.typing import Tokenizer
 
 ROLES = ("bos", "eos", "pad", "unk", "cls", "sep", "mask")
-SPACE = "▁"
-"""What SentencePiece writes for a space."""
-
 _FRAME = ("bos", "eos", "pad", "cls", "sep")
 _SAMPLED = 4096
-_BYTE = re.compile("<0x[0-9A-F]{2}>")
 _PROBE = (
     "The 3 quick-brown foxes' 1,024 jumps;  it's \n\n\tnaïve Ünïcode — 你好 мир 🙂 "
     "def f(x):\n    return x**2 <s> http://a.b/c?d=e&f=g  "
@@ -56,11 +55,12 @@ def from_json(
         >>> from_json(json.dumps(words)).encode('a a b')
         array([0, 0, 1], dtype=int32)
     """
-    try:
-        inner = tokenizers.Tokenizer.from_str(definition)
-    except Exception as error:  # the package raises its bare base class
-        raise ValueError(f"this is no tokenizer.json: {_line(error)}") from error
-    return from_inner(inner, special=special, begins=begins)
+    check_text(definition=definition)
+    if special is not None:
+        kinds.mapping(special=special)
+    if begins is not None:
+        one_of((True, False), begins=begins)
+    return from_inner(parsed(definition), special=special, begins=begins)
 
 
 def from_inner(
@@ -82,8 +82,13 @@ def from_inner(
     """
     inner.no_truncation()
     inner.no_padding()
-    pieces = _pieces(inner)
-    added, behind = _around(inner)
+    with asking("the tokenizer does not work"):
+        return _working(inner, special, begins)
+
+
+def _working(inner, special, begins) -> Tokenizer:
+    pieces = pieces_of(inner)
+    added, behind = _around(inner, len(pieces))
     roles = _roles(inner, dict(special or {}), len(pieces))
     for name, token, other in (("bos", added, "cls"), ("eos", behind, "sep")):
         if name not in (special or {}) and token not in (None, roles.get(other)):
@@ -115,7 +120,9 @@ def _made(inner, pieces, roles, begins) -> Tokenizer:
         return b"".join(pieces[i] for i in _checked(ids, len(pieces)))
 
     def plain(text: str) -> np.ndarray:
-        return np.array(inner.encode(text, add_special_tokens=False).ids, np.int32)
+        check_text(text=text)
+        with asking("a text cannot be encoded"):
+            return np.array(inner.encode(text, add_special_tokens=False).ids, np.int32)
 
     prefix = _spaces(joined(plain("a")))
     doubled = _spaces(joined(plain(" a"))) > 1
@@ -129,21 +136,23 @@ def _made(inner, pieces, roles, begins) -> Tokenizer:
     def encode_many(
         texts: Sequence[str], *, inside: bool | Sequence[bool] = False
     ) -> list[np.ndarray]:
-        flags = [inside] * len(texts) if isinstance(inside, bool) else inside
-        found = inner.encode_batch_fast(
-            [cut(text, flag) for text, flag in zip(texts, flags, strict=True)],
-            add_special_tokens=False,
-        )
+        check_texts(texts=texts)
+        flags = _flags(inside, len(texts))
+        whole = [cut(text, flag) for text, flag in zip(texts, flags, strict=True)]
+        with asking("a text cannot be encoded"):
+            found = inner.encode_batch_fast(whole, add_special_tokens=False)
         return [np.array(each.ids, np.int32) for each in found]
 
     left_out = {roles[name] for name in _FRAME if name in roles}
 
     def decode(ids: Any) -> str:
         kept = [i for i in _checked(ids, len(pieces)) if i not in left_out]
-        return inner.decode(kept, skip_special_tokens=False)
+        with asking("ids cannot be decoded"):
+            return inner.decode(kept, skip_special_tokens=False)
 
     def frame(text: str, pair: str | None = None, *, steps: int | None = None):
-        return between(inner, text, pair, steps)
+        with asking("a text cannot be framed"):
+            return between(inner, text, pair, steps)
 
     return Tokenizer(
         encode,
@@ -162,8 +171,19 @@ def _made(inner, pieces, roles, begins) -> Tokenizer:
     )
 
 
+def _flags(inside: Any, count: int) -> list[bool]:
+    """Whether each of so many texts goes on inside a document."""
+    flags = [inside] * count if isinstance(inside, bool) else inside
+    if not isinstance(flags, list | tuple) or len(flags) != count:
+        said = f"true, false or {count} of them"
+        raise ValueError(f"inside must be {said}, got {kinds.got(inside)}")
+    return list(flags)
+
+
 def _checked(ids, vocab) -> list[int]:
     flat = np.asarray(ids).reshape(-1)
+    if flat.size and flat.dtype.kind not in "iu":
+        raise ValueError(f"ids must be whole numbers, got {flat.dtype}")
     if flat.size and not 0 <= flat.min() <= flat.max() < vocab:
         wrong = flat[(flat < 0) | (flat >= vocab)][0]
         raise ValueError(f"id {wrong} is none of the {vocab} ids 0 to {vocab - 1}")
@@ -189,10 +209,12 @@ def _roles(inner, special, vocab) -> dict[str, int]:
     return found
 
 
-def _around(inner) -> tuple[int | None, int | None]:
+def _around(inner, vocab: int) -> tuple[int | None, int | None]:
     """The tokens that the tokenizer itself puts before a text and behind it."""
     bare = inner.encode("a", add_special_tokens=False).ids
     whole = inner.encode("a", add_special_tokens=True).ids
+    if beyond := [i for i in whole if i >= vocab]:
+        raise ValueError(f"it puts id {beyond[0]} around a text, none of its {vocab}")
     if whole == bare:
         return None, None
     before = whole[:1] if whole[1 : 1 + len(bare)] == bare else []
@@ -204,61 +226,6 @@ def _around(inner) -> tuple[int | None, int | None]:
 def _control(inner) -> frozenset[int]:
     added = inner.get_added_tokens_decoder().items()
     return frozenset(i for i, token in added if token.special)
-
-
-def _pieces(inner) -> list[bytes]:
-    """The bytes that each id stands for, none where there is no token."""
-    added = set(inner.get_added_tokens_decoder())
-    parts = [
-        b"" if part is None else part.__getstate__()
-        for part in (inner.decoder, inner.pre_tokenizer, inner.normalizer)
-    ]
-    spelling = b"".join(parts).decode("utf-8")
-    of_token = _byte_level if "ByteLevel" in spelling else _spelt(inner.model, spelling)
-    names = inner.get_vocab(with_added_tokens=True)
-    pieces = [b""] * (max(names.values(), default=-1) + 1)
-    for token, number in names.items():
-        literal = number in added
-        pieces[number] = token.encode("utf-8") if literal else of_token(token)
-    return pieces
-
-
-def _spelt(model, spelling):
-    """Tokens written as text: SentencePiece's spaces and bytes, WordPiece's marks."""
-    marks = SPACE in spelling or "Metaspace" in spelling
-    fallback = getattr(model, "byte_fallback", False)
-    mark = getattr(model, "continuing_subword_prefix", None) or ""
-
-    def of_token(token: str) -> bytes:
-        if fallback and _BYTE.fullmatch(token):
-            return bytes([int(token[3:5], 16)])
-        if mark and token.startswith(mark):
-            token = token[len(mark) :]
-        return (token.replace(SPACE, " ") if marks else token).encode("utf-8")
-
-    return of_token
-
-
-def _byte_level(token: str) -> bytes:
-    if all(char in _BYTES for char in token):
-        return bytes(_BYTES[char] for char in token)
-    return token.encode("utf-8")
-
-
-def _byte_table() -> dict[str, int]:
-    """The byte that each character of a byte-level vocabulary stands for.
-
-    References:
-        Radford et al., Language models are unsupervised multitask learners, 2019: the
-        bytes that print stand for themselves, the others follow from U+0100 on.
-    """
-    printed = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    others = [byte for byte in range(256) if byte not in printed]
-    table = {chr(byte): byte for byte in printed}
-    return table | {chr(256 + i): byte for i, byte in enumerate(others)}
-
-
-_BYTES = _byte_table()
 
 
 def _fingerprint(pieces: Sequence[bytes], probe: np.ndarray) -> str:
@@ -278,7 +245,3 @@ def _sample(pieces: Sequence[bytes]) -> str:
 
 def _spaces(raw: bytes) -> int:
     return len(raw) - len(raw.lstrip(b" "))
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]

@@ -14,7 +14,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from jdistill import tree
-from jdistill.checks import whole
+from jdistill.checks import check_path, whole
 from jdistill.train._calm import calm
 from jdistill.train._files import arrays, raise_passing
 from jdistill.train._leaves import abstract, agrees, checksum, form, host, placed
@@ -104,6 +104,7 @@ def checkpoints(
         (3, {'w': array([1., 1.])})
     """
     whole(keep=keep, least=2)
+    check_path(folder=folder)
     folder = pathlib.Path(folder).absolute()
     first = jax.process_index() == 0
     release = lock(folder) if first else lambda: None

@@ -6,6 +6,8 @@ import os
 import pathlib
 from collections.abc import Callable
 
+from jdistill.checks import check_path
+
 
 def lock(folder: str | os.PathLike) -> Callable[[], None]:
     """Takes a folder for this process, until it is given back or the process ends.
@@ -29,6 +31,7 @@ def lock(folder: str | os.PathLike) -> Callable[[], None]:
         >>> release = lock(tempfile.mkdtemp())
         >>> release()
     """
+    check_path(folder=folder)
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     file = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o666)

@@ -1,12 +1,13 @@
 """Meshes, and over which of their axes a batch is split."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
+from jdistill import kinds
 from jdistill.typing import Batch
 
 BATCH_AXES = ("replica", "data", "fsdp")
@@ -43,11 +44,18 @@ def data_mesh(devices: Sequence[Any] | None = None) -> Mesh:
     Returns:
         A mesh for `run`.
 
+    Raises:
+        TypeError: what is given are no devices, such as their number.
+
     Example:
         >>> data_mesh(jax.devices()[:1]).axis_names
         ('data',)
     """
     devices = jax.devices() if devices is None else devices
+    several = list(devices) if isinstance(devices, Iterable) else []
+    if not several or not all(isinstance(device, jax.Device) for device in several):
+        said = f"some of the {jax.device_count()} of jax.devices()"
+        raise TypeError(f"devices must be {said}, got {kinds.got(devices)}")
     return Mesh(np.asarray(devices), ("data",))
 
 

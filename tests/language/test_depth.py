@@ -84,15 +84,17 @@ def test_a_spread_has_both_ends(depth, number, wanted):
 
 @pytest.mark.parametrize("layers", [[], [1, 0], [0, 0], [-1], [4]])
 def test_layers_that_are_not_there_are_named(params, layers):
-    with pytest.raises(ValueError, match="rising numbers from 0 to 3"):
+    with pytest.raises(
+        ValueError, match=r"rising numbers from 0 to 3|layers\[0\] must be"
+    ):
         keep_layers(params, CONFIG, layers)
 
 
 @pytest.mark.parametrize("number", [0, 5])
 def test_as_many_layers_as_there_are_can_be_kept(number):
-    with pytest.raises(ValueError, match="of 4 layers 1 to 4 can be kept"):
+    with pytest.raises(ValueError, match="number must be a whole number from 1 to 4"):
         spread(4, number)
-    with pytest.raises(ValueError, match="of 4 layers 1 to 4 can be kept"):
+    with pytest.raises(ValueError, match="number must be a whole number from 1 to 4"):
         most_influential(np.ones(4), number)
 
 

@@ -91,7 +91,7 @@ def test_padded_ids_and_capped_logits_are_those_of_the_network():
             {"steps": 4},
             "text 1: the contin.* room for 4",
         ),
-        ([("a", "b")], {"batch_size": 0}, "must be positive"),
+        ([("a", "b")], {"batch_size": 0}, "batch_size must be a whole number from 1"),
     ],
 )
 def test_what_cannot_be_scored_is_named(pairs, options, message):

@@ -210,8 +210,8 @@ def test_by_chunks_equal_calls_are_one_metric():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"tokens": 0}, "must be positive, got 0, None"),
-        ({"vocab": 0}, "must be positive, got 1024, 0"),
+        ({"tokens": 0}, "tokens must be a whole number from 1"),
+        ({"vocab": 0}, "vocab must be a whole number from 1"),
     ],
 )
 def test_by_chunks_refuses_numbers_that_are_not_positive(options, message):

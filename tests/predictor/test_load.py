@@ -1,7 +1,10 @@
+import base64
 import contextlib
 import functools
+import json
 import socket
 import sys
+import zlib
 
 import jax
 import jax.numpy as jnp
@@ -213,3 +216,32 @@ def test_a_file_larger_than_it_should_be_needs_max_bytes(tmp_path):
     with pytest.raises(ValueError, match="pass max_bytes="):
         load(tmp_path / "f")
     assert load(tmp_path / "f", max_bytes=10**8).frozen.params
+
+
+LETTERS = {"a": 0, "b": 2**31}
+GROWS = {"type": "Replace", "pattern": {"String": "a"}, "content": "a" * 50}
+FAILS = {"type": "WordPiece", "vocab": {"a": 0}, "unk_token": "?",
+         "max_input_chars_per_word": 9, "continuing_subword_prefix": "#"}  # fmt: skip
+PANICS = {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": [["a", "b"]],
+          "continuing_subword_prefix": "####"}  # fmt: skip
+WORD = {"type": "WordLevel", "vocab": {"a": 0}, "unk_token": "a"}
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [
+        {"model": WORD | {"vocab": LETTERS}},
+        {"model": WORD, "normalizer": {"type": "Sequence", "normalizers": [GROWS] * 9}},
+        {"model": FAILS},
+        {"model": PANICS},
+    ],
+    ids=["an id of all memory", "a text of all memory", "it fails", "it panics"],
+)
+def test_a_hostile_tokenizer_is_one_line(tmp_path, definition):
+    text = json.dumps({"version": "1.0", **definition}).encode()
+    squeezed = base64.b85encode(zlib.compress(text)).decode()
+    says = {"definition": squeezed, "special": {}, "begins": False}
+    packed(tmp_path / "f", {"model": SPEC, "tokenizer": says})
+    with pytest.raises(ValueError) as caught:
+        load(tmp_path / "f")
+    assert str(tmp_path / "f") in str(caught.value) and "\n" not in str(caught.value)

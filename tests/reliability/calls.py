@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from tests.reliability import bad_calls, bad_numbers, mixups
+from tests.reliability import bad_calls, bad_numbers, mixups, plain
 from tests.reliability.bad_numbers import Call
 from tests.reliability.tally import Outcome, main, tally
 
@@ -21,6 +21,7 @@ def cases() -> Iterator[Call]:
     yield from bad_numbers.of_factories()
     yield from bad_calls.every()
     yield from mixups.every()
+    yield from plain.every()
 
 
 def outcome(case: Call) -> tuple[str, str]:

@@ -17,7 +17,9 @@ from typing import Any
 HERE = pathlib.Path(__file__).parent
 ROWS = HERE / "results.jsonl"
 PAGE = HERE.parents[1] / "docs" / "reliability.md"
-HARNESSES = ("artifacts", "checkpoints", "commands", "calls", "kills", "faults")
+HARNESSES = (
+    *("artifacts", "foreign", "checkpoints", "commands", "calls", "kills", "faults"),
+)
 TABLE = re.compile(r"(<!-- reliability -->\n).*?(<!-- end -->)", re.DOTALL)
 
 

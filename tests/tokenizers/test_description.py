@@ -38,6 +38,7 @@ BAD = {
     "not squeezed": GOOD | {"definition": base64.b85encode(b"abc").decode()},
     "cut off": GOOD | {"definition": GOOD["definition"][:-20]},
     "a bomb": GOOD | {"definition": squeezed(b" " * (MAX_BYTES + 1))},
+    "a small bomb": GOOD | {"definition": squeezed(b" " * 2**22)},
     "no text": GOOD | {"definition": squeezed(b"\xff\xfe")},
     "no tokenizer": GOOD | {"definition": squeezed(b"{}")},
 }

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from jdistill import tokenizers
+from jdistill.checks import check_path
 from jdistill.models._sizes import float_type
 from jdistill.models.formats._gguf_config import config_of
 from jdistill.models.formats._gguf_header import Header, read_header
@@ -69,8 +70,8 @@ def from_gguf(
         Traceback (most recent call last):
         ValueError: no file at /nowhere/model.gguf
     """
-    kept = float_type(dtype)
-    mapped = _mapped(pathlib.Path(file))
+    check_path(file=file)
+    kept, mapped = float_type(dtype), _mapped(pathlib.Path(file))
     try:
         header = read_header(mapped)
         config = _config(header, mapped)
@@ -107,6 +108,7 @@ def gguf_metadata(file: str | os.PathLike[str]) -> dict[str, Any]:
         Traceback (most recent call last):
         ValueError: no file at /nowhere/model.gguf
     """
+    check_path(file=file)
     mapped = _mapped(pathlib.Path(file))
     try:
         return read_header(mapped).metadata

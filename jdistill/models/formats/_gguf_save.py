@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from jdistill import kinds as check
 from jdistill import tokenizers, tree
+from jdistill.checks import check_path, one_of
 from jdistill.files import replacing
 from jdistill.models.formats._gguf import ROPE_FACTORS
 from jdistill.models.formats._gguf_config import metadata_of, rope_factors
@@ -93,8 +95,13 @@ def to_gguf(
         >>> models.from_gguf(path).config == config
         True
     """
-    if floats not in FLOATS:
-        raise ValueError(f"floats must be one of {tuple(FLOATS)}, got {floats!r}")
+    check.instance(
+        Pretrained, "a Pretrained (models.from_hf...)", {"pretrained": pretrained}
+    )
+    one_of((*FLOATS,), floats=floats)
+    check_path(path=path)
+    given = {"encoded": encoded, "kinds": kinds, "metadata": metadata}
+    check.mapping(**{name: value for name, value in given.items() if value is not None})
     params, config = pretrained.frozen.params, pretrained.config
     if not isinstance(config, DecoderConfig):
         raise TypeError(f"to_gguf writes decoders, got {type(config).__name__}")

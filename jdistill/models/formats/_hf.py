@@ -13,7 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jdistill import tokenizers, tree
+from jdistill import kinds, tokenizers, tree
+from jdistill.checks import check_path, whole
 from jdistill.models._sizes import float_type
 from jdistill.models.formats._hf_config import family_of
 from jdistill.models.formats._hf_facts import read_json
@@ -78,6 +79,7 @@ def from_hf(
         Traceback (most recent call last):
         ValueError: no file at /nowhere/config.json
     """
+    check_path(folder=folder)
     kept, (path, sentence) = float_type(dtype), _home(pathlib.Path(folder), head)
     said = read_json(path / "config.json")
     name, text = _named(path / "config.json", lambda: family_of(said))
@@ -135,6 +137,11 @@ def to_hf(
         >>> from_hf(folder).config == config
         True
     """
+    kinds.instance(
+        Pretrained, "a Pretrained (models.from_hf...)", {"pretrained": pretrained}
+    )
+    check_path(folder=folder)
+    whole(shard_bytes=shard_bytes)
     kept = None if dtype is None else float_type(dtype)
     config, params = pretrained.config, pretrained.frozen.params
     kind = kind_of(config)

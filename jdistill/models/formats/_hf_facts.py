@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 _MOST_BYTES = 16_000_000
+_MOST_SIZE, _MOST_NUMBER = 2**31, 1e300
 
 
 def read_json(path: pathlib.Path) -> dict[str, Any]:
@@ -55,7 +56,8 @@ class Facts:
     def whole(self, key: str, default: int | None = None, *, least: int = 1) -> int:
         """A whole number from 1, or from another least one."""
         what = f"a whole number from {least}"
-        return self._of_kind(key, default, what, lambda x: _is(x, int) and x >= least)
+        right = lambda x: _is(x, int) and least <= x < _MOST_SIZE  # noqa: E731
+        return self._of_kind(key, default, what, right)
 
     def number(self, key: str, default: float | None = None) -> float:
         """A positive number."""
@@ -106,4 +108,4 @@ def _is(x: Any, kind: type) -> bool:
 
 
 def _is_positive(x: Any) -> bool:
-    return (_is(x, int) or _is(x, float)) and math.isfinite(x) and x > 0
+    return (_is(x, int) or _is(x, float)) and 0 < x < math.inf and x < _MOST_NUMBER

@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from jdistill import tokenizers
+from jdistill.checks import check_path
 from jdistill.models._sizes import float_type
 from jdistill.models.formats._changes import interleaved, transpose
 from jdistill.models.formats._pretrained import Pretrained
@@ -107,6 +108,7 @@ def from_llama2c(
         Traceback (most recent call last):
         ValueError: no file at /nowhere/model.bin
     """
+    check_path(file=file)
     kept, path = float_type(dtype), pathlib.Path(file)
     if not path.is_file():
         raise ValueError(f"no file at {path}")
