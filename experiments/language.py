@@ -15,7 +15,7 @@ from typing import Any
 
 from experiments.tools import language_training
 from experiments.tools.changes import KEYS, Now, Place, begun, changed
-from experiments.tools.plan import at
+from experiments.tools.plan import at, made
 from experiments.tools.rows import read_rows
 from experiments.tools.texts import Text, text
 from jdistill import data, language, models, tree
@@ -45,6 +45,7 @@ def run(config: Any, workdir: pathlib.Path) -> Iterator[dict[str, Any]]:
         ]
     with at("config.stages"):
         _check(config["stages"])
+    made()
     left = _left(config, texts, read_rows(workdir / "rows.jsonl"))
     if not left:
         return

@@ -63,6 +63,8 @@ def _run(arguments: Sequence[str]) -> None:
     if {"--help", "-h"} & set(arguments):
         _say(_help(arguments))
     elif "--list" in arguments:
+        if more := [a for a in arguments[1:] if a != "--list"]:
+            raise ValueError(f"--list stands alone, and there is {more[0][:80]!r} too")
         _say(listing())
     elif list(arguments[1:2]) == ["compare"]:
         _part("compare").compare(arguments[2:])
@@ -81,7 +83,8 @@ def _help(arguments: Sequence[str]) -> str:
     """What the command is, or a configuration where one is named."""
     for argument in arguments:
         named = re.match(r"--?config=([^:]+)", argument)
-        if named and pathlib.Path(named[1]).is_file():
+        if named:
+            _part("flags").check_file(named[1])
             return about(pathlib.Path(named[1]))
     return f"{__doc__}\n{listing()}"
 

@@ -27,8 +27,9 @@ def run(config: Any, workdir: pathlib.Path) -> Iterator[dict[str, Any]]:
     size = {"num_steps": config["num_steps"], "batch_size": config["batch_size"]}
     runs = [f"{name} {seed}" for seed in config["seeds"] for name, _, _ in stages]
     shown = train.progress(stages=dict.fromkeys(runs, config["num_steps"]))
-    for seed in config["seeds"]:
-        digits, known = data.digits(fold=seed), None
+    parts = {seed: data.digits(fold=seed) for seed in config["seeds"]}
+    for seed, digits in parts.items():
+        known = None
         for name, model, goal in stages:
             tx = optax.adam(config["learning_rate"])
             learner = train.learner(

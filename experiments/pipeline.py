@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.tools import few, figures, recipes, rehearsal
+from experiments.tools import few, figures, plan, recipes, rehearsal
 from experiments.tools.training import Job, Trained, train_stage
 from jdistill import artifact, compress, metrics, models, report, train, tree
 from jdistill.typing import Frozen
@@ -30,6 +30,7 @@ Result = tuple[Row, np.ndarray]
 def run(config: Any, workdir: pathlib.Path) -> Iterator[Row]:
     """Yields one row for each stage and fold, then the comparisons over all folds."""
     config, mesh, first, stages = rehearsal.pipeline(config)
+    plan.made()
     shown = train.progress(stages=_steps(config, stages))
     correct: dict[str, list[np.ndarray]] = {}
     for number, fold in enumerate(config["folds"]):

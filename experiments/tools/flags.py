@@ -56,6 +56,8 @@ def parse(arguments: Sequence[str]) -> Command:
         if override:
             _check_key(base.config, override.group(1), base.source)
     swept = [_swept(text, base) for text in flag.sweep]
+    if any(key.split(".")[0] == "experiment" for key, _ in swept):
+        raise ValueError("--sweep: the experiment is the same in all runs")
     if flag.seeds is not None:
         seeds = _values(flag.seeds, "--seeds")
         if "seeds" in base.config:
@@ -129,13 +131,24 @@ def _read(arguments: Sequence[str]) -> tuple[Command, flags.FlagValues]:
     if not source or not values.workdir:
         missing = "config" if not source else "workdir"
         raise ValueError(f"--{missing} is missing; see --help")
-    if not pathlib.Path(source.split(":")[0]).is_file():
-        raise ValueError(f"--config: there is no file {source.split(':')[0]!r}")
+    check_file(source.split(":")[0])
+    if "\0" in values.workdir:
+        raise ValueError(f"--workdir={values.workdir!r} is no name of a folder")
     if not isinstance(values.config, ml_collections.ConfigDict):
         kind = type(values.config).__name__
         raise ValueError(f"--config: get_config gave a {kind}, not a ConfigDict")
     workdir = pathlib.Path(values.workdir)
     return Command(values.config, workdir, source, arguments[1:]), values
+
+
+def check_file(name: str) -> None:
+    """Refuses what is no file of a configuration.
+
+    Raises:
+        ValueError: names it.
+    """
+    if "\0" in name or not pathlib.Path(name).is_file():
+        raise ValueError(f"--config: there is no file {name!r}")
 
 
 def _one_line(error: BaseException) -> str:

@@ -6,6 +6,7 @@ import pathlib
 import re
 import shlex
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,7 +15,7 @@ import rich.console
 import rich.text
 
 import experiments
-from experiments.tools import listing
+from experiments.tools import listing, plan
 from experiments.tools.flags import Command
 from experiments.tools.origin import origin
 from experiments.tools.rows import open_rows, read_rows
@@ -87,6 +88,12 @@ def start(
         release()
 
 
+def _plan(config: ml_collections.ConfigDict, experiment: Any) -> None:
+    """Finds what is wrong with a later run before the first one begins."""
+    with tempfile.TemporaryDirectory() as folder, plan.alone():
+        next(iter(experiment.run(config, pathlib.Path(folder))), None)
+
+
 def _all(command: Command, experiment: Any) -> None:
     """One run after the other, each in a folder of its own, then their table."""
     workdir, whole = command.workdir, about(command)
@@ -95,6 +102,8 @@ def _all(command: Command, experiment: Any) -> None:
     release = train.lock(workdir)
     try:
         claim(workdir, config)
+        for variant in command.variants[1:]:  # the first one's is made as it begins
+            _plan(variant.config, experiment)
         made = []
         for number, variant in enumerate(command.variants, 1):
             said = ", ".join(f"{key}={value}" for key, value in variant.values.items())

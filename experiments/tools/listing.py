@@ -28,8 +28,15 @@ def about(path: pathlib.Path) -> str:
     Example:
         >>> about(CONFIGS / 'minimal.py').splitlines()[0].split('?')[0]
         'Does a teacher help a small network on digits'
+
+    Raises:
+        ValueError: it is no Python.
     """
-    return ast.get_docstring(ast.parse(path.read_text())) or ""
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise ValueError(f"{path} is no Python: {error}") from error
+    return ast.get_docstring(tree) or ""
 
 
 def _said(text: str) -> str:

@@ -5,6 +5,7 @@ that begins with the place where it is.
 """
 
 import contextlib
+import contextvars
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +22,41 @@ DEEPEST = 1000
 
 class Mistake(ValueError):
     """A fault in a configuration, said in one line."""
+
+
+class Made(BaseException):
+    """A plan is made, where nothing more was asked for; no mistake takes it for one."""
+
+
+_ALONE = contextvars.ContextVar("alone", default=False)
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """In here an experiment is planned, and ends before its first step.
+
+    Example:
+        >>> with alone():
+        ...     made()
+        ...     print('trains')
+    """
+    token = _ALONE.set(True)
+    try:
+        yield
+    except Made:
+        pass
+    finally:
+        _ALONE.reset(token)
+
+
+def made() -> None:
+    """Ends an experiment here where its plan alone is asked for.
+
+    Raises:
+        Made: it is.
+    """
+    if _ALONE.get():
+        raise Made
 
 
 @contextlib.contextmanager

@@ -51,6 +51,7 @@ def trained(
         Mistake: a batch is larger than the memory.
     """
     plan.batch(split, batch_size, "config.batch_size")
+    plan.made()
     every = max(1, min(save_every, num_steps))
     recipe = {"config": config, "run": name, "seed": seed}
     saved = train.checkpoints(folder / safe(name), recipe=recipe)

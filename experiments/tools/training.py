@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from experiments.tools import few
+from experiments.tools import few, plan
 from experiments.tools.board import scalars
 from experiments.tools.names import safe
 from experiments.tools.recipes import Stage
@@ -56,6 +56,7 @@ class Trained(NamedTuple):
 
 def train_stage(job: Job, stage: Stage, done: Mapping[str, Frozen]) -> Trained:
     """Trains a stage, or goes on with it, or finds it finished."""
+    plan.made()
     config, seed = job.config, job.config["seed"]
     folder = job.workdir / f"fold{job.fold}" / safe(stage.name)
     # One key for all stages: students that differ in how they learn start alike.

@@ -43,6 +43,10 @@ COSTS = (
 """Of a model: each fold counts alike."""
 
 
+PLACE = ("fold", "seed", "of", "against", "metric")
+"""What tells rows of one stage apart."""
+
+
 class Mean(NamedTuple):
     """A mean with its standard error (None where one value tells nothing of it)."""
 
@@ -74,25 +78,35 @@ def check(row: Row) -> None:
         None.
 
     Raises:
-        ValueError: a row with an accuracy lacks `stage`, or its `realised` is not one
-            of the four words, or its accuracy is no number.
+        ValueError: what tells rows apart (`fold`, `seed`, `of`, `against`) is no word
+            and no number; a row with an accuracy lacks `stage`, or its `realised` is
+            not one of the four words, or one of its figures is no number.
 
     Example:
         >>> check({'stage': 'pruned', 'accuracy': 0.9, 'realised': 'masked'})
     """
     if not isinstance(row, Mapping):
         raise TypeError(f"a row must be a dictionary, got {kinds.got(row)}")
+    _check_place(row)
     if "accuracy" not in row:
         return
     if not isinstance(row.get("stage"), str):
         raise ValueError(f"a row of a model needs 'stage'; it has {', '.join(row)}")
-    if not isinstance(row["accuracy"], Real | None):
-        raise ValueError(f"stage {row['stage']!r}: accuracy is {row['accuracy']!r}")
+    for key in (*FIGURES, *COSTS):
+        if not isinstance(row.get(key), Real | None):
+            raise ValueError(f"stage {row['stage']!r}: {key} is {row[key]!r}")
     if row.get("realised") not in WORDS:
         raise ValueError(
             f"stage {row['stage']!r}: realised is {row.get('realised')!r}; "
             f"valid: {', '.join(WORDS)}"
         )
+
+
+def _check_place(row: Row) -> None:
+    for key in PLACE:
+        if not isinstance(row.get(key), str | Real | None):
+            said = f"a word or a number, got {kinds.got(row[key])}"
+            raise ValueError(f"stage {row.get('stage')!r}: {key} must be {said}")
 
 
 def summarize(rows: Iterable[Row]) -> tuple[Stage, ...]:

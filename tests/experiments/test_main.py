@@ -366,3 +366,19 @@ def test_kill_9_between_rows_loses_no_row_and_doubles_none(tmp_path):
     numbers = [row["n"] for row in read_rows(tmp_path / "rows.jsonl")]
     assert numbers == list(range(len(numbers)))
     assert set(told) <= set(numbers)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--list", "stray"], "--list stands alone"),
+        (["--help", "--config=/etc/passwd"], "is no Python"),
+        (["--help", "--config=nowhere.py"], "there is no file"),
+        (["--config=a\0b", "--workdir=x"], "null byte"),
+        ([f"--config={ROOT}/configs/minimal.py", "--workdir=a\0b"], "no name of a f"),
+    ],
+)
+def test_odd_command_lines_are_one_line(arguments, said, capsys):
+    assert main(["main", *arguments]) == 2
+    line = capsys.readouterr().err
+    assert said in line and line.count("\n") == 1

@@ -129,3 +129,18 @@ def test_steps_follow_the_chain_and_skip_what_is_not_there(rows):
 def test_stages_without_a_common_fold_have_no_difference():
     one, two = report.summarize([row(fold=0), row(stage="packed", fold=1)])
     assert between(two, one) is None
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"fold": [1]}, "fold must be a word or a number, got a list"),
+        ({"seed": {}}, "seed must be a word or a number, got a dict"),
+        ({"bytes": "many"}, "bytes is 'many'"),
+        ({"nll": [1.0]}, r"nll is \[1.0\]"),
+    ],
+)
+def test_what_a_row_cannot_hold_is_named(more, said):
+    row = {"stage": "a", "realised": "dense", "accuracy": 0.5, **more}
+    with pytest.raises(ValueError, match=f"stage 'a': {said}"):
+        report.summarize([row])

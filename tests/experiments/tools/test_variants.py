@@ -26,11 +26,16 @@ def get_config():
 """
 
 EXPERIMENT = """
+from experiments.tools import plan
 from experiments.tools.rows import open_rows
 
 RAN = []
 
 def run(config, workdir):
+    with plan.at("config.width"):
+        if config.width < 0:
+            raise ValueError("it is below 0")
+    plan.made()
     RAN.append((config.seed, config.objective.temperature))
     for fold in config.folds:
         place = {"fold": fold, "seed": config.seed, "realised": "dense"}
@@ -191,3 +196,36 @@ def test_the_sweep_that_a_configuration_names_fits_it(path, tmp_path):
         float(value) for value in values.split(",")
     ]
     assert key == "objective.temperature"
+
+
+def test_what_is_wrong_with_a_later_run_is_found_before_the_first(
+    tried, tmp_path, capsys
+):
+    assert tried("--sweep=width=3,-1") == 2
+    assert capsys.readouterr().err == "error: config.width: it is below 0\n"
+    assert ran() == [] and rows(tmp_path) == []
+    assert tried("--sweep=width=3,4") == 0  # nothing was made that stands in the way
+
+
+def test_the_experiment_is_no_key_to_sweep(tried, capsys):
+    assert tried("--sweep=experiment=tried,losses") == 2
+    assert "the experiment is the same in all runs" in capsys.readouterr().err
+
+
+def test_a_later_seed_of_real_experiments_is_planned(tmp_path, monkeypatch, capsys):
+    """Those whose seeds make several runs, and those that loop over them."""
+
+    def never(*_, **__):
+        raise AssertionError("it trains")
+
+    monkeypatch.setattr("jdistill.train.run", never)
+    for stem, more in (
+        ("minimal", "--seeds=0,9"),
+        ("digits", "--sweep=batch_size=8,0"),
+    ):
+        flags = [
+            f"--config={ROOT}/configs/{stem}.py:smoke",
+            f"--workdir={tmp_path}/run",
+        ]
+        assert main(["main", *flags, more]) == 2
+        assert capsys.readouterr().err.count("\n") == 1
