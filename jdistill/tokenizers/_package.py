@@ -24,7 +24,7 @@ def parsed(definition: str) -> tokenizers.Tokenizer:
     Example:
         >>> parsed('{}')
         Traceback (most recent call last):
-        ValueError: this is no tokenizer.json: missing field `model` at line 1 column 2
+        ValueError: this is no tokenizer.json: Model missing. at line 1 column 2
     """
     with asking("this is no tokenizer.json"):
         inner = tokenizers.Tokenizer.from_str(definition)

@@ -58,13 +58,15 @@ OPTIONAL = ("devices", "idf_gates", "baseline", "teacher_half", "equal_bytes")
 class Case(NamedTuple):
     """A command line: what is wrong, its arguments, what is in the folder.
 
-    `good` is one with nothing wrong, without which the others would show nothing.
+    `good` is one with nothing wrong, without which the others would show nothing;
+    `bare` is one that is given no folder.
     """
 
     what: str
     arguments: list[str]
     files: dict[str, bytes]
     good: bool = False
+    bare: bool = False
 
 
 def images(dataset: str, *, fold: int = 0, **_: Any) -> Any:
@@ -101,6 +103,8 @@ def cases(folder: pathlib.Path) -> Iterator[Case]:
         whole = f"--config={folder}/wrap.py:{stem}:[]"
         yield Case(f"{stem} as it is", [whole], {}, good=True)
         yield from _lines(stem)
+        yield from _later(stem, config.to_dict())
+    yield from _parts(folder)
     yield from _files(folder)
     yield from _folders()
 
@@ -164,6 +168,50 @@ def _lines(stem: str) -> Iterator[Case]:
                  "--config.batch_size=many", "--config.batch_size.x=1"):  # fmt: skip
         yield Case(f"{stem} {more}", [f"{file}:smoke", more], {})
     yield Case(f"{stem} smok", [f"{file}:smok"], {})
+    for more in ("--seeds=", "--seeds=one", "--seeds=1,1", "--seeds=1,,2",
+                 "--sweep=nonesuch=1,2", "--sweep=experiment=ctc,losses", "--sweep=",
+                 "--sweep=x", "--sweep==1,2", "--traceback=1"):  # fmt: skip
+        yield Case(f"{stem} {more}", [f"{file}:smoke", more], {})
+
+
+def _later(stem: str, config: dict[str, Any]) -> Iterator[Case]:
+    """Several runs, of which the second is impossible."""
+    file = f"--config={ROOT}/configs/{stem}.py:smoke"
+    for key in {"batch_size", "num_steps", "eval_batch", "epochs"} & config.keys():
+        for wrong in (0, -3):
+            more = f"--sweep={key}={config[key]},{wrong}"
+            yield Case(f"{stem} {more}", [file, more], {})
+
+
+def _parts(folder: pathlib.Path) -> Iterator[Case]:
+    """What stands in the place of a run: a comparison, a list, help."""
+    rows = {
+        "no JSON": b"{",
+        "a number": b"5",
+        "a stage of numbers": b'{"stage": 5, "realised": "dense", "accuracy": 0.5}',
+        "a fold of lists": b'{"stage": "a", "realised": "dense", "accuracy": 0.5, '
+        b'"fold": [1]}',
+        "bytes of words": b'{"stage": "a", "realised": "dense", "accuracy": 0.5, '
+        b'"bytes": "many"}',
+        "an accuracy of words": b'{"stage": "a", "realised": "dense", '
+        b'"accuracy": "high"}',
+        "no word": b'{"stage": "a", "accuracy": 0.5}',
+    }
+    for number, (what, line) in enumerate(rows.items()):
+        place = folder / f"rows{number}"
+        place.mkdir()
+        (place / "rows.jsonl").write_bytes(line + b"\n")
+        both = ["compare", str(place), str(place)]
+        yield Case(f"compare rows of {what}", both, {}, bare=True)
+    (folder / "nothing").mkdir()
+    nothing = str(folder / "nothing")
+    for more in ([], [nothing], [nothing] * 3, [nothing] * 2, ["nowhere"] * 2,
+                 ["a\0b", nothing], ["--x", nothing]):  # fmt: skip
+        yield Case(f"compare {more}", ["compare", *more], {}, bare=True)
+    for more in (["--list", "stray"], ["--list", "--nonesuch"], ["--list=5"], ["--lst"],
+                 ["compar", "a", "b"], [], ["--help=3"], ["--help", "--config=nowhere"],
+                 ["--help", f"--config={folder}/nothing"]):  # fmt: skip
+        yield Case(f"alone {more}", more, {}, bare=True)
 
 
 def _files(folder: pathlib.Path) -> Iterator[Case]:
@@ -235,9 +283,8 @@ def outcome(case: Case, workdir: pathlib.Path) -> tuple[str, str]:
             contextlib.redirect_stderr(said),
             contextlib.redirect_stdout(io.StringIO()),
         ):
-            code = experiments_main.main(
-                ["main", *case.arguments, f"--workdir={workdir}"]
-            )
+            place = [] if case.bare else [f"--workdir={workdir}"]
+            code = experiments_main.main(["main", *case.arguments, *place])
     except Began:
         return "began" if case.good else "late", ""
     except BaseException as error:

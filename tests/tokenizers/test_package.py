@@ -125,8 +125,6 @@ def test_ids_and_flags_are_looked_at():
     for ids in ([0.5], ["a"], [None]):
         with pytest.raises(ValueError, match="whole numbers"):
             made.decode(ids)
-    for inside in ([True, False], 3, "yes"):
+    for inside in ([True, False], []):
         with pytest.raises(ValueError, match="inside must be true, false or 1 of them"):
             made.encode_many(["a"], inside=inside)
-    with pytest.raises(TypeError, match=r"texts\[1\] must be a text, got 3"):
-        made.encode_many(["a", 3])
