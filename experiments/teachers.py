@@ -274,7 +274,8 @@ def _begin(stage: Stage, known: Mapping[str, Frozen]) -> Frozen | None:
     batch = stage.split.take(np.arange(2))
     fresh = Frozen(*stage.model.init(jax.random.key(stage.seed), batch))
     if stage.gates is not None:
-        params = models.idf_gates(fresh.params, stage.gates)
+        with plan.at("config.idf_gates"):
+            params = models.idf_gates(fresh.params, stage.gates)
         fresh = fresh._replace(params=params)
     if spec is None:
         return fresh

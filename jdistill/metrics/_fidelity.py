@@ -38,7 +38,8 @@ def agreement(*, labelled: bool = False) -> Metric:
     def sums(views, batch):
         student, teacher, weights = _both(views, batch, labelled)
         same = jnp.argmax(student, axis=-1) == jnp.argmax(teacher, axis=-1)
-        return weighted_mean(same, weights)
+        none = jnp.any(jnp.isnan(student)) | jnp.any(jnp.isnan(teacher))
+        return weighted_mean(same, jnp.where(none, jnp.nan, weights))
 
     return Metric(sums, ratio)
 

@@ -22,7 +22,8 @@ def labelled(views: Views, batch: Batch) -> Labelled:
     """What a figure of labels is made of, 0 where an example does not count.
 
     A label that counts and is none of the classes makes all weights NaN, and so every
-    figure: no number is better than a wrong one.
+    figure: no number is better than a wrong one. So does a logit that is NaN, which
+    would else be the largest of all.
 
     Raises:
         ValueError: there are no labels, or they are no classes but numbers or shares.
@@ -43,5 +44,6 @@ def labelled(views: Views, batch: Batch) -> Labelled:
     weights = weights_of(batch, labelled=True)
     logits = keep(logits_of(views), weights)
     labels = keep(batch["label"], weights)
-    wrong = (labels < 0) | (labels >= logits.shape[-1])
-    return Labelled(logits, labels, jnp.where(jnp.any(wrong), jnp.nan, weights))
+    wrong = jnp.any((labels < 0) | (labels >= logits.shape[-1]))
+    wrong |= jnp.any(jnp.isnan(logits))
+    return Labelled(logits, labels, jnp.where(wrong, jnp.nan, weights))

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jdistill import kinds
 from jdistill.checks import fraction
 from jdistill.models._described import described
 from jdistill.models._linen import from_linen
@@ -153,6 +154,9 @@ def idf_gates(params: Tree, tokens: Batch) -> Tree:
     Returns:
         The parameters with other gates.
 
+    Raises:
+        ValueError: the model has no gates, or the tokens no mask.
+
     References:
         Salton and Buckley, Term-weighting approaches in automatic text retrieval,
         Information Processing & Management 1988.
@@ -164,6 +168,14 @@ def idf_gates(params: Tree, tokens: Batch) -> Tree:
         >>> idf_gates(params, tokens)['gate']['embedding'][:, 0].round(1)
         Array([-0.7, -0.4, -0.4,  0. ], dtype=float32)
     """
+    kinds.mapping(params=params, tokens=tokens)
+    if "gate" not in params:
+        raise ValueError(
+            "params have no gates, as those of ngram_classifier do; there are "
+            f"{sorted(params)}"
+        )
+    if missing := [name for name in ("inputs", "token_mask") if name not in tokens]:
+        raise ValueError(f"tokens have no {missing[0]!r}; there are {sorted(tokens)}")
     buckets = params["gate"]["embedding"].shape[0]
     ids, real = np.asarray(tokens["inputs"]), np.asarray(tokens["token_mask"]) != 0
     texts = np.broadcast_to(np.arange(len(ids))[:, None], ids.shape)

@@ -52,3 +52,21 @@ def test_equal_calls_give_the_same_object():
 def test_a_wrong_k_is_named():
     with pytest.raises(ValueError, match="k must be a whole number from 1, got 0"):
         metrics.top_k(k=0)
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [metrics.accuracy(), metrics.top_k(k=2), metrics.recall(), metrics.f1(),
+     metrics.ece(), metrics.nll(), metrics.agreement()],
+    ids=["accuracy", "top_k", "recall", "f1", "ece", "nll", "agreement"],
+)  # fmt: skip
+def test_a_network_that_gives_nan_has_no_figure(metric):
+    """NaN is the largest logit, so a spoilt network would have its class right."""
+    logits = np.log([[0.5, 0.3, 0.2], [np.nan, 0.5, 0.5], [0.2, 0.3, 0.5]])
+    whole = np.nan_to_num(logits)
+    batch = {"label": np.array([0, 0, 2]), "id": np.arange(3)}
+    assert np.isnan(example_sets.figure(metric, logits, whole, batch))
+    others = [0, 2]  # padded with NaN, which does not count
+    batch = {name: x[others] for name, x in batch.items()}
+    found = example_sets.figure(metric, logits[others], whole[others], batch)
+    assert np.isfinite(found)

@@ -7,7 +7,7 @@ import optax
 import pytest
 
 from jdistill import tree
-from jdistill.models import ngram_classifier
+from jdistill.models import idf_gates, ngram_classifier
 
 KEY = jax.random.key(0)
 IDS = np.array([[3, 5, 5, 0], [9, 1, 0, 0], [0, 0, 0, 0]])
@@ -124,3 +124,12 @@ def test_sizes_out_of_range_are_refused(name):
         ngram_classifier(**kwargs)
     with pytest.raises(ValueError, match="token_dropout must be"):
         ngram_classifier(classes=2, num_buckets=5, token_dropout=-1)
+
+
+def test_gates_need_a_model_that_has_some_and_a_mask():
+    tokens = {"inputs": IDS, "token_mask": MASK}
+    with pytest.raises(ValueError, match=r"params have no gates, .* there are .'w'"):
+        idf_gates({"w": 1}, tokens)
+    gates = {"gate": {"embedding": jnp.zeros((10, 1))}}
+    with pytest.raises(ValueError, match="tokens have no 'token_mask'; there are"):
+        idf_gates(gates, {"inputs": IDS})

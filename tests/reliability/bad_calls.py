@@ -272,7 +272,7 @@ def _learning(t: Things) -> Iterator[Row]:
     )
     yield "checkpoints(keep=0)", "keep", lambda: train.checkpoints("x", keep=0)
     yield "checkpoints(keep=word)", "keep", lambda: train.checkpoints("x", keep="all")
-    yield "data_mesh(99)", "devices", lambda: train.data_mesh(99)
+    yield "data_mesh(99)", ("devices", "jax.devices()"), lambda: train.data_mesh(99)
 
 
 def _terms(t: Things) -> Iterator[Row]:
@@ -669,7 +669,7 @@ def _files(t: Things) -> Iterator[Row]:
         "activations",
         lambda: jd.pack(path, t.encoded, activations=3),
     )
-    yield "pack(path=3)", "PathLike", lambda: jd.pack(3.5, t.encoded)
+    yield "pack(path=3)", "path must be", lambda: jd.pack(3.5, t.encoded)
     (folder / "text").write_text("hello")
     for name, call in (
         ("unpack", jd.unpack),

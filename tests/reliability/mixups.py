@@ -122,10 +122,12 @@ def calls() -> dict[str, Taking]:
         "run": Taking(
             train.run,
             {"learner": t.learner, "split": t.split, **given, "frozen": None,
-             "start": None, "every": None, "checkpoints": None, "mesh": None},
+             "start": None, "every": None, "checkpoints": None, "mesh": None,
+             "progress": None},
             {"learner": ("learner",), "split": ("split",), "key": (),
              "frozen": ("none", "frozen"), "start": ("none", "frozen"),
-             "every": ("none",), "checkpoints": ("none",), "mesh": ("none",)},
+             "every": ("none",), "checkpoints": ("none",), "mesh": ("none",),
+             "progress": ("none",)},
         ),
         "init": Taking(
             t.learner.init,
