@@ -141,3 +141,9 @@ def test_few_labels_are_the_same_ones_for_every_method():
     np.testing.assert_array_equal(rows["inputs"], few.arrays["inputs"])
     assert sum(e.size for e in experts) == few.size
     assert experts[0].arrays["half"].max() == 0 and experts[1].arrays["half"].min() == 1
+
+
+def test_networks_without_gates_name_the_key_to_leave_out(tmp_path):
+    terms = {"ce": {"on": "labels", "loss": "cross_entropy"}}
+    with pytest.raises(ValueError, match=r"config\.idf_gates: params have no gates"):
+        list(teachers.run(small(terms=terms) | {"idf_gates": True}, tmp_path))

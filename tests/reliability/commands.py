@@ -7,6 +7,7 @@ Every configuration is spoilt in many ways. A line that is bad must end with exi
 import contextlib
 import functools
 import importlib
+import importlib.util
 import io
 import json
 import os
@@ -97,12 +98,14 @@ def cases(folder: pathlib.Path) -> Iterator[Case]:
     (folder / "wrap.py").write_text(WRAPPER.format(root=str(ROOT)))
     for stem in CONFIGS:
         config = importlib.import_module(f"configs.{stem}").get_config("smoke")
+        yield from _lines(stem)
+        if absent(config.to_dict()):
+            continue
         for what, changes in spoilt(config.to_dict()):
             argument = f"--config={folder}/wrap.py:{stem}:{json.dumps(changes)}"
             yield Case(f"{stem} {what}", [argument], {})
         whole = f"--config={folder}/wrap.py:{stem}:[]"
         yield Case(f"{stem} as it is", [whole], {}, good=True)
-        yield from _lines(stem)
         yield from _later(stem, config.to_dict())
     yield from _parts(folder)
     yield from _files(folder)
@@ -172,6 +175,18 @@ def _lines(stem: str) -> Iterator[Case]:
                  "--sweep=nonesuch=1,2", "--sweep=experiment=ctc,losses", "--sweep=",
                  "--sweep=x", "--sweep==1,2", "--traceback=1"):  # fmt: skip
         yield Case(f"{stem} {more}", [f"{file}:smoke", more], {})
+
+
+def absent(config: dict[str, Any]) -> bool:
+    """Whether the package with the weights is missing: every run is refused for that.
+
+    Example:
+        >>> absent({"model": "no_such_package:*.gguf"}), absent({"model": {}})
+        (True, False)
+    """
+    package, colon, _ = str(config.get("model")).partition(":")
+    named = isinstance(config.get("model"), str) and bool(colon)
+    return named and importlib.util.find_spec(package) is None
 
 
 def _later(stem: str, config: dict[str, Any]) -> Iterator[Case]:

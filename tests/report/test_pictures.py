@@ -91,7 +91,7 @@ def test_a_picture_stands_alone_in_both_schemes(rows, picture):
     [
         (
             lambda: report.size_picture([], figure="f1"),
-            "no figure 'f1'; valid: accuracy, bits_per_byte, perplexity",
+            "figure must be one of 'accuracy', 'bits_per_byte', 'perplexity', got 'f1'",
         ),
         (lambda: report.size_picture([]), "no row has both 'accuracy' and 'bytes'"),
         (
