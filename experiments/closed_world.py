@@ -19,7 +19,7 @@ from experiments.tools.optimisers import optimiser
 from experiments.tools.rows import read_rows
 from experiments.tools.runs import trained
 from experiments.tools.worlds import OWN, World, made, read, split_of, wrote
-from jdistill import data, language, metrics, models, train, tree
+from jdistill import data, language, metrics, models, report, train, tree
 from jdistill.build import build
 from jdistill.evaluate import evaluate
 from jdistill.typing import Frozen, Learner, Model, Split
@@ -51,6 +51,9 @@ class Job(NamedTuple):
         steps = self.config["context"] + 1
         config = models.DecoderConfig(vocab=teacher.vocab, max_steps=steps, **sizes)
         return models.Pretrained(models.decoder(config), Frozen({}), config)
+
+
+FIGURES = report.named("kl", "bits_per_byte", "perplexity", "agreement", "accuracy")
 
 
 def run(config: Any, workdir: pathlib.Path) -> Iterator[dict[str, Any]]:
@@ -180,7 +183,7 @@ def taught(job: Job, method: Mapping[str, Any]) -> tuple[Split, dict[str, Any]]:
     return data.cached_tokens(rows, cache, variables=teacher.frozen, **facts), more
 
 
-FIGURES = {
+MEASURED = {
     "nll": metrics.nll(),
     "perplexity": metrics.perplexity(),
     "bits_per_byte": metrics.bits_per_byte(),
@@ -190,7 +193,7 @@ FIGURES = {
     "agreement": metrics.agreement(),
     "acceptance": metrics.acceptance(),
 }
-BACK = {"kl_reverse": FIGURES["kl"], "acceptance_own": FIGURES["acceptance"]}
+BACK = {"kl_reverse": MEASURED["kl"], "acceptance_own": MEASURED["acceptance"]}
 """On the student's texts, where it takes the teacher's place and the teacher its."""
 
 
@@ -198,12 +201,12 @@ def _figures(config, world: World, student: Model, frozen: Frozen, seed: int):
     """On texts of the teacher's, and on as many of the student's own."""
     size, true = config["eval_batch"], (world.teacher.model, world.teacher.frozen)
     of = functools.partial(data.eval_batches, batch_size=size)
-    row = evaluate(student, frozen, of(world.test), metrics=FIGURES, teacher=true)
+    row = evaluate(student, frozen, of(world.test), metrics=MEASURED, teacher=true)
     texts = wrote(student, frozen, config, (seed, OWN), config["test_rows"])
     back = evaluate(
         *true,
         of(split_of(texts, world.teacher.tokenizer)),
-        metrics={**BACK, "nll_of_own": FIGURES["nll"]},
+        metrics={**BACK, "nll_of_own": MEASURED["nll"]},
         teacher=(student, frozen),
     )
     return {**row, **back}

@@ -6,7 +6,8 @@ of long ones. Every rating counts as taken, whatever its stars. Of each user's i
 tenth is the test, and a tenth is left for choosing numbers; a list of ten is made of
 all the items that the user has not taken in training.
 
-A row's `accuracy` is NDCG@10 over the users, `recall` the share of what could be found.
+A row's `ndcg` is NDCG@10 over the users, `recall` the share of what could be found,
+`ndcg_valid` the NDCG of the items left for choosing numbers.
 """
 
 import io
@@ -25,12 +26,18 @@ from experiments.tools.gains import gains
 from experiments.tools.objectives import terms_of
 from experiments.tools.optimisers import optimiser
 from experiments.tools.runs import trained
-from jdistill import data, losses, models, objective, train, tree
+from jdistill import data, losses, models, objective, report, train, tree
 from jdistill.evaluate import predict
 from jdistill.typing import Batch, Frozen, Learner, Model, Objective, Split
 
 ARCHIVE = "tfds_manual/movielens/ml-latest-small.zip"
 LIST = 10
+FIGURES = (
+    report.Figure(
+        "ndcg", f"NDCG@{LIST}", "how early lists of ten have what a user took"
+    ),
+    report.Figure("recall", f"recall@{LIST}", "share of what a list of ten could find"),
+)
 Row = dict[str, Any]
 
 
@@ -84,9 +91,9 @@ def run(config: Any, workdir: pathlib.Path) -> Iterator[Row]:
                 (teacher, frozen),
             )
             row = _row(name, seed, student, kept, taken)
-            found[name].append(row["accuracy"])
+            found[name].append(row["ndcg"])
             yield row
-    yield from gains(found, config["against"])
+    yield from gains(found, config["against"], metric="ndcg")
 
 
 NEEDS = (
@@ -261,7 +268,7 @@ def _row(name: str, seed: int, model: Model, frozen: Frozen, taken: Taken) -> Ro
     row["bytes"] = tree.num_bytes(frozen.params)
     test = ranked(scores, taken.train, taken.test)
     valid = ranked(scores, taken.train, taken.valid)
-    rates = {"accuracy": test.ndcg, "recall": test.recall, "valid": valid.ndcg}
+    rates = {"ndcg": test.ndcg, "recall": test.recall, "ndcg_valid": valid.ndcg}
     return {**row, **rates, "users": len(scores)}
 
 
