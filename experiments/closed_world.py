@@ -29,7 +29,7 @@ NEEDS = (
     *("name", "seeds", "teacher", "begin", "context", "train_rows", "test_rows"),
     *("batch_size", "eval_batch", "num_steps", "tx", "students", "first", "methods"),
 )
-METHOD = ("terms", "num_steps", "share", "every", "keep", "cache", "renormalised")
+METHOD = ("terms", "num_steps", "share", "every", "keep", "cache", "renormalized")
 KNOWN = ("stage", "size", "seed")
 FIRST = "first"
 """What each student learns before it goes on by each method."""
@@ -157,7 +157,7 @@ def taught(job: Job, method: Mapping[str, Any]) -> tuple[Split, dict[str, Any]]:
 
     Args:
         job: where the method is tried.
-        method: with `cache`, a rule of `data` by name, and `renormalised`.
+        method: with `cache`, a rule of `data` by name, and `renormalized`.
 
     Returns:
         The rows, and of a cache `bytes_per_token` and the `mass` that it kept.
@@ -178,8 +178,8 @@ def taught(job: Job, method: Mapping[str, Any]) -> tuple[Split, dict[str, Any]]:
     )
     cache = data.open_tokens(place)
     more = {"bytes_per_token": cache.num_bytes / cache.size, "mass": cache.mass}
-    if method.get("renormalised"):
-        cache = data.renormalised(cache)
+    if method.get("renormalized"):
+        cache = data.renormalized(cache)
     return data.cached_tokens(rows, cache, variables=teacher.frozen, **facts), more
 
 

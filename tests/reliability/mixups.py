@@ -191,8 +191,8 @@ def calls() -> dict[str, Taking]:
             {"student": t.frozen, "teacher": t.frozen},
             {"student": ("frozen",), "teacher": ("frozen",)},
         ),
-        "optimise": Taking(
-            compress.optimise,
+        "optimize": Taking(
+            compress.optimize,
             {"compression": prune, "tx": tx},
             {"compression": ("compression",), "tx": ("optimiser",)},
         ),
