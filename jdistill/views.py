@@ -59,7 +59,7 @@ def sparse_of(views: Views, network: str = TEACHER) -> Any:
     """Some classes of a network's distribution, a `SparseTarget`.
 
     Raises:
-        ValueError: there is no such network, or nobody made one of its outputs.
+        ValueError: there is no such network, or one of its outputs was not made.
 
     Example:
         >>> sparse_of({'teacher': View(Outputs(sparse=3.0))})
@@ -117,7 +117,7 @@ def views_of(
         networks: the model and the variables of each, None where only its outputs are
             known.
         outputs: of each, by name; a network without is there all the same.
-        needs: what will be read; heads that nobody needs are not asked for.
+        needs: what will be read; heads that nothing needs are not asked for.
 
     Returns:
         A view of each network in either mapping.

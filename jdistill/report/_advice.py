@@ -34,9 +34,8 @@ RULES = (
         "distilled",
         "student",
         "Distilling lost to the student on labels alone",
-        "a temperature of 1 or 2, a smaller alpha, more steps, examples without a "
-        "label for the teacher to speak of, or a teacher stopped before it knows its "
-        "training part by heart",
+        "a temperature of 1 or 2, a smaller alpha, more steps, unlabelled "
+        "examples for the teacher to label, or a teacher stopped before it overfits",
     ),
     Rule(
         "pruned",

@@ -88,7 +88,7 @@ def _bytes(stages: Sequence[Stage], headline: Figure) -> str:
     way = "Up" if headline.rising else "Down"
     caption = f"{way} and to the left is better. Bars are standard errors."
     if len(_plots.sized(stages, headline)) > _plots.MOST_NAMED:
-        caption += " Named are those that no other one of as few bytes betters."
+        caption += " Only those are named of which no other is as small and better."
     svg = _plots.against_bytes(stages, headline)
     return figure(f"{_capital(headline.title)} against bytes", svg, caption)
 

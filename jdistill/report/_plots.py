@@ -64,7 +64,7 @@ def against_bytes(
 
 
 def foremost(stages: Sequence[Stage], figure: Figure = ACCURACY) -> list[Stage]:
-    """Those that no other one of as few bytes betters in a figure.
+    """Those of which no other is as small and better in a figure.
 
     Example:
         >>> foremost([])
