@@ -44,10 +44,11 @@ def of_config(config: Mapping[str, Any]) -> Sequence[report.Figure]:
 
 
 def of_result(name: str) -> Sequence[report.Figure]:
-    """Those of the rows in `experiments/results/NAME.jsonl`.
+    """Those of the rows in `experiments/results/NAME.jsonl`, or `NAME_MORE.jsonl`.
 
     Example:
         >>> of_result('recommenders')[0].title, of_result('digits')[0].title
         ('NDCG@10', 'accuracy')
     """
-    return of_config({"experiment": ASKED.get(name)})
+    kind = name if name in ASKED else name.partition("_")[0]
+    return of_config({"experiment": ASKED.get(kind)})

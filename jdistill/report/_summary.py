@@ -145,7 +145,7 @@ def find(stages: Iterable[Stage], name: str) -> Stage | None:
 
 
 def ends(stages: Sequence[Stage]) -> tuple[Stage | None, Stage | None]:
-    """What is made small, and what became of it: the teacher and the packed file.
+    """The teacher and the packed file, between which size and figures are compared.
 
     Where no stage is called so, the first stage, and the last one that was read from a
     file.

@@ -203,8 +203,8 @@ def calls() -> dict[str, Taking]:
         ),
         "mixed": Taking(
             functools.partial(data.mixed, share=0.5),
-            {"labelled": t.split, "unlabelled": t.split},
-            {"labelled": ("split",), "unlabelled": ("split",)},
+            {"labeled": t.split, "unlabeled": t.split},
+            {"labeled": ("split",), "unlabeled": ("split",)},
         ),
         "generate": Taking(
             functools.partial(language.generate, steps=2),

@@ -16,6 +16,8 @@ def test_a_result_has_those_of_the_experiment_that_made_it():
     assert headline.of_result("recommenders") == recommend.FIGURES
     assert headline.of_result("sequences") == ctc.FIGURES
     assert headline.of_result("digits") == report.FIGURES
+    assert headline.of_result("vocabulary_gemma") == headline.of_result("language")
+    assert headline.of_result("recipes_docs") == report.FIGURES
 
 
 @pytest.mark.parametrize("name", headline.ASKED)
