@@ -79,8 +79,8 @@ def compare(
     if len(names) != 2 or len(set(names)) != 2:
         raise ValueError(f"names must be two different ones, got {', '.join(names)}")
     figure = checked(figures)[0]
-    runs = (summarize(rows, figures=figures) for rows in (first, second))
-    pairs = _pairs(*runs, figure)
+    one, two = (summarize(rows, figures=figures) for rows in (first, second))
+    pairs = _pairs(one, two, figure)
     titles = _titles(pairs, names, figure)
 
     def draw(width: int) -> rich.console.RenderableType:

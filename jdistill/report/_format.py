@@ -119,8 +119,8 @@ def figure(mean: Mean | None, of: Figure) -> str:
     if mean is None:
         return MISSING
     value, places = of.scale * mean.value, _places(of, mean.value)
-    bare = of.short or mean.error is None
-    tail = "" if bare else f" ±{of.scale * mean.error:.{places}f}"
+    error = None if of.short else mean.error
+    tail = "" if error is None else f" ±{of.scale * error:.{places}f}"
     return f"{value:.{places}f}{tail}".replace("-", MINUS)
 
 
@@ -138,7 +138,9 @@ def change(difference: Real | None, of: Figure) -> str:
         >>> change(-0.0035, ACCURACY), change(0.0102, *named('kl'))
         ('−0.35', '+0.010')
     """
-    if difference is None or of.scale == 100:
+    if difference is None:
+        return MISSING
+    if of.scale == 100:
         return points(difference)
     text = f"{of.scale * difference:+.3f}"
     return "0.000" if float(text) == 0 else text.replace("-", MINUS)

@@ -23,7 +23,7 @@ class Aux(NamedTuple):
 class InitProjection(Protocol):
     """The parameters of a projection, from the shapes of what it joins."""
 
-    def __call__(self, key: Key, feature: Any, like: Any, /) -> Tree:
+    def __call__(self, key: Key | None, feature: Any, like: Any, /) -> Tree:
         """The first parameters."""
         ...
 

@@ -110,6 +110,13 @@ def test_an_experiment_names_its_figures(toy, tmp_path, capsys):
     assert "of NDCG@10" in page and "of accuracy" not in page
 
 
+def test_rows_of_its_own_headline_say_how_it_came_about(toy, tmp_path, capsys):
+    own = EXPERIMENT.replace('"accuracy"', '"ndcg"') + FIGURES
+    (tmp_path / "more/toy.py").write_text(own)
+    assert toy("--config.fault=simulated") == 2
+    assert "stage 'packed': realised is 'simulated'" in capsys.readouterr().err
+
+
 def test_each_row_records_its_code_versions_and_hardware(toy, tmp_path):
     toy()
     row = read_rows(tmp_path / "run/rows.jsonl")[0]

@@ -3,6 +3,7 @@
 import pytest
 
 from jdistill import report
+from jdistill.report._columns import columns_of
 from jdistill.report._differences import compared
 
 NDCG = report.Figure("ndcg", "NDCG@10", "how early lists have it", rank=0)
@@ -27,6 +28,11 @@ def test_the_columns_are_the_figures_in_their_order():
     assert heads(table)[2:4] == ["NDCG@10 %", "edits"]
     assert "22.50 ±2.50 | 3.500" in table
     assert heads(report.markdown(rows(), figures=[LENGTH, NDCG]))[2] == "edits"
+
+
+def test_the_headline_stays_on_a_narrow_terminal():
+    ranks = {c.title: c.rank for c in columns_of([LENGTH, NDCG._replace(rank=5)])}
+    assert ranks["edits"] == 0 and ranks["NDCG@10 %"] == 5
 
 
 def test_rows_are_those_of_models_by_their_headline():
