@@ -5,8 +5,7 @@ traced passes: a sweep's numbers are not known yet.
 """
 
 import math
-import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -155,6 +154,24 @@ def whole_list(*, least: int = 0, **values: Any) -> list[int]:
     return found
 
 
+def sizes(**values: Any) -> None:
+    """Refuses a size, or one of several, that is not a whole number from 1.
+
+    Raises:
+        ValueError: names the size.
+
+    Example:
+        >>> sizes(classes=10, widths=[5, 0])
+        Traceback (most recent call last):
+        ValueError: widths must be whole numbers from 1, got [5, 0]
+    """
+    for name, size in values.items():
+        if not isinstance(size, list | tuple):
+            whole(**{name: size})
+        elif not all(isinstance(n, int) and n is not True and n > 0 for n in size):
+            raise ValueError(f"{name} must be whole numbers from 1, got {size!r}")
+
+
 def one_of(choices: Sequence[Any], **values: Any) -> None:
     """Refuses what is not one of the choices.
 
@@ -191,60 +208,6 @@ def check_key(key: Any) -> None:
         raise TypeError(f"key must be {said}, got {_text(key)}")
 
 
-def check_path(**values: Any) -> None:
-    """Refuses what is no path, such as a number, which `open` takes for an open file.
-
-    Raises:
-        TypeError: names the value.
-
-    Example:
-        >>> check_path(train=3)
-        Traceback (most recent call last):
-        TypeError: train must be the path of a file or a folder, got 3
-    """
-    for name, value in values.items():
-        if not isinstance(value, str | os.PathLike):
-            said = "the path of a file or a folder"
-            raise TypeError(f"{name} must be {said}, got {_text(value)}")
-
-
-def check_text(**values: Any) -> None:
-    """Refuses what is no text.
-
-    Raises:
-        TypeError: names the value.
-
-    Example:
-        >>> check_text(field=3)
-        Traceback (most recent call last):
-        TypeError: field must be a text, got 3
-    """
-    for name, value in values.items():
-        if not isinstance(value, str):
-            raise TypeError(f"{name} must be a text, got {_text(value)}")
-
-
-def check_texts(**values: Any) -> None:
-    """Refuses what are not several texts, such as one alone.
-
-    Raises:
-        TypeError: names the value, or the first that is no text.
-
-    Example:
-        >>> check_texts(classes='ab')
-        Traceback (most recent call last):
-        TypeError: classes must be several texts, got 'ab': ['ab'] is one of them
-    """
-    for name, value in values.items():
-        if isinstance(value, str):
-            more = f"{value!r}: [{value!r}] is one of them"
-            raise TypeError(f"{name} must be several texts, got {more}")
-        if not isinstance(value, Iterable) or isinstance(value, bytes | Mapping):
-            raise TypeError(f"{name} must be several texts, got {_text(value)}")
-        for number, one in enumerate(value):
-            check_text(**{f"{name}[{number}]": one})
-
-
 def known(value: Any) -> bool:
     """Whether a number can be checked: not inside a trace.
 
@@ -263,6 +226,16 @@ def constants(**values: Any) -> dict[str, Any]:
         {'alpha': 0.9}
     """
     return {name: value for name, value in values.items() if not callable(value)}
+
+
+def given(**values: Any) -> dict[str, Any]:
+    """The values that are not None, to be checked.
+
+    Example:
+        >>> given(dim=3, width=None)
+        {'dim': 3}
+    """
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _all_are(said: str, within: Callable[[float], bool], values: dict[str, Any]):

@@ -1,7 +1,5 @@
 """Numbers that are known are checked, traced ones pass, and the message names them."""
 
-import pathlib
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -72,24 +70,6 @@ def test_arrays_are_none_of_the_choices():
     checks.one_of((1, 3), x=np.int64(3))
 
 
-def test_numbers_are_no_paths():
-    checks.check_path(x="a", y=pathlib.Path("b"))
-    for value in (0, True, None, b"a", ["a"], 2.5):
-        with pytest.raises(TypeError, match="x must be the path of a file or a folder"):
-            checks.check_path(x=value)
-
-
-def test_texts_are_several():
-    checks.check_texts(x=("a", "b"), y=[], z=iter(["a"]))
-    for value in ("ab", 3, None, b"ab", {"a": 1}):
-        with pytest.raises(TypeError, match="x must be several texts, got"):
-            checks.check_texts(x=value)
-    with pytest.raises(TypeError, match=r"x\[1\] must be a text, got 3"):
-        checks.check_texts(x=["a", 3])
-    with pytest.raises(TypeError, match="x must be a text, got None"):
-        checks.check_text(x=None)
-
-
 def test_whole_numbers_of_lists():
     assert checks.whole_list(x=np.array([2, 0])) == [2, 0]
     assert (
@@ -103,3 +83,25 @@ def test_whole_numbers_of_lists():
             ValueError, match=r"x\[[01]\] must be a whole number from 0"
         ):
             checks.whole_list(x=value)
+
+
+@pytest.mark.parametrize("size", [0, -1, 2.0, "3", True, None])
+def test_a_size_that_is_not_a_whole_number_from_1_is_refused(size):
+    with pytest.raises(ValueError, match="classes must be"):
+        checks.sizes(dim=3, classes=size)
+
+
+@pytest.mark.parametrize("sizes", [[3, 0], (1.5,)])
+def test_each_of_several_sizes_is_checked(sizes):
+    with pytest.raises(ValueError, match="widths must be whole numbers"):
+        checks.sizes(widths=sizes)
+
+
+def test_sizes_in_range_pass():
+    checks.sizes(classes=1, widths=(), hidden=[3, 4])
+
+
+def test_what_is_not_given_is_not_checked():
+    checks.sizes(**checks.given(dim=3, width=None))
+    with pytest.raises(ValueError, match="width must be"):
+        checks.sizes(**checks.given(dim=None, width=0))

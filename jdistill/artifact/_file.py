@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jdistill import checks
+from jdistill import words
 from jdistill.artifact._header import (
     TYPES,
     Listed,
@@ -70,7 +70,7 @@ def write(
         TypeError: the description is not JSON.
         ValueError: what is to be written could not be read.
     """
-    checks.check_path(path=path)
+    words.check_path(path=path)
     for entry in entries:
         check_path(entry.path)
     text = _text(
@@ -113,7 +113,7 @@ def reading(path: str | os.PathLike[str]) -> Iterator[Contents]:
         ValueError: the file is no jdistill artifact, of another version, truncated or
             altered; the message names the parameter.
     """
-    checks.check_path(path=path)
+    words.check_path(path=path)
     with open(path, "rb") as file:
         try:
             size = os.fstat(file.fileno()).st_size

@@ -13,9 +13,10 @@ from jdistill.artifact._file import Contents, Entry, reading
 from jdistill.artifact._forms import described
 from jdistill.artifact._lift import Allow, lift
 from jdistill.artifact._pack import lowered
-from jdistill.checks import check_path, whole
+from jdistill.checks import whole
 from jdistill.compress import Dense, Encoded, decode
 from jdistill.typing import Tree
+from jdistill.words import check_path
 
 FREE_BYTES = 2**23
 """What any file may unfold to, beside `UNFOLDED` times its own size."""

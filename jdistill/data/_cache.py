@@ -10,10 +10,10 @@ import jax
 import numpy as np
 
 from jdistill import kinds
-from jdistill.checks import check_path
 from jdistill.files import replacing
 from jdistill.tree import flatten
 from jdistill.typing import Batch, Outputs, SparseTarget, Split
+from jdistill.words import check_path
 
 _CHUNK = 1024
 _FEATURE, _SPARSE = "features/", "sparse/"

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jdistill import kinds
-from jdistill.checks import check_path, check_text
 from jdistill.data._documents import Part, parts
 from jdistill.files import replacing
 from jdistill.typing import Tokenizer
+from jdistill.words import check_path, check_text
 
 _BATCH = 2**22
 _FORMAT = 1

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from jdistill.checks import check_path, check_text
+from jdistill.words import check_path, check_text
 
 _CHUNK = 2**20
 _LONGEST = 16

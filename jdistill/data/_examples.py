@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jdistill import kinds
-from jdistill.checks import check_path, check_texts, whole
+from jdistill.checks import whole
 from jdistill.data._labels import Labels, labels_of
 from jdistill.data._sources import scale, scaled
 from jdistill.data._splits import Parts, check_classes, digests, folds, in_memory
 from jdistill.data._text import Tokens, fitted, refuse_empty
 from jdistill.typing import Batch, DataSet
+from jdistill.words import check_path, check_texts
 
 VALID = 0.1
 """Share of the training examples that become the valid part where none is given."""

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jdistill.checks import check_path
 from jdistill.data._examples import Examples, data_set
 from jdistill.data._splits import Parts
 from jdistill.typing import DataSet
+from jdistill.words import check_path
 
 Path = str | os.PathLike[str]
 TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from jdistill.checks import check_text
 from jdistill.data._examples import Examples, check_files, data_set
 from jdistill.data._splits import Parts
 from jdistill.typing import DataSet
+from jdistill.words import check_text
 
 Path = str | os.PathLike[str]
 DAMAGED = (ValueError, EOFError, zipfile.BadZipFile, zlib.error, OSError, KeyError,

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from jdistill.checks import check_text, check_texts
 from jdistill.data._examples import Examples, check_files, data_set
 from jdistill.data._splits import Parts
 from jdistill.data._text import Tokens
 from jdistill.typing import DataSet
+from jdistill.words import check_text, check_texts
 
 Columns = str | Sequence[str]
 Path = str | os.PathLike[str]

@@ -10,7 +10,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jdistill.checks import check_path
 from jdistill.data._cache import fingerprint
 from jdistill.data._targets import Targets
 from jdistill.data._token_about import (
@@ -26,6 +25,7 @@ from jdistill.data._token_keys import Keys, keys_of, runs_of
 from jdistill.data._token_rows import form_of, to_columns
 from jdistill.data._token_shard import read_shard, write_shard
 from jdistill.typing import Batch, Frozen, Model, SparseTarget, Split
+from jdistill.words import check_path
 
 
 def cache_tokens(

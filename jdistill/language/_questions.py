@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jdistill import kinds
-from jdistill.checks import check_path, check_text
 from jdistill.language._likelihood import log_likelihoods
 from jdistill.typing import Frozen, Model, Tokenizer
+from jdistill.words import check_path, check_text
 
 
 class Question(NamedTuple):

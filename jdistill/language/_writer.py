@@ -8,10 +8,11 @@ import jax
 import numpy as np
 
 from jdistill import kinds
-from jdistill.checks import MOST, check_texts, whole, whole_list
+from jdistill.checks import MOST, whole, whole_list
 from jdistill.language._choose import Choose, greedy
 from jdistill.language._generate import generate
 from jdistill.typing import Frozen, Model, Tokenizer
+from jdistill.words import check_texts
 
 OF_TEXTS = "a Tokenizer (tokenizers.from_hf...)"
 _ROUND = 32

@@ -1,17 +1,18 @@
 """The report: one page of HTML that needs nothing but itself."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from jdistill import kinds
-from jdistill.checks import check_text
 from jdistill.report._about import about
 from jdistill.report._confusion import confusion
 from jdistill.report._document import document
 from jdistill.report._figures import learning, plots
 from jdistill.report._findings import all_stages, differences, headline, lost
+from jdistill.report._quality import FIGURES, Figure, checked
 from jdistill.report._record import energy_method, origin, packed_file
 from jdistill.report._summary import Row, summarize
+from jdistill.words import check_text
 
 POINT = {"stage", "step", "split", "name", "value"}
 """What a point of a learning curve has; others are left out."""
@@ -25,6 +26,7 @@ def html(
     question: str = "",
     command: str = "",
     config: Mapping[str, Any] | None = None,
+    figures: Sequence[Figure] = FIGURES,
 ) -> str:
     """The report of an experiment as one self-contained page.
 
@@ -36,6 +38,7 @@ def html(
         question: what the experiment asks: the first paragraph leads the page.
         command: what makes it again.
         config: the experiment's configuration, shown at the end.
+        figures: columns of its figures in their order; the first is the headline.
 
     Returns:
         HTML with its style and plots inside; it loads nothing.
@@ -52,21 +55,21 @@ def html(
     kinds.rows(curves=curves)
     check_text(title=title, question=question, command=command)
     kinds.mapping(config={} if config is None else config)
-    rows, curves = list(rows), list(curves)
+    rows, curves, figures = list(rows), list(curves), checked(figures)
     for point in curves:
         kinds.mapping(**{"a point of curves": point})
     curves = [point for point in curves if point.keys() >= POINT]
-    stages = summarize(rows)
+    stages = summarize(rows, figures=figures)
     models = [row for stage in stages for row in stage.rows]
     parts = [
         about(stages, title=title, question=question, command=command),
-        headline(stages, rows),
-        lost(rows, stages),
-        differences(rows),
-        all_stages(stages),
-        plots(stages, rows),
+        headline(stages, rows, figures),
+        lost(rows, stages, figures),
+        differences(rows, figures),
+        all_stages(stages, figures),
+        plots(stages, rows, figures[0]),
         confusion(stages),
-        learning(curves),
+        learning(curves, figures[0]),
         packed_file(models),
         energy_method(models),
         origin(models, config),

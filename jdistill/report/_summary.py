@@ -8,27 +8,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jdistill import kinds
+from jdistill.report._quality import FIGURES, Figure, checked
+from jdistill.report._quality import Real as Real
 
 Row = Mapping[str, Any]
-Real = float | int
 
 WORDS = ("dense", "masked", "packed", "executed")
 """Not compressed; simulated in dense arrays; bytes really written; really run."""
 
 CHAIN = ("teacher", "student", "distilled", "pruned", "quantised", "packed", "executed")
 BASELINES = ("equal_bytes", "teacher_half", "tfidf")
-
-FIGURES = (
-    "accuracy",
-    "recall_macro",
-    "bits_per_byte",
-    "perplexity",
-    "kl",
-    "agreement",
-    "nll",
-    "ece",
-)
-"""Of test examples: a fold counts as much as it has of them."""
 
 COSTS = (
     "errors",
@@ -68,19 +57,20 @@ class Stage(NamedTuple):
     sizes: Mapping[Any, Real] = {}
 
 
-def check(row: Row) -> None:
+def check(row: Row, *, figures: Sequence[Figure] = FIGURES) -> None:
     """Refuses a row of a model that does not say how its figures came about.
 
     Args:
-        row: values by key.
+        row: values by key; that of a model has the first of the figures.
+        figures: those of the experiment.
 
     Returns:
         None.
 
     Raises:
         ValueError: what tells rows apart (`fold`, `seed`, `of`, `against`) is no word
-            and no number; a row with an accuracy lacks `stage`, or its `realised` is
-            not one of the four words, or one of its figures is no number.
+            and no number; a row of a model lacks `stage`, or its `realised` is not one
+            of the four words, or one of its figures is no number.
 
     Example:
         >>> check({'stage': 'pruned', 'accuracy': 0.9, 'realised': 'masked'})
@@ -88,11 +78,12 @@ def check(row: Row) -> None:
     if not isinstance(row, Mapping):
         raise TypeError(f"a row must be a dictionary, got {kinds.got(row)}")
     _check_place(row)
-    if "accuracy" not in row:
+    chosen = checked(figures)
+    if chosen[0].name not in row:
         return
     if not isinstance(row.get("stage"), str):
         raise ValueError(f"a row of a model needs 'stage'; it has {', '.join(row)}")
-    for key in (*FIGURES, *COSTS):
+    for key in (*(figure.name for figure in chosen), *COSTS):
         if not isinstance(row.get(key), Real | None):
             raise ValueError(f"stage {row['stage']!r}: {key} is {row[key]!r}")
     if row.get("realised") not in WORDS:
@@ -109,7 +100,9 @@ def _check_place(row: Row) -> None:
             raise ValueError(f"stage {row.get('stage')!r}: {key} must be {said}")
 
 
-def summarize(rows: Iterable[Row]) -> tuple[Stage, ...]:
+def summarize(
+    rows: Iterable[Row], *, figures: Sequence[Figure] = FIGURES
+) -> tuple[Stage, ...]:
     r"""Groups the rows of models by stage, with means over folds.
 
     .. math:: \bar x = \sum_f w_f x_f, \quad
@@ -122,7 +115,8 @@ def summarize(rows: Iterable[Row]) -> tuple[Stage, ...]:
     `w_f = 1 / F`. With one fold the points are its seeds.
 
     Args:
-        rows: rows of an experiment; those without an accuracy are left out.
+        rows: rows of an experiment; those without the first figure are left out.
+        figures: of test examples: a fold counts as much as it has of them.
 
     Returns:
         One stage each, in the order of the rows, the baselines last.
@@ -138,16 +132,19 @@ def summarize(rows: Iterable[Row]) -> tuple[Stage, ...]:
         (0.85, 0.05)
     """
     kinds.rows(rows=rows)
-    rows = list(rows)
+    rows, figures = list(rows), checked(figures)
+    names = [figure.name for figure in figures]
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
-        check(row)
-        if "accuracy" in row:
+        check(row, figures=figures)
+        if names[0] in row:
             groups.setdefault((row["stage"], row["realised"]), []).append(row)
     alike = any(row.get("stage") == "comparison" and "seeds" in row for row in rows)
     models = [row for group in groups.values() for row in group]
     sizes = {} if alike else fold_sizes(models)
-    stages = [Stage(*key, _means(g, sizes), g, sizes) for key, g in groups.items()]
+    stages = [
+        Stage(*key, _means(g, names, sizes), g, sizes) for key, g in groups.items()
+    ]
     return tuple(sorted(stages, key=lambda stage: _rank(stage.name)))
 
 
@@ -162,7 +159,7 @@ def find(stages: Iterable[Stage], name: str) -> Stage | None:
 
 
 def ends(stages: Sequence[Stage]) -> tuple[Stage | None, Stage | None]:
-    """What is made small, and what became of it: the teacher and the packed file.
+    """The teacher and the packed file, between which size and figures are compared.
 
     Where no stage is called so, the first stage, and the last one that was read from a
     file.
@@ -258,7 +255,9 @@ def mean_of(values: Sequence[float], weights: Sequence[float]) -> Mean | None:
     return Mean(mean, math.sqrt(count / (count - 1) * squares))
 
 
-def _means(rows: Sequence[Row], sizes: Mapping[Any, Real]) -> dict[str, Mean]:
+def _means(
+    rows: Sequence[Row], names: Sequence[str], sizes: Mapping[Any, Real]
+) -> dict[str, Mean]:
     def figure(row, key):
         if key.endswith("_uJ"):
             return (row.get("energy") or {}).get(key)
@@ -266,9 +265,9 @@ def _means(rows: Sequence[Row], sizes: Mapping[Any, Real]) -> dict[str, Mean]:
 
     def mean(key):
         values = [figure(row, key) for row in rows]
-        return mean_of(*points(rows, values, sizes if key in FIGURES else {}))
+        return mean_of(*points(rows, values, sizes if key in names else {}))
 
-    found = {key: mean(key) for key in (*FIGURES, *COSTS)}
+    found = {key: mean(key) for key in (*names, *COSTS)}
     return {key: mean for key, mean in found.items() if mean is not None}
 
 

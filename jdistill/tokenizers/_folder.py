@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from jdistill import kinds
-from jdistill.checks import check_path
 from jdistill.files import replacing
 from jdistill.tokenizers._package import A_TOKENIZER, parsed
 from jdistill.tokenizers._tokenizer import ROLES, from_inner, from_json
 from jdistill.typing import Tokenizer
+from jdistill.words import check_path
 
 _WHOLE = "tokenizer.json"
 _SETTINGS = "tokenizer_config.json"

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from jdistill import kinds
-from jdistill.checks import check_text, check_texts, whole
+from jdistill.checks import whole
 from jdistill.tokenizers._package import A_TOKENIZER
 from jdistill.typing import Batch, Tokenizer
+from jdistill.words import check_text, check_texts
 
 MOST_STEPS = 2**24
 

@@ -4,10 +4,10 @@ import os
 import pathlib
 import struct
 
-from jdistill.checks import check_path
 from jdistill.tokenizers._gguf import from_gguf
 from jdistill.tokenizers._pieces import SPACE
 from jdistill.typing import Tokenizer
+from jdistill.words import check_path
 
 _HEADER, _ENTRY = struct.Struct("<i"), struct.Struct("<fi")
 _UNKNOWN, _BOS, _EOS, _BYTES = 0, 1, 2, range(3, 259)

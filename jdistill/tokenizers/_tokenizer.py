@@ -9,11 +9,12 @@ import tokenizers
 from tokenizers import processors
 
 from jdistill import kinds
-from jdistill.checks import check_text, check_texts, one_of
+from jdistill.checks import one_of
 from jdistill.tokenizers._framed import between
 from jdistill.tokenizers._package import asking, parsed
 from jdistill.tokenizers._pieces import pieces_of
 from jdistill.typing import Tokenizer
+from jdistill.words import check_text, check_texts
 
 ROLES = ("bos", "eos", "pad", "unk", "cls", "sep", "mask")
 _FRAME = ("bos", "eos", "pad", "cls", "sep")

@@ -14,7 +14,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from jdistill import tree
-from jdistill.checks import check_path, whole
+from jdistill.checks import whole
 from jdistill.train._calm import calm
 from jdistill.train._files import arrays, raise_passing
 from jdistill.train._leaves import abstract, agrees, checksum, form, host, placed
@@ -29,6 +29,7 @@ from jdistill.train._note import (
     written,
 )
 from jdistill.typing import Tree
+from jdistill.words import check_path
 
 VERSION, PROGRAM = "run.jax", "run.step"
 

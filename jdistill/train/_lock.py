@@ -6,7 +6,7 @@ import os
 import pathlib
 from collections.abc import Callable
 
-from jdistill.checks import check_path
+from jdistill.words import check_path
 
 
 def lock(folder: str | os.PathLike) -> Callable[[], None]:

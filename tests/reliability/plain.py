@@ -302,6 +302,8 @@ def _of_files() -> dict[str, Taking]:
 
 def _of_reports() -> dict[str, Taking]:
     row = {"stage": "a", "realised": "dense", "accuracy": 0.5, "bytes": 3}
+    pair = {"stage": "comparison", "of": "a", "against": "b", "difference": 0.1}
+    pair |= {"low": 0.0, "high": 0.2}
     t = things()
     rows = _but("a dictionary")
     return {
@@ -311,8 +313,8 @@ def _of_reports() -> dict[str, Taking]:
             {"rows": rows, "curves": _but("no letter", "bytes", "a list", "a word"),
              "config": MAPPING, "title": TEXT, "question": TEXT, "command": TEXT},
         ),
-        "size_picture": Taking(
-            report.size_picture, {"rows": [row]}, {"figure": NOUN}
+        "gain_picture": Taking(
+            report.gain_picture, {"rows": [pair], "against": "b"}, {"against": TEXT}
         ),
         "summary": Taking(
             models.summary,

@@ -10,7 +10,6 @@ import jax
 import numpy as np
 
 from jdistill import tokenizers
-from jdistill.checks import check_path
 from jdistill.models._sizes import float_type
 from jdistill.models.formats._gguf_config import config_of
 from jdistill.models.formats._gguf_header import Header, read_header
@@ -22,6 +21,7 @@ from jdistill.models.formats._pretrained import Pretrained
 from jdistill.models.formats._rows import Source, read_rows
 from jdistill.models.transformers import DecoderConfig, decoder
 from jdistill.typing import Frozen, Tokenizer, Tree
+from jdistill.words import check_path
 
 ROPE_FACTORS = "rope_freqs.weight"
 """The one tensor that is no parameter: Llama 3 divides its frequencies by it."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from jdistill import kinds as check
 from jdistill import tokenizers, tree
-from jdistill.checks import check_path, one_of
+from jdistill.checks import one_of
 from jdistill.files import replacing
 from jdistill.models.formats._gguf import ROPE_FACTORS
 from jdistill.models.formats._gguf_config import metadata_of, rope_factors
@@ -28,6 +28,7 @@ from jdistill.models.formats._pretrained import Pretrained
 from jdistill.models.formats._rows import write_rows
 from jdistill.models.transformers import DecoderConfig
 from jdistill.typing import Tokenizer
+from jdistill.words import check_path
 
 _FILE_TYPES = {
     "F32": 0,

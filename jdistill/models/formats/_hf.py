@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jdistill import kinds, tokenizers, tree
-from jdistill.checks import check_path, whole
+from jdistill.checks import whole
 from jdistill.models._sizes import float_type
 from jdistill.models.formats._hf_config import family_of
 from jdistill.models.formats._hf_facts import read_json
@@ -24,6 +24,7 @@ from jdistill.models.formats._pretrained import Pretrained
 from jdistill.models.formats._rows import Source, read_rows, summary, write_rows
 from jdistill.models.formats._safetensors import open_folder, write_folder
 from jdistill.typing import Frozen, Tokenizer, Tree
+from jdistill.words import check_path
 
 _BUFFERS = re.compile(
     r"(.*\.)?(rotary_emb\.inv_freq|(attn|attention)\.(masked_)?bias|position_ids"

@@ -11,13 +11,13 @@ import jax
 import numpy as np
 
 from jdistill import tokenizers
-from jdistill.checks import check_path
 from jdistill.models._sizes import float_type
 from jdistill.models.formats._changes import interleaved, transpose
 from jdistill.models.formats._pretrained import Pretrained
 from jdistill.models.formats._rows import Row, Source, read_rows
 from jdistill.models.transformers import DecoderConfig, decoder
 from jdistill.typing import Frozen, Tokenizer, Tree
+from jdistill.words import check_path
 
 _MAGIC = 0x616B3432
 _LEGACY, _FLOAT, _INT8 = 0, 1, 2

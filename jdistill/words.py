@@ -1,0 +1,67 @@
+"""Which paths and texts a function accepts, said in one line where it does not.
+
+Each check is given its values by name, `check_path(train=train)`.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+
+def check_path(**values: Any) -> None:
+    """Refuses what is no path, such as a number, which `open` takes for an open file.
+
+    Raises:
+        TypeError: names the value.
+
+    Example:
+        >>> check_path(train=3)
+        Traceback (most recent call last):
+        TypeError: train must be the path of a file or a folder, got 3
+    """
+    for name, value in values.items():
+        if not isinstance(value, str | os.PathLike):
+            said = "the path of a file or a folder"
+            raise TypeError(f"{name} must be {said}, got {_said(value)}")
+
+
+def check_text(**values: Any) -> None:
+    """Refuses what is no text.
+
+    Raises:
+        TypeError: names the value.
+
+    Example:
+        >>> check_text(field=3)
+        Traceback (most recent call last):
+        TypeError: field must be a text, got 3
+    """
+    for name, value in values.items():
+        if not isinstance(value, str):
+            raise TypeError(f"{name} must be a text, got {_said(value)}")
+
+
+def check_texts(**values: Any) -> None:
+    """Refuses what are not several texts, such as one alone.
+
+    Raises:
+        TypeError: names the value, or the first that is no text.
+
+    Example:
+        >>> check_texts(classes='ab')
+        Traceback (most recent call last):
+        TypeError: classes must be several texts, got 'ab': ['ab'] is one of them
+    """
+    for name, value in values.items():
+        if isinstance(value, str):
+            more = f"{value!r}: [{value!r}] is one of them"
+            raise TypeError(f"{name} must be several texts, got {more}")
+        if not isinstance(value, Iterable) or isinstance(value, bytes | Mapping):
+            raise TypeError(f"{name} must be several texts, got {_said(value)}")
+        for number, one in enumerate(value):
+            check_text(**{f"{name}[{number}]": one})
+
+
+def _said(value: Any) -> str:
+    text = repr(value) if isinstance(value, str) else str(value)
+    return text.splitlines()[0][:200] if text else repr(value)
