@@ -80,5 +80,7 @@ class Loaded(NamedTuple):
 def _classes(names: tuple[str, ...]) -> list[str]:
     if not names:
         return []
-    shown = ", ".join([*names[:SHOWN], *["..."] * (len(names) > SHOWN)])
+    # as they are written in Python, for a file may hold what moves the cursor
+    first = [repr(name)[1:-1] for name in names[:SHOWN]]
+    shown = ", ".join([*first, *["..."] * (len(names) > SHOWN)])
     return [f"{len(names)} classes ({shown})"]

@@ -245,3 +245,11 @@ def test_a_hostile_tokenizer_is_one_line(tmp_path, definition):
     with pytest.raises(ValueError) as caught:
         load(tmp_path / "f")
     assert str(tmp_path / "f") in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_names_of_a_file_do_not_reach_the_terminal(tmp_path):
+    names = ["\x1b[2Jx", "b\nc", "d\x07"]
+    packed(tmp_path / "f", {"model": SPEC, "classes": names})
+    shown = repr(load(tmp_path / "f"))
+    assert shown.isprintable() and "3 classes" in shown
+    assert load(tmp_path / "f").classes == tuple(names)
