@@ -49,7 +49,7 @@ class Trained(NamedTuple):
     """
 
     frozen: Frozen
-    encoded: Mapping[str, Any]
+    encoded: Frozen
     seconds: float | None
     aux: Mapping[str, Any]
 
