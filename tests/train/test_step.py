@@ -47,7 +47,7 @@ def test_what_is_encoded_takes_the_batch_statistics_into_the_file(tmp_path):
     finished, read = recipe.finish(state), artifact.unpack(tmp_path / "f")
     assert same(read.params, finished.params) and same(read.state, finished.state)
     assert read.state["batch_stats"]["BatchNorm_0"]["mean"].any()
-    assert isinstance(read.encoded["Dense_0/kernel"], compress.Sparse)
+    assert isinstance(read.encoded["Dense_0/kernel"], compress.Quantized)
 
 
 def padded(found, extra=3):
