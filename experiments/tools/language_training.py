@@ -82,7 +82,9 @@ def learned(
         positions=one.config.max_steps,
     )
     tx = optimiser(how["tx"], num_steps=how["steps"])
-    recipe = train.learner(one.model, combined(how["terms"]), tx, teacher=teacher.model)
+    # attention is computed again in the backward pass: less memory, and on a CPU faster
+    student = models.decoder(one.config, remat="dots")
+    recipe = train.learner(student, combined(how["terms"]), tx, teacher=teacher.model)
     seed = how.get("seed", 0)
     return trained(
         folder / f"seed{seed}",
