@@ -88,8 +88,10 @@ def run(config: Any, workdir: pathlib.Path) -> Iterator[Row]:
 def _runs(config: Mapping[str, Any], whole: Split) -> dict[str, int]:
     """How many steps each run has, in their order."""
     spec, size, epochs = config["student"], whole.size, config["student"]["epochs"]
-    moved = [(f"distilled_moved_{n}", _equal(config, e, size, n * size))
-             for n, e in spec.get("moved", ())]  # fmt: skip
+    moved = [
+        (f"distilled_moved_{n}", _equal(config, e, size, n * size))
+        for n, e in spec.get("moved", ())
+    ]
     runs = {"teacher": _steps(config, config["teacher"]["epochs"], size)}
     for name, (split, _) in _transfers(config, whole).items():
         runs[name] = _equal(config, epochs, size, split.size)
@@ -101,7 +103,7 @@ def _runs(config: Mapping[str, Any], whole: Split) -> dict[str, int]:
         runs[f"distilled_by_{n}"] = _equal(config, epochs, size, size)
         runs |= {f"{name}_by_{n}": steps for name, steps in moved}
     warm = _steps(config, config["temperatures"]["epochs"], size)
-    runs |= {f"units{units}": warm for units in config["temperatures"]["units"]}
+    runs |= {f"units{n}": warm for n in config["temperatures"]["units"]}
     return {f"{n} {s}": steps for s in config["seeds"] for n, steps in runs.items()}
 
 
@@ -179,8 +181,7 @@ def _longer_taught(job: Job, whole: Split, longer: int) -> Iterator[Row]:
     name, epochs = f"teacher_{longer}", job.config["student"]["epochs"]
     teacher = _teacher(job, whole, name, longer)
     yield _row(job, name, _logits(job, teacher), longer)
-    name = f"distilled_by_{longer}"
-    taught = _taught(whole, teacher)
+    name, taught = f"distilled_by_{longer}", _taught(whole, teacher)
     student = _student(job, name, taught, _soft(job.config), epochs)
     yield _row(job, name, _logits(job, student), epochs)
     yield from _taught_moved(job, whole, teacher, by=f"_by_{longer}")
