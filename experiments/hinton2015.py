@@ -123,10 +123,9 @@ class Trained(NamedTuple):
 
 
 def _train(job: Job, name: str, learner: Learner, split: Split, steps: int) -> Frozen:
-    size = job.config["batch_size"]
-    where = {"seed": job.seed, "num_steps": steps, "batch_size": size}
-    where |= {"progress": job.progress}
-    return trained(job.folder, name, job.config, learner, split, **where)
+    run = {"seed": job.seed, "num_steps": steps, "progress": job.progress}
+    run |= {"batch_size": job.config["batch_size"]}
+    return trained(job.folder, name, job.config, learner, split, **run)
 
 
 def _teacher(job: Job, whole: Split, name: str, epochs: int) -> Trained:
@@ -178,8 +177,8 @@ def _warmed(config, steps: int, units: int | None = None):
 
 def _longer_taught(job: Job, whole: Split, longer: int) -> Iterator[Row]:
     """A teacher of more epochs, and the students that it teaches."""
-    name, epochs = f"teacher_{longer}", job.config["student"]["epochs"]
-    teacher = _teacher(job, whole, name, longer)
+    epochs = job.config["student"]["epochs"]
+    teacher = _teacher(job, whole, name := f"teacher_{longer}", longer)
     yield _row(job, name, _logits(job, teacher), longer)
     name, taught = f"distilled_by_{longer}", _taught(whole, teacher)
     student = _student(job, name, taught, _soft(job.config), epochs)
@@ -225,8 +224,7 @@ def _moved(job: Job, whole: Split, copies: int) -> Split:
 
 def _transfers(config, taught: Split) -> dict[str, tuple[Split, Objective]]:
     """For each student: the examples that it sees, and what it learns from them."""
-    soft = _soft(config)
-    labels = taught.arrays["label"]
+    soft, labels = _soft(config), taught.arrays["label"]
     return {
         "alone": (taught, HARD),
         "distilled": (taught, soft),

@@ -1,6 +1,7 @@
 """What came out: the headline, the differences, the table of all stages."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from jdistill.report import _format as form
 from jdistill.report._advice import advice
@@ -15,6 +16,8 @@ from jdistill.report._differences import (
 from jdistill.report._markup import Cell, grid, hint, section, text, word
 from jdistill.report._summary import BASELINES, Real, Row, Stage, ends
 
+Cards = tuple[tuple[str, str], ...]
+"""What stands large on a card, and what beside it."""
 MEANINGS = {
     "dense": "not compressed, float32",
     "masked": "compression simulated in dense arrays; the bytes are still float32's",
@@ -44,7 +47,9 @@ def parts(rows: Sequence[Row], stages: Sequence[Stage]) -> list[str]:
 
 
 def headline(stages: Sequence[Stage], rows: Sequence[Row]) -> str:
-    """How much smaller, and at what price in accuracy, once a student is packed.
+    """How much smaller, and at what price, once a student is packed.
+
+    The price is in accuracy, and of a model of texts in bits per byte.
 
     Example:
         >>> headline((), ())
@@ -53,29 +58,56 @@ def headline(stages: Sequence[Stage], rows: Sequence[Row]) -> str:
     teacher, packed = ends(stages)
     if teacher is None or packed is None:
         return ""
-    if not all("accuracy" in s.means for s in (teacher, packed)):
+    both = (teacher, packed)
+    price = _of_texts if all("bits_per_byte" in s.means for s in both) else _of_classes
+    if price is _of_classes and not all("accuracy" in s.means for s in both):
         return ""
-    sizes = [value(s, "bytes") for s in (teacher, packed)]
+    sizes = [value(s, "bytes") for s in both]
+    words = [word(s.realised) for s in both]
+    cards = (
+        (
+            _smaller(*sizes),
+            f"{form.size(sizes[0])} {words[0]} to {form.size(sizes[1])} {words[1]}",
+        ),
+        *price(teacher, packed, words, rows=rows, stages=stages),
+    )
+    shown = (f'<div class="card"><b>{big}</b>{small}</div>' for big, small in cards)
+    return f'<div class="cards">{"".join(shown)}</div>'
+
+
+def _of_texts(teacher: Stage, packed: Stage, words: Sequence[str], **_: Any) -> Cards:
+    before, after = (s.means["bits_per_byte"].value for s in (teacher, packed))
+    change = f"{after - before:+.3f}".replace("-", "−")
+    return (
+        (f"{change} bits", "for each byte of text; less is better"),
+        (
+            f"{after:.3f} bits per byte",
+            f"{words[1]} against {before:.3f} {words[0]}",
+        ),
+    )
+
+
+def _of_classes(
+    teacher: Stage,
+    packed: Stage,
+    words: Sequence[str],
+    *,
+    rows: Sequence[Row],
+    stages: Sequence[Stage],
+) -> Cards:
     means = [s.means["accuracy"].value for s in (teacher, packed)]
     found = difference(rows, stages, packed.name, teacher.name)
     change = means[1] - means[0] if found is None else found.value
     interval = "no interval computed"
     if found is not None and found.low is not None:
         interval = f"95 % interval {form.interval(found.low, found.high)}"
-    words = [word(s.realised) for s in (teacher, packed)]
-    cards = (
-        (
-            _smaller(*sizes),
-            f"{form.size(sizes[0])} {words[0]} to {form.size(sizes[1])} {words[1]}",
-        ),
+    return (
         (f"{form.points(change)} points", f"of accuracy; {interval}"),
         (
             f"{100 * means[1]:.2f} % right",
             f"{words[1]} against {100 * means[0]:.2f} % {words[0]}",
         ),
     )
-    shown = (f'<div class="card"><b>{big}</b>{small}</div>' for big, small in cards)
-    return f'<div class="cards">{"".join(shown)}</div>'
 
 
 def _smaller(whole: Real | None, part: Real | None) -> str:

@@ -133,7 +133,8 @@ def test_each_difference_says_what_its_interval_says(page):
 
 def test_every_point_of_the_size_plot_carries_its_word(page):
     labels = re.findall(r">(\w+) \((\w+)\)</text>", page)
-    assert {("pruned", "masked"), ("executed", "executed")} <= set(labels)
+    assert {("pruned", "masked"), ("teacher", "dense")} <= set(labels)
+    assert {"packed", "executed"} <= {*re.findall(r">(\w+)</text>", page)}, "once"
 
 
 def test_text_from_rows_is_escaped(page):
@@ -334,3 +335,16 @@ def test_headline_table_and_plot_say_the_same_difference(rows):
         page = report.html([*models, *more])
         assert re.search(r"<b>(\S+) points</b>", page)[1] == said
         assert f"teacher to packed: {said}" in page
+
+
+def test_a_model_of_texts_is_headed_by_its_bits_and_not_by_its_accuracy():
+    rows = [
+        {"stage": stage, "realised": word, "accuracy": 0.3, "bytes": size,
+         "bits_per_byte": bits}
+        for stage, word, size, bits in (
+            ("teacher", "dense", 4e6, 1.2), ("packed", "packed", 1e6, 1.25))
+    ]  # fmt: skip
+    cards = report.html(rows).split('<div class="cards">')[1].split("</div></div>")[0]
+    assert "4× smaller" in cards and "+0.050 bits" in cards
+    assert "1.250 bits per byte" in cards and "1.200" in cards
+    assert "right" not in cards and "points" not in cards
