@@ -1,7 +1,7 @@
 """How likely a network finds that a text goes on in a certain way."""
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -46,6 +46,7 @@ def log_likelihoods(
     batch_size: int = 8,
     tokens: int = 1024,
     vocab: int | None = None,
+    control: bool = False,
 ) -> Likelihoods:
     r"""The log-probability of continuations of prompts.
 
@@ -66,6 +67,7 @@ def log_likelihoods(
         batch_size: texts at a time; they are sorted by length.
         tokens: whose logits are held at a time, where the network offers a head.
         vocab: the number of ids that are real, where the head is padded past them.
+        control: whether the name of a control token in a text is that token.
 
     Returns:
         The sums, how many tokens they are over, and what was cut.
@@ -97,7 +99,8 @@ def log_likelihoods(
         raise ValueError("there are no texts")
     if batch_size < 1 or steps < 1:
         raise ValueError(f"{batch_size=} and {steps=} must be positive")
-    rows = [_row(tokenizer, pair, i, steps) for i, pair in enumerate(pairs)]
+    encode = functools.partial(tokenizer.encode, control=control)
+    rows = [_row(tokenizer, encode, *x, steps) for x in enumerate(pairs)]
     metric = by_chunks(_by_row(batch_size), tokens=tokens, vocab=vocab)
     sums = _sums(model.apply, model.head, model.cap, metric)
     log_prob = np.zeros(len(rows))
@@ -110,12 +113,18 @@ def log_likelihoods(
     )
 
 
-def _row(tokenizer: Tokenizer, pair: tuple[str, str], number: int, steps: int) -> _Row:
+def _row(
+    tokenizer: Tokenizer,
+    encode: Callable[[str], np.ndarray],
+    number: int,
+    pair: tuple[str, str],
+    steps: int,
+) -> _Row:
     prompt, more = pair
     bare = prompt.rstrip(" ")
     more = prompt[len(bare) :] + more
-    whole = tokenizer.encode(bare + more)
-    known = len(tokenizer.encode(bare)) if bare else 0
+    whole = encode(bare + more)
+    known = len(encode(bare)) if bare else 0
     if known >= len(whole):
         raise ValueError(f"text {number}: the continuation {pair[1]!r} has no token")
     before = _before(tokenizer, known, number)

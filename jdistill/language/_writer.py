@@ -23,6 +23,7 @@ def writer(
     steps: int = 64,
     choose: Choose = greedy,
     stop: Sequence[int] | None = None,
+    control: bool = True,
 ) -> Callable[..., Any]:
     """A function that writes on after texts.
 
@@ -33,6 +34,8 @@ def writer(
         steps: the most tokens to write.
         choose: `sample(...)` or `greedy`.
         stop: ids that end a text, by default 'eos' where there is one.
+        control: whether the name of a control token in a prompt is that token, as
+            templates of chats need it; False for texts of strangers.
 
     Returns:
         `write(prompt, *, seed=0)`: what comes after the prompt; for a list of prompts
@@ -61,7 +64,7 @@ def writer(
 
     def write(prompt: str | Sequence[str], *, seed: int = 0) -> Any:
         texts = [prompt] if isinstance(prompt, str) else list(prompt)
-        batch = prompts(tokenizer, texts)
+        batch = prompts(tokenizer, texts, control=control)
         written = run(frozen, batch, key=jax.random.key(seed))
         found = [
             tokenizer.decode(ids[:length])
@@ -74,12 +77,15 @@ def writer(
     return write
 
 
-def prompts(tokenizer: Tokenizer, texts: Sequence[str]) -> dict[str, np.ndarray]:
+def prompts(
+    tokenizer: Tokenizer, texts: Sequence[str], *, control: bool = True
+) -> dict[str, np.ndarray]:
     """Texts as ids side by side, padded behind.
 
     Args:
         tokenizer: a text begins with its 'bos' where windows do.
         texts: one or more.
+        control: whether the name of a control token in a text is that token.
 
     Returns:
         `inputs` and `token_mask` `[batch, prompt]`.
@@ -96,7 +102,8 @@ def prompts(tokenizer: Tokenizer, texts: Sequence[str]) -> dict[str, np.ndarray]
         array([2., 1.], dtype=float32)
     """
     first = [tokenizer.special["bos"]] if tokenizer.begins else []
-    rows = [np.concatenate([first, ids]) for ids in tokenizer.encode_many(texts)]
+    found = tokenizer.encode_many(texts, control=control)
+    rows = [np.concatenate([first, ids]) for ids in found]
     for number, row in enumerate(rows):
         if not row.size:
             raise ValueError(f"prompt {number} has no token: {texts[number]!r}")

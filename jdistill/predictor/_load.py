@@ -212,14 +212,24 @@ def _of_texts(path: Any, model: Model, frozen: Frozen, tokenizer: Tokenizer | st
         return tokenizer
 
     @functools.cache
-    def make(steps: int, choose: Any):
-        return language.writer(model, frozen, needed(), steps=steps, choose=choose)
+    def make(steps: int, choose: Any, control: bool):
+        return language.writer(
+            model, frozen, needed(), steps=steps, choose=choose, control=control
+        )
 
-    def generate(prompt, *, steps: int = 64, choose: Any = language.greedy, seed=0):
-        return make(steps, choose)(prompt, seed=seed)
+    def generate(
+        prompt,
+        *,
+        steps: int = 64,
+        choose: Any = language.greedy,
+        seed: int = 0,
+        control: bool = True,
+    ):
+        return make(steps, choose, control)(prompt, seed=seed)
 
-    def score(texts, *, steps: int = 512) -> dict[str, Any]:
-        corpus = data.tokenize([texts] if isinstance(texts, str) else texts, needed())
+    def score(texts, *, steps: int = 512, control: bool = False) -> dict[str, Any]:
+        texts = [texts] if isinstance(texts, str) else texts
+        corpus = data.tokenize(texts, needed(), control=control)
         return language.figures(model, frozen, data.windows(corpus, steps=steps))
 
     return {"generate": generate, "score": score}

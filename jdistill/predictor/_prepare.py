@@ -49,17 +49,18 @@ def reading(says: Mapping[str, Any], spec: Mapping[str, Any]) -> Read:
         config = spec.get("config", {})
         tokenizers.check_vocabulary(tokenizer, config.get("vocab", 0))
     if spec.get("name") == "encoder":
-        return Read(_framed(tokenizer, spec["config"]["max_steps"]), tokenizer)
+        return Read(_framed(tokenizer, spec["config"]), tokenizer)
     return Read(lambda texts: language.prompts(tokenizer, texts), tokenizer)
 
 
-def _framed(tokenizer: Tokenizer, max_steps: int) -> Texts:
+def _framed(tokenizer: Tokenizer, config: Mapping[str, Any]) -> Texts:
     """Texts between the tokens that the vocabulary puts around them."""
+    asks = config.get("head") == "vocabulary"  # what stands at '[MASK]'
 
     def texts(several):
-        longest = max(len(tokenizer.frame(text)[0]) for text in several)
-        steps = min(longest, max_steps)
-        return tokenizers.framed(tokenizer, several, steps=steps)
+        longest = max(len(tokenizer.frame(x, control=asks)[0]) for x in several)
+        steps = min(longest, config["max_steps"])
+        return tokenizers.framed(tokenizer, several, steps=steps, control=asks)
 
     return texts
 

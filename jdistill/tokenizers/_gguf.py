@@ -11,7 +11,7 @@ from jdistill.tokenizers._scores import scored
 from jdistill.tokenizers._tokenizer import from_inner
 from jdistill.typing import Tokenizer
 
-_NORMAL, _CONTROL, _USER = 1, 3, 4
+_NORMAL, _UNKNOWN, _CONTROL, _USER = 1, 2, 3, 4
 """Types of tokens as GGUF numbers them."""
 
 _CONTRACTIONS = "'s|'t|'re|'ve|'m|'ll|'d"
@@ -195,7 +195,7 @@ def _score_pairs(facts, tokens, types) -> tuple[tokenizers.Tokenizer, bool]:
 
 def _add(inner, tokens, types) -> None:
     """Tells tokens that are found before all others: control, and those of users."""
-    special = {_CONTROL: True, _USER: False}
+    special = {_UNKNOWN: True, _CONTROL: True, _USER: False}
     inner.add_tokens(
         [
             tokenizers.AddedToken(token, special=special[kind], normalized=False)

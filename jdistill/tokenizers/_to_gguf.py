@@ -93,8 +93,9 @@ def _scored(
     for number in range(256):
         if (i := vocab.get(f"<0x{number:02X}>")) is not None:
             types[i] = _BYTE
-    if (unknown := definition["model"].get("unk_token")) in vocab:
-        types[vocab[unknown]] = _UNKNOWN
+    unknown = vocab.get(definition["model"].get("unk_token"))
+    if unknown is not None and types[unknown] == _CONTROL:
+        types[unknown] = _UNKNOWN
     order = list(dict.fromkeys(vocab["".join(pair)] for pair in _merges(definition)))
     scores = np.zeros(len(types), np.float32)
     scores[order] = -1 - np.arange(len(order), dtype=np.float32)

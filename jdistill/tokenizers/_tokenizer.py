@@ -1,5 +1,6 @@
 """The one tokenizer: whatever the `tokenizers` package reads, as pure functions."""
 
+import functools
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ import tokenizers
 from tokenizers import processors
 
 from jdistill.tokenizers._framed import between
+from jdistill.tokenizers._ordinary import ordinary
 from jdistill.typing import Tokenizer
 
 ROLES = ("bos", "eos", "pad", "unk", "cls", "sep", "mask")
@@ -111,30 +113,32 @@ def _begin(inner, bos: int) -> None:
 
 
 def _made(inner, pieces, roles, begins) -> Tokenizer:
+    cut = _cutting(inner, len(pieces))
+
     def joined(ids: Any) -> bytes:
         return b"".join(pieces[i] for i in _checked(ids, len(pieces)))
 
     def plain(text: str) -> np.ndarray:
-        return np.array(inner.encode(text, add_special_tokens=False).ids, np.int32)
+        return _ids(inner.encode(text, add_special_tokens=False))
 
     prefix = _spaces(joined(plain("a")))
     doubled = _spaces(joined(plain(" a"))) > 1
 
-    def cut(text: str, inside: bool) -> str:
+    def behind(text: str, inside: bool) -> str:
         return text[1:] if inside and doubled and text.startswith(" ") else text
 
-    def encode(text: str, *, inside: bool = False) -> np.ndarray:
-        return plain(cut(text, inside))
+    def encode(text: str, *, inside: bool = False, control: bool = False) -> np.ndarray:
+        return _ids(cut([behind(text, inside)], control)[0])
 
     def encode_many(
-        texts: Sequence[str], *, inside: bool | Sequence[bool] = False
+        texts: Sequence[str],
+        *,
+        inside: bool | Sequence[bool] = False,
+        control: bool = False,
     ) -> list[np.ndarray]:
         flags = [inside] * len(texts) if isinstance(inside, bool) else inside
-        found = inner.encode_batch_fast(
-            [cut(text, flag) for text, flag in zip(texts, flags, strict=True)],
-            add_special_tokens=False,
-        )
-        return [np.array(each.ids, np.int32) for each in found]
+        pairs = zip(texts, flags, strict=True)
+        return [_ids(x) for x in cut([behind(*pair) for pair in pairs], control)]
 
     left_out = {roles[name] for name in _FRAME if name in roles}
 
@@ -142,8 +146,15 @@ def _made(inner, pieces, roles, begins) -> Tokenizer:
         kept = [i for i in _checked(ids, len(pieces)) if i not in left_out]
         return inner.decode(kept, skip_special_tokens=False)
 
-    def frame(text: str, pair: str | None = None, *, steps: int | None = None):
-        return between(inner, text, pair, steps)
+    def frame(
+        text: str,
+        pair: str | None = None,
+        *,
+        steps: int | None = None,
+        control: bool = False,
+    ):
+        texts = [text] if pair is None else [text, pair]
+        return between(inner, cut(texts, control), steps)
 
     return Tokenizer(
         encode,
@@ -160,6 +171,32 @@ def _made(inner, pieces, roles, begins) -> Tokenizer:
         _fingerprint(pieces, plain(_PROBE + _sample(pieces))),
         inner.to_str,
     )
+
+
+def _cutting(inner, vocab: int):
+    """How texts are cut: whether the names of control tokens are these or words."""
+    reserved = np.zeros(vocab, bool)
+    reserved[list(_control(inner))] = True
+    apart = functools.cache(lambda: ordinary(inner))
+
+    def cut(texts: Sequence[str], control: bool) -> list[Any]:
+        found = inner.encode_batch_fast(list(texts), add_special_tokens=False)
+        if control:
+            return found
+        # where none was found, nothing would be cut otherwise
+        again = [i for i, each in enumerate(found) if reserved[each.ids].any()]
+        if again:
+            anew = [texts[i] for i in again]
+            cuts = apart().encode_batch_fast(anew, add_special_tokens=False)
+            for i, each in zip(again, cuts, strict=True):
+                found[i] = each
+        return found
+
+    return cut
+
+
+def _ids(found: Any) -> np.ndarray:
+    return np.array(found.ids, np.int32)
 
 
 def _checked(ids, vocab) -> list[int]:

@@ -82,3 +82,16 @@ def test_a_prompt_without_a_token_is_named():
 
 def test_no_prompts_are_no_texts():
     assert np.asarray(prompts(LETTERS, [])["inputs"]).shape[0] == 0
+
+
+def test_a_prompt_is_a_template_unless_it_is_said_to_be_data():
+    ids = prompts(LETTERS, ["a<e>b"])["inputs"][0, :4].tolist()
+    assert ids == [3, 0, 3, 1]
+    # neither '<' nor 'e' is in this vocabulary
+    data = prompts(LETTERS, ["a<e>b"], control=False)["inputs"][0, :4].tolist()
+    assert data == [3, 0, 1, 0]
+    template, text = (
+        writer(NEXT, Frozen({}), LETTERS, steps=2, stop=(), control=control)("a<e>")
+        for control in (True, False)
+    )
+    assert (template, text) == ("ab", "bc")

@@ -23,7 +23,7 @@ each_kind = pytest.mark.parametrize("kind", KINDS)
 @hypothesis.settings(max_examples=60, deadline=None)
 @hypothesis.given(text=strategies.text())
 def test_the_bytes_of_the_ids_of_a_text_are_the_text(kind, text):
-    hypothesis.assume(text and "<" not in text)
+    hypothesis.assume(text and not {"<", "\u2581"} & set(text))
     tokenizer = KINDS[kind]
     ids = tokenizer.encode(text)
     assert tokenizer.bytes_of(ids) == b" " * tokenizer.prefix + text.encode("utf-8")
@@ -171,7 +171,8 @@ def test_pieces_with_scores_are_read_and_texts_end_as_the_file_ends_them(tmp_pat
     assert read.bytes_of(ids) == b" the cats cat" and read.prefix == 1
     assert read.decode([*ids, 1]) == "the cats cat"
     sentinel = inner.token_to_id("<extra_id_0>")
-    assert read.encode("cat <extra_id_0>")[-1] == sentinel in read.control
+    ids = read.encode("cat <extra_id_0>", control=True)
+    assert ids[-1] == sentinel in read.control
     to_hf(read, tmp_path)
     again = from_hf(tmp_path)
     assert (again.fingerprint, again.special) == (read.fingerprint, read.special)
