@@ -72,7 +72,7 @@ def generate(
         key: what is drawn; each row and step has its own.
         steps: the most tokens to write.
         choose: `choose(logits, key) -> id`: `sample(...)` or `greedy`.
-        stop: ids that end a text.
+        stop: ids that end a text, such as a tokenizer's `ends`.
         pad: what stands behind the end of a text.
 
     Returns:

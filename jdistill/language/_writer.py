@@ -33,7 +33,7 @@ def writer(
         tokenizer: its vocabulary; a prompt begins with 'bos' where windows do.
         steps: the most tokens to write.
         choose: `sample(...)` or `greedy`.
-        stop: ids that end a text, by default 'eos' where there is one.
+        stop: ids that end a text, by default the tokenizer's `ends`.
         control: whether the name of a control token in a prompt is that token, as
             templates of chats need it; False for texts of strangers.
 
@@ -56,8 +56,7 @@ def writer(
         >>> write('ab'), write(['a', 'bca'])
         ('cabc', ['bcab', 'bcab'])
     """
-    eos = tokenizer.special.get("eos")
-    ends = tuple(stop) if stop is not None else () if eos is None else (eos,)
+    ends = tokenizer.ends if stop is None else tuple(stop)
     run = jax.jit(
         functools.partial(generate, model, steps=steps, choose=choose, stop=ends)
     )

@@ -64,6 +64,9 @@ ROLES = {
 }
 """Special tokens by their names here, and by those in the format."""
 
+ENDS = ("eos", "eot", "eom")
+"""What may end a text: it as a whole, a turn of a chat, a message."""
+
 
 def from_gguf(metadata: Mapping[str, Any]) -> Tokenizer:
     """The tokenizer that the metadata of a GGUF file describe.
@@ -108,7 +111,13 @@ def from_gguf(metadata: Mapping[str, Any]) -> Tokenizer:
         for role, key in ROLES.items()
         if facts.get(f"{key}_token_id") is not None
     }
-    return from_inner(inner, special={"bos": None, **special}, begins=begins)
+    ends = [facts.get(f"{key}_token_id") for key in ENDS]
+    return from_inner(
+        inner,
+        special={"bos": None, **special},
+        begins=begins,
+        ends=[number for number in ends if number is not None],
+    )
 
 
 def _refuse_twins(tokens) -> None:

@@ -1,11 +1,66 @@
 """Text that is data: the names of control tokens in it are words like others."""
 
+import functools
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import tokenizers
+
+
+def control_of(inner: tokenizers.Tokenizer) -> frozenset[int]:
+    """The ids of tokens that are no text.
+
+    Args:
+        inner: an object of the `tokenizers` package.
+
+    Example:
+        >>> from tokenizers import models
+        >>> control_of(tokenizers.Tokenizer(models.WordLevel({'a': 0}, unk_token='a')))
+        frozenset()
+    """
+    added = inner.get_added_tokens_decoder().items()
+    return frozenset(i for i, token in added if token.special)
+
+
+def cutting(
+    inner: tokenizers.Tokenizer, vocab: int
+) -> Callable[[Sequence[str], bool], list[Any]]:
+    """A function that cuts texts, in which names of control tokens are words or not.
+
+    Args:
+        inner: an object of the `tokenizers` package.
+        vocab: the number of ids.
+
+    Returns:
+        `cut(texts, control) -> encodings`.
+
+    Example:
+        >>> from tokenizers import models
+        >>> words = tokenizers.Tokenizer(models.WordLevel({'a': 0}, unk_token='a'))
+        >>> cutting(words, 1)(['a'], False)[0].ids
+        [0]
+    """
+    reserved = np.zeros(vocab, bool)
+    reserved[list(control_of(inner))] = True
+    apart = functools.cache(lambda: ordinary(inner))
+
+    def cut(texts: Sequence[str], control: bool) -> list[Any]:
+        found = inner.encode_batch_fast(list(texts), add_special_tokens=False)
+        if control:
+            return found
+        # where none was found, nothing would be cut otherwise
+        again = [i for i, each in enumerate(found) if reserved[each.ids].any()]
+        if again:
+            anew = [texts[i] for i in again]
+            cuts = apart().encode_batch_fast(anew, add_special_tokens=False)
+            for i, each in zip(again, cuts, strict=True):
+                found[i] = each
+        return found
+
+    return cut
 
 
 def ordinary(inner: tokenizers.Tokenizer) -> tokenizers.Tokenizer:

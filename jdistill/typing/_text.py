@@ -20,7 +20,8 @@ class Tokenizer(NamedTuple):
       tokens that the vocabulary's own template puts around a text, or around two;
       `types` are 0 for the first text and 1 for the second where the template says so.
       Of what is longer than `steps` the end is cut, that of the longer text first.
-    * `decode(ids) -> str`: without the ids of 'bos', 'eos', 'pad', 'cls' and 'sep'.
+    * `decode(ids) -> str`: without the ids of 'bos', 'eos', 'pad', 'cls' and 'sep', and
+      without control tokens that end a text.
     * `bytes_of(ids) -> bytes`: the text that ids stand for. Those of the ids of a text
       are that text where nothing is normalised, behind `prefix` bytes.
     * `num_bytes`: int32 `[vocab]`, how many bytes each id stands for.
@@ -29,6 +30,7 @@ class Tokenizer(NamedTuple):
       where there are any.
     * `control`: the ids of tokens that are no text: those that the files call special,
       control or unknown. Tokens that a user added are text, found in every one.
+    * `ends`: the ids that end a text, 'eos' first: models of chats have several.
     * `begins`: whether every window begins with 'bos': the networks of some families
       are useless without it.
     * `prefix`: bytes that `encode` puts before a text, 1 for a space.
@@ -45,6 +47,7 @@ class Tokenizer(NamedTuple):
     vocab: int
     special: Mapping[str, int]
     control: frozenset[int]
+    ends: tuple[int, ...]
     begins: bool
     prefix: int
     fingerprint: str

@@ -95,3 +95,9 @@ def test_a_prompt_is_a_template_unless_it_is_said_to_be_data():
         for control in (True, False)
     )
     assert (template, text) == ("ab", "bc")
+
+
+def test_a_text_ends_at_each_of_its_ends():
+    several = LETTERS._replace(ends=(3, 2))
+    assert writer(NEXT, Frozen({}), several, steps=9)(["a", "ab"]) == ["bc", "c"]
+    assert writer(NEXT, Frozen({}), LETTERS._replace(ends=()), steps=5)("a") == "bcab"

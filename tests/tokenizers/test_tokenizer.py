@@ -187,3 +187,17 @@ def test_what_a_file_puts_around_a_text_may_be_said_to_be_nothing():
     assert around.special == {"bos": 0, "eos": 1} and around.begins
     bare = from_json(inner.to_str(), special={"eos": None})
     assert bare.special == {"bos": 0}
+
+
+def test_control_tokens_that_end_a_text_are_not_decoded_and_words_are():
+    tokenizer = from_gguf(gguf(eos_token_id=0, eot_token_id=1, eom_token_id=40))
+    assert tokenizer.ends == (0, 1, 40) and tokenizer.control == {0, 1}
+    ids = [*tokenizer.encode("the cat"), 1, 0]
+    assert tokenizer.decode(ids) == "the cat"
+    assert tokenizer.decode([40]) == tokenizer.bytes_of([40]).decode() != ""
+
+
+@pytest.mark.parametrize("wrong", [-1, 10**6, True])
+def test_an_end_that_is_no_id_is_refused(wrong):
+    with pytest.raises(ValueError, match=f"the end {wrong!r} is not in this vocab"):
+        from_json(byte_pairs().to_str(), ends=[wrong])

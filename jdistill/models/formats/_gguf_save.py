@@ -142,12 +142,21 @@ def _tokens(
         other = tokenizers.from_gguf(said)
         if tokenizer is not None:
             tokenizers.same_vocabulary(other, tokenizer)
+            _same_ends(other, tokenizer)
     elif tokenizer is None:
         return {"tokenizer.ggml.model": "none", **said}
     else:
         tokenizers.check_vocabulary(tokenizer, rows)
         said = tokenizers.to_gguf(tokenizer) | said
     return said | _padded(said, rows)
+
+
+def _same_ends(given: Tokenizer, own: Tokenizer) -> None:
+    if given.ends != own.ends:
+        raise ValueError(
+            f"texts end with {list(given.ends)} in the metadata and with "
+            f"{list(own.ends)} in the tokenizer"
+        )
 
 
 def _padded(said: Mapping[str, Any], rows: int) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import pathlib
 import re
 import secrets
 import shutil
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import jax
@@ -53,7 +53,8 @@ def from_hf(
     Args:
         folder: with `config.json`; with `model.safetensors`, or the files that
             `model.safetensors.index.json` names; and, for a tokenizer, with
-            `tokenizer.json`. One of sentence-transformers has `modules.json` too.
+            `tokenizer.json` (`tokenizers.from_hf`, which reads the ids that end a text
+            here too). One of sentence-transformers has `modules.json` too.
         dtype: of the parameters; 'float32' where they are trained.
         compute_dtype: what the network computes in.
         remat: what the backward pass computes again, as of `decoder`.
@@ -106,6 +107,9 @@ def to_hf(
 ) -> None:
     """Writes a folder that transformers loads: config.json and safetensors files.
 
+    A network that writes texts has a generation_config.json too, of the ids that begin
+    and end them alone: nothing there cuts a distribution that is drawn from.
+
     An encoder of sentences is written so that sentence-transformers loads it too. The
     folder appears whole or not at all. A trained network is written by
     `pretrained._replace(frozen=Frozen(params, state))`.
@@ -150,6 +154,9 @@ def to_hf(
         write_folder(source, path, shard_bytes)
         if pretrained.tokenizer is not None:
             tokenizers.to_hf(pretrained.tokenizer, path)
+            if kind.make(config).decoding is not None:
+                ids = json.dumps(_generation(said), indent=2) + "\n"
+                (path / "generation_config.json").write_text(ids)
         kind.beside(config, path)
 
     _whole(pathlib.Path(folder), fill)
@@ -175,7 +182,17 @@ def _tokenizer(folder: pathlib.Path, config: Any) -> Tokenizer | None:
 def _special(tokenizer: Tokenizer | None) -> dict[str, int | None]:
     """Ids that config.json says too; null, since transformers has ids of its own."""
     special = {} if tokenizer is None else tokenizer.special
-    return {f"{role}_token_id": special.get(role) for role in ("bos", "eos", "pad")}
+    ends = () if tokenizer is None else tokenizer.ends
+    end = None if not ends else ends[0] if len(ends) == 1 else list(ends)
+    ids = {f"{role}_token_id": special.get(role) for role in ("bos", "pad")}
+    return ids | {"eos_token_id": end}
+
+
+def _generation(said: Mapping[str, Any]) -> dict[str, Any]:
+    """What transformers writes texts by: where they begin and end, nothing drawn."""
+    roles = ("bos", "eos", "pad", "decoder_start")
+    ids = {key: said.get(key) for key in (f"{role}_token_id" for role in roles)}
+    return {key: found for key, found in ids.items() if found is not None}
 
 
 def _spelt(source: Source, prefixes: Collection[tuple[str, str]]) -> Source:

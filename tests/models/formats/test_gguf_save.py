@@ -279,6 +279,12 @@ def test_metadata_of_another_tokenizer_are_refused(tmp_path):
     read = network()._replace(tokenizer=tokenizers.from_gguf(words(30)))
     with pytest.raises(ValueError, match="the vocabularies differ"):
         to_gguf(tmp_path / "a", read, metadata=words(31))
+    several = read._replace(tokenizer=read.tokenizer._replace(ends=(1, 4)))
+    with pytest.raises(ValueError, match=r"end with \[1\] in the metadata and with"):
+        to_gguf(tmp_path / "a", several, metadata=words(30))
+    to_gguf(tmp_path / "a", several)
+    assert gguf_metadata(tmp_path / "a")["tokenizer.ggml.eot_token_id"] == 4
+    assert from_gguf(tmp_path / "a").tokenizer.ends == (1, 4)
     read = network()._replace(tokenizer=tokenizers.from_gguf(words(41)))
     with pytest.raises(ValueError, match="41 ids, the embedding 40 rows"):
         to_gguf(tmp_path / "a", read)
