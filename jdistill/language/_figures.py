@@ -44,7 +44,7 @@ def figures(
         teacher: a network and its variables that the model is compared with.
         batch_size: rows at a time.
         tokens: whose logits are held at a time, where the networks offer a head.
-        vocab: the number of ids that are real, where heads are padded past them.
+        vocab: the number of ids that are real, by default the `words` of each model.
 
     Returns:
         `nll`, `perplexity`, `bits_per_byte`, `accuracy` and `ece`; beside a teacher

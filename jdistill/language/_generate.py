@@ -63,7 +63,7 @@ def generate(
     logits for each token works too, and reads the whole text for each token.
 
     Args:
-        model: a model of tokens.
+        model: a model of tokens; ids past its `words` are never written.
         frozen: its variables.
         prompts: `inputs` ids `[batch, prompt]`, and `token_mask` where they are of
             different lengths (padding behind them); for an encoder-decoder also
@@ -106,7 +106,12 @@ def generate(
     count = _count(prompts, tokens)
     go_on = model.decoding or reading_all(model)
     cache = go_on.start(frozen.params, frozen.state, prompts, width + steps)
-    logits, cache = go_on.step(frozen.params, frozen.state, cache, tokens, count)
+
+    def read(cache: Tree, tokens: Array, count: Array) -> tuple[Array, Tree]:
+        logits, cache = go_on.step(frozen.params, frozen.state, cache, tokens, count)
+        return logits[:, : model.words], cache  # what pads a vocabulary is no word
+
+    logits, cache = read(cache, tokens, count)
     keys = jax.vmap(lambda row: jax.random.fold_in(key, row))(jnp.arange(rows))
 
     def write(loop: _Loop) -> _Loop:
@@ -116,13 +121,7 @@ def generate(
         ends = (token[:, None] == jnp.asarray([*stop, -1])[None]).any(1)
         done = loop.done | ends
         # what has ended reads nothing more
-        logits, cache = go_on.step(
-            frozen.params,
-            frozen.state,
-            loop.cache,
-            token[:, None],
-            jnp.where(done, 0, 1),
-        )
+        logits, cache = read(loop.cache, token[:, None], jnp.where(done, 0, 1))
         return _Loop(loop.step + 1, cache, logits, done, written)
 
     first = _Loop(

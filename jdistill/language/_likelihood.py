@@ -66,7 +66,7 @@ def log_likelihoods(
             beginning of its prompt.
         batch_size: texts at a time; they are sorted by length.
         tokens: whose logits are held at a time, where the network offers a head.
-        vocab: the number of ids that are real, where the head is padded past them.
+        vocab: the number of ids that are real, by default the model's `words`.
         control: whether the name of a control token in a text is that token.
 
     Returns:
@@ -102,7 +102,7 @@ def log_likelihoods(
     encode = functools.partial(tokenizer.encode, control=control)
     rows = [_row(tokenizer, encode, *x, steps) for x in enumerate(pairs)]
     metric = by_chunks(_by_row(batch_size), tokens=tokens, vocab=vocab)
-    sums = _sums(model.apply, model.head, model.cap, metric)
+    sums = _sums(model.apply, model.head, (model.cap, model.words), metric)
     log_prob = np.zeros(len(rows))
     for numbers, batch in _batches(rows, batch_size, steps):
         log_prob[numbers] = np.asarray(sums(frozen, batch))[: len(numbers)]
@@ -200,8 +200,9 @@ def _by_row(size: int) -> Metric:
 
 
 @programs.kept
-def _sums(apply: Any, head: Any, cap: float | None, metric: Metric):
-    model = Model(lambda *_: ({}, {}), apply, head, cap=cap)
+def _sums(apply: Any, head: Any, known: tuple[Any, Any], metric: Metric):
+    cap, words = known
+    model = Model(lambda *_: ({}, {}), apply, head, cap=cap, words=words)
 
     def sums(frozen, batch):
         networks = {views.STUDENT: (model, frozen)}

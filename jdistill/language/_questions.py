@@ -97,7 +97,7 @@ def multiple_choice(
             beginning of its prompt.
         batch_size: texts at a time.
         tokens: whose logits are held at a time, where the network offers a head.
-        vocab: the number of ids that are real, where the head is padded past them.
+        vocab: the number of ids that are real, by default the model's `words`.
         control: whether the name of a control token in a text is that token.
 
     Returns:

@@ -1,6 +1,7 @@
 """From a prompt to a text."""
 
 import functools
+import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -24,6 +25,7 @@ def writer(
     choose: Choose = greedy,
     stop: Sequence[int] | None = None,
     control: bool = True,
+    start: int | None = None,
 ) -> Callable[..., Any]:
     """A function that writes on after texts.
 
@@ -36,6 +38,8 @@ def writer(
         stop: ids that end a text, by default the tokenizer's `ends`.
         control: whether the name of a control token in a prompt is that token, as
             templates of chats need it; False for texts of strangers.
+        start: of a network that reads a source, the id that its texts begin with; by
+            default that of `models.encoder_decoder`. A prompt is a source then.
 
     Returns:
         `write(prompt, *, seed=0)`: what comes after the prompt; for a list of prompts
@@ -57,13 +61,14 @@ def writer(
         ('cabc', ['bcab', 'bcab'])
     """
     ends = tokenizer.ends if stop is None else tuple(stop)
+    start = start_of(model) if start is None else start
     run = jax.jit(
         functools.partial(generate, model, steps=steps, choose=choose, stop=ends)
     )
 
     def write(prompt: str | Sequence[str], *, seed: int = 0) -> Any:
         texts = [prompt] if isinstance(prompt, str) else list(prompt)
-        batch = prompts(tokenizer, texts, control=control)
+        batch = prompts(tokenizer, texts, control=control, start=start)
         written = run(frozen, batch, key=jax.random.key(seed))
         found = [
             tokenizer.decode(ids[:length])
@@ -76,8 +81,27 @@ def writer(
     return write
 
 
+def start_of(model: Model) -> int | None:
+    """The id that texts of an encoder-decoder begin with, None of another network.
+
+    Args:
+        model: of `jdistill.models`.
+
+    Example:
+        >>> from jdistill import models
+        >>> start_of(models.mlp(widths=(8,), classes=3)) is None
+        True
+    """
+    spec = {} if model.spec is None else json.loads(model.spec)
+    return spec["config"]["start"] if spec.get("name") == "encoder_decoder" else None
+
+
 def prompts(
-    tokenizer: Tokenizer, texts: Sequence[str], *, control: bool = True
+    tokenizer: Tokenizer,
+    texts: Sequence[str],
+    *,
+    control: bool = True,
+    start: int | None = None,
 ) -> dict[str, np.ndarray]:
     """Texts as ids side by side, padded behind.
 
@@ -85,9 +109,12 @@ def prompts(
         tokenizer: a text begins with its 'bos' where windows do.
         texts: one or more.
         control: whether the name of a control token in a text is that token.
+        start: where texts are sources, the id that what is written begins with.
 
     Returns:
-        `inputs` and `token_mask` `[batch, prompt]`.
+        `inputs` and `token_mask` `[batch, prompt]`; with `start` `source` and
+        `source_mask`, each text with what its vocabulary's template puts around it
+        (T5's '</s>'), and `inputs` of `start` alone.
 
     Raises:
         ValueError: a text has no token.
@@ -100,9 +127,12 @@ def prompts(
         >>> prompts(letters, ['ab', 'c'])['token_mask'].sum(1)
         array([2., 1.], dtype=float32)
     """
-    first = [tokenizer.special["bos"]] if tokenizer.begins else []
-    found = tokenizer.encode_many(texts, control=control)
-    rows = [np.concatenate([first, ids]) for ids in found]
+    if start is None:
+        first = [tokenizer.special["bos"]] if tokenizer.begins else []
+        found = tokenizer.encode_many(texts, control=control)
+        rows = [np.concatenate([first, ids]) for ids in found]
+    else:
+        rows = [tokenizer.frame(text, control=control)[0] for text in texts]
     for number, row in enumerate(rows):
         if not row.size:
             raise ValueError(f"prompt {number} has no token: {texts[number]!r}")
@@ -112,4 +142,7 @@ def prompts(
     mask = np.zeros((len(rows), width), np.float32)
     for number, row in enumerate(rows):
         ids[number, : row.size], mask[number, : row.size] = row, 1
-    return {"inputs": ids, "token_mask": mask}
+    if start is None:
+        return {"inputs": ids, "token_mask": mask}
+    begun = np.full((len(rows), 1), start, np.int32)
+    return {"source": ids, "source_mask": mask, "inputs": begun}

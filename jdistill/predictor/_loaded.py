@@ -27,9 +27,9 @@ class Loaded(NamedTuple):
       what a model of texts writes after a prompt, or after each of a list of them. With
       `control` the name of a control token in a prompt is that token, which templates
       need and strangers' texts must not have.
-    * `score(texts, *, steps=512, control=False)`: the figures of a model of texts on
-      one text or several, in windows of `steps` tokens: bits per byte, perplexity,
-      accuracy...
+    * `score(texts, *, sources=None, steps=512, control=False)`: the figures of a model
+      of texts on one text or several, in windows of `steps` tokens: bits per byte,
+      perplexity, accuracy... Of a model that reads a source, texts about `sources`.
     * `description`: what the file says of itself.
     * `bytes`: the size of the file.
     """

@@ -50,7 +50,25 @@ def reading(says: Mapping[str, Any], spec: Mapping[str, Any]) -> Read:
         tokenizers.check_vocabulary(tokenizer, config.get("vocab", 0))
     if spec.get("name") == "encoder":
         return Read(_framed(tokenizer, spec["config"]), tokenizer)
-    return Read(lambda texts: language.prompts(tokenizer, texts), tokenizer)
+    start = config_start(spec)
+    return Read(
+        lambda texts: language.prompts(tokenizer, texts, start=start), tokenizer
+    )
+
+
+def config_start(spec: Mapping[str, Any]) -> int | None:
+    """The id that texts begin with, of a network that reads a source.
+
+    Args:
+        spec: the network that was made of a description, empty for one's own.
+
+    Example:
+        >>> config_start({'name': 'decoder', 'config': {}}) is None
+        True
+    """
+    if spec.get("name") != "encoder_decoder":
+        return None
+    return spec["config"].get("start", 0)
 
 
 def _framed(tokenizer: Tokenizer, config: Mapping[str, Any]) -> Texts:

@@ -129,7 +129,7 @@ def _ends(folder: pathlib.Path) -> list[int]:
         found = _settings(folder / name).get("eos_token_id")
         several = found if isinstance(found, list) else [found]
         if found is not None:
-            if not several or any(type(x) is not int or not 0 <= x for x in several):
+            if not several or any(type(x) is not int or x < 0 for x in several):
                 raise ValueError(
                     f"{folder / name}: eos_token_id must be an id or several, got "
                     f"{str(found)[:60]}"

@@ -11,7 +11,7 @@ from jdistill.tokenizers._scores import scored
 from jdistill.tokenizers._tokenizer import from_inner
 from jdistill.typing import Tokenizer
 
-_NORMAL, _UNKNOWN, _CONTROL, _USER = 1, 2, 3, 4
+_NORMAL, _UNKNOWN, _CONTROL, _USER, _UNUSED = 1, 2, 3, 4, 5
 """Types of tokens as GGUF numbers them."""
 
 _CONTRACTIONS = "'s|'t|'re|'ve|'m|'ll|'d"
@@ -103,6 +103,7 @@ def from_gguf(metadata: Mapping[str, Any]) -> Tokenizer:
     tokens = [_text(token) for token in facts.needed("tokens")]
     _refuse_twins(tokens)
     types = facts.array("token_type", len(tokens)) or [_NORMAL] * len(tokens)
+    facts, tokens, types = _used(facts, tokens, types)
     inner, begins = kinds[kind](facts, tokens, types)
     _add(inner, tokens, types)
     begins = bool(facts.get("add_bos_token", begins))
@@ -120,6 +121,18 @@ def from_gguf(metadata: Mapping[str, Any]) -> Tokenizer:
     )
 
 
+def _used(facts, tokens, types):
+    """All but unused tokens at the end, which stand for rows that pad an embedding."""
+    size = len(types)
+    while size > 1 and types[size - 1] == _UNUSED:
+        size -= 1
+    if size == len(types):
+        return facts, tokens, types
+    scores = facts.array("scores", len(tokens))
+    cut = facts if scores is None else facts.having(scores=scores[:size])
+    return cut, tokens[:size], types[:size]
+
+
 def _refuse_twins(tokens) -> None:
     seen: dict[str, int] = {}
     for i, token in enumerate(tokens):
@@ -134,6 +147,10 @@ class _Facts:
 
     def __init__(self, metadata: Mapping[str, Any]):
         self._metadata = metadata
+
+    def having(self, **more: Any) -> "_Facts":
+        ours = {f"tokenizer.ggml.{key}": value for key, value in more.items()}
+        return _Facts({**self._metadata, **ours})
 
     def get(self, key: str, default: Any = None) -> Any:
         return self._metadata.get(f"tokenizer.ggml.{key}", default)

@@ -28,8 +28,9 @@ def keep(tokenizer: Tokenizer, ids: Any) -> Kept:
 
     Besides `ids` these stay: what a kept token is joined from, pair by pair; every
     token that no pair makes, such as bytes and characters; control and special tokens,
-    and those that end a text. So a text whose tokens are all among `ids` is cut as before, and any other is cut
-    into more and shorter tokens, down to bytes: nothing is lost or unknown.
+    and those that end a text. So a text whose tokens are all among `ids` is cut as
+    before, and any other is cut into more and shorter tokens, down to bytes: nothing is
+    lost or unknown.
 
     Args:
         tokenizer: one that joins pairs (a byte-pair encoding).

@@ -116,11 +116,8 @@ def _made(inner, pieces, roles, begins, ends) -> Tokenizer:
     def joined(ids: Any) -> bytes:
         return b"".join(pieces[i] for i in _checked(ids, len(pieces)))
 
-    def plain(text: str) -> np.ndarray:
-        return _ids(inner.encode(text, add_special_tokens=False))
-
-    prefix = _spaces(joined(plain("a")))
-    doubled = _spaces(joined(plain(" a"))) > 1
+    one, two, probe = map(_ids, cut(["a", " a", _PROBE + _sample(pieces)], True))
+    prefix, doubled = _spaces(joined(one)), _spaces(joined(two)) > 1
 
     def behind(text: str, inside: bool) -> str:
         return text[1:] if inside and doubled and text.startswith(" ") else text
@@ -168,7 +165,7 @@ def _made(inner, pieces, roles, begins, ends) -> Tokenizer:
         ends,
         begins,
         prefix,
-        _fingerprint(pieces, plain(_PROBE + _sample(pieces))),
+        _fingerprint(pieces, probe),
         inner.to_str,
     )
 

@@ -118,6 +118,6 @@ def test_without_eos_a_text_may_end_all_the_same(tmp_path):
 @pytest.mark.parametrize("wrong", ["[]", '"</s>"', "[1, -1]", "true", "1.5", "{}"])
 def test_what_is_no_id_does_not_end_a_text(wrong, tmp_path):
     folder = write(tmp_path)
-    (folder / "generation_config.json").write_text('{"eos_token_id": %s}' % wrong)
-    with pytest.raises(ValueError, match="generation_config.json: eos_token_id must"):
+    (folder / "generation_config.json").write_text(f'{{"eos_token_id": {wrong}}}')
+    with pytest.raises(ValueError, match=r"generation_config.json: eos_token_id must"):
         from_hf(folder)

@@ -22,7 +22,7 @@ from jdistill.models.formats._gguf_tensors import (
 )
 from jdistill.models.formats._gguf_tokenizer import check_tokenizer
 from jdistill.models.formats._gguf_write import Planned, write_file
-from jdistill.models.formats._pretrained import Pretrained
+from jdistill.models.formats._pretrained import Pretrained, unpadded
 from jdistill.models.formats._rows import write_rows
 from jdistill.models.transformers import DecoderConfig
 from jdistill.typing import Tokenizer
@@ -98,6 +98,7 @@ def to_gguf(
     params, config = pretrained.frozen.params, pretrained.config
     if not isinstance(config, DecoderConfig):
         raise TypeError(f"to_gguf writes decoders, got {type(config).__name__}")
+    config = unpadded(config, pretrained.tokenizer)
     leaves, rows = tree.flatten(params), rows_of(config)
     shapes = {name: x.shape for name, x in write_rows(rows, params).names.items()}
     said = metadata_of(config, shapes)  # refuses before anything is made

@@ -19,7 +19,7 @@ from jdistill.models.formats._hf_config import family_of
 from jdistill.models.formats._hf_facts import read_json
 from jdistill.models.formats._hf_kinds import Kind, kind_named, kind_of
 from jdistill.models.formats._hf_sentence import Sentence, read_sentence
-from jdistill.models.formats._pretrained import Pretrained
+from jdistill.models.formats._pretrained import Pretrained, padded, unpadded
 from jdistill.models.formats._rows import Source, read_rows, summary, write_rows
 from jdistill.models.formats._safetensors import open_folder, write_folder
 from jdistill.typing import Frozen, Tokenizer, Tree
@@ -88,6 +88,8 @@ def from_hf(
         path / "config.json",
         lambda: kind.read(name, text, source, head=head, sentence=sentence),
     )
+    tokenizer = _tokenizer(path)
+    config = _named(path, lambda: padded(config, tokenizer))
     model = kind.make(config, dtype=compute_dtype, remat=remat)
     like = jax.eval_shape(model.init, jax.random.key(0), {})[0]
     homes = None if shardings is None else shardings(like)
@@ -95,7 +97,7 @@ def from_hf(
         path,
         lambda: read_rows(kind.rows(config), source, like, dtype=kept, shardings=homes),
     )
-    return Pretrained(model, Frozen(params, {}), config, _tokenizer(path, config))
+    return Pretrained(model, Frozen(params, {}), config, tokenizer)
 
 
 def to_hf(
@@ -140,8 +142,8 @@ def to_hf(
         True
     """
     kept = None if dtype is None else float_type(dtype)
-    config, params = pretrained.config, pretrained.frozen.params
-    kind = kind_of(config)
+    kind, params = kind_of(pretrained.config), pretrained.frozen.params
+    config = unpadded(pretrained.config, pretrained.tokenizer)
     said = kind.write(config)
     _fits(kind, config, params)
     source = write_rows(kind.rows(config), params, dtype=kept)
@@ -170,13 +172,10 @@ def _home(
     return (folder / sentence.path if sentence else folder), sentence
 
 
-def _tokenizer(folder: pathlib.Path, config: Any) -> Tokenizer | None:
-    """The folder's, checked against the embedding; None where it has none."""
-    if not (folder / "tokenizer.json").is_file():
-        return None
-    found = tokenizers.from_hf(folder)
-    _named(folder, lambda: tokenizers.check_vocabulary(found, config.vocab))
-    return found
+def _tokenizer(folder: pathlib.Path) -> Tokenizer | None:
+    """The folder's; None where it has none."""
+    there = (folder / "tokenizer.json").is_file()
+    return tokenizers.from_hf(folder) if there else None
 
 
 def _special(tokenizer: Tokenizer | None) -> dict[str, int | None]:

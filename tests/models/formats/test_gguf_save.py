@@ -267,9 +267,19 @@ def test_a_tokenizer_comes_along_with_a_token_for_each_row(tmp_path):
         assert said["tokenizer.ggml.tokens"][:30] == known["tokenizer.ggml.tokens"]
         assert len(said["tokenizer.ggml.tokens"]) == 40
         assert said["tokenizer.ggml.token_type"].tolist() == [1] * 30 + [5] * 10
-        again = from_gguf(tmp_path / "a").tokenizer
-        text = "#30%&1"
+        found = from_gguf(tmp_path / "a")
+        text, again = "#30%&1", found.tokenizer
         np.testing.assert_array_equal(again.encode(text), read.tokenizer.encode(text))
+        assert again.fingerprint == read.tokenizer.fingerprint and again.vocab == 30
+        assert (found.config.words, found.model.words, found.config.vocab) == (
+            30,
+            30,
+            40,
+        )
+        to_gguf(tmp_path / "b", found)
+        assert from_gguf(tmp_path / "b").config == found.config
+        with pytest.raises(ValueError, match=r"config.words is 30 of 40.*is none"):
+            to_gguf(tmp_path / "c", found._replace(tokenizer=None))
     assert said["tokenizer.chat_template"] == "{{ messages }}"
 
 

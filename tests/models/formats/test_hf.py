@@ -83,6 +83,19 @@ def test_config_json_is_written_in_the_old_words(name, tmp_path):
         assert written["layer_types"] == new["layer_types"]
 
 
+def test_rows_without_an_id_are_known_as_what_pads_the_embedding(tmp_path):
+    own = golden("llama").pretrained._replace(tokenizer=letters(50))
+    to_hf(own, tmp_path / "out")
+    again = from_hf(tmp_path / "out")
+    assert again.config == dataclasses.replace(own.config, words=50)
+    assert again.model.words == 50 and own.config.vocab == 61
+    to_hf(again, tmp_path / "again")
+    assert from_hf(tmp_path / "again").config == again.config
+    for other, count in ((None, "none"), (letters(51), "51")):
+        with pytest.raises(ValueError, match=f"config.words is 50 of 61.*is {count}"):
+            to_hf(again._replace(tokenizer=other), tmp_path / "other")
+
+
 def test_all_that_ends_a_text_goes_with_the_network(tmp_path):
     tokenizer = letters(61)._replace(ends=(0, 7, 9))
     to_hf(golden("llama").pretrained._replace(tokenizer=tokenizer), tmp_path / "out")
