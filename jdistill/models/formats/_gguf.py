@@ -142,7 +142,9 @@ def _parameters(source: Source) -> Source:
 
 
 def _tokenizer(header: Header) -> Tokenizer | None:
-    if header.metadata.get("tokenizer.ggml.model", "none") in NO_TOKENIZER:
+    known = "tokenizer.ggml.tokens" in header.metadata
+    kind = header.metadata.get("tokenizer.ggml.model", None if known else "none")
+    if kind in NO_TOKENIZER:
         return None
     check_tokenizer(header.metadata)
     return tokenizers.from_gguf(header.metadata)
