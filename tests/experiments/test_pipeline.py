@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 
 import jdistill as jd
 from experiments import main, pipeline
-from experiments.rows import read_rows
+from experiments.tools.rows import read_rows
 from tests.experiments.small import ROOT, command
 
 # ml_collections loads configuration files so
