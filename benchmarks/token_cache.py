@@ -1,11 +1,12 @@
 """What a cache of a teacher's tokens costs: bytes a token, and time of a step.
 
 `python -m benchmarks.token_cache [--depth 6] [--steps 128] [--rounds 5]`. The student
-has the widths and the vocabulary of SmolLM2-135M and a fifth of its layers, in float32,
-so that six programs are compiled and timed in a few minutes of two cores; more layers
-make a step longer and what the cache adds to it a smaller part. Its step with the cached teacher is timed beside the same step on labels alone, each with
-logits (`dense`) and with hidden states and head in chunks (`chunked`); reading the rows
-is part of the step. 'ratio' of a step is cached over labels, that of bytes is bytes.
+has the widths and the vocabulary of SmolLM2-135M and a fifth of its layers, in float32:
+six programs are compiled and timed in a few minutes of two cores. With more layers a
+step is longer, and what the cache adds a smaller part of it. Its step with the cached
+teacher is timed beside the same step on labels alone, each with logits (`dense`) and
+with hidden states and head in chunks (`chunked`); reading the rows is part of the step.
+'ratio' of a step is cached over labels, that of bytes is bytes.
 """
 
 import functools

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from jdistill import data, kinds, metrics
 from jdistill.evaluate import Network, evaluate
+from jdistill.language._sizes import within
 from jdistill.typing import Frozen, Metric, Model
 
 _OWN = {
@@ -51,7 +52,8 @@ def figures(
         `kl`, `agreement` and `acceptance`; and the windows' `protocol`.
 
     Raises:
-        ValueError: as `evaluate`.
+        ValueError: the windows have ids that the model does not know, which are
+            counted, or more positions than it; or as `evaluate`.
 
     References:
         Biderman et al., Lessons from the trenches on reproducible evaluation of
@@ -76,6 +78,7 @@ def figures(
         _together(tuple(wanted.values())), tokens=tokens, vocab=vocab
     )
     batches = data.eval_batches(windows.split, batch_size=batch_size)
+    batches = within(model, frozen, batches)
     found = evaluate(
         model, frozen, batches, metrics={"figures": together}, teacher=teacher
     )["figures"]

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jdistill import kinds
 from jdistill.checks import check_key, known, whole
 from jdistill.language._choose import Choose, sample
+from jdistill.language._sizes import refuse_outside
 from jdistill.typing import (
     SOURCE,
     Array,
@@ -79,7 +80,8 @@ def generate(
         `Generated(tokens, lengths, log_probs)`. The loop ends when all texts have.
 
     Raises:
-        ValueError: `steps` or a prompt is empty; there is no room for as many tokens.
+        ValueError: `steps` or a prompt is empty; there is no room for as many tokens,
+            or the model does not know an id, outside a compiled program.
 
     Example:
         >>> from jdistill.models import DecoderConfig, decoder
@@ -102,6 +104,8 @@ def generate(
         there = f"{tokens.dtype}{list(tokens.shape)}"
         raise ValueError(f"prompts must be ids [batch, prompt], got {there}")
     whole(steps=steps)
+    if known(tokens):
+        refuse_outside(model, frozen, [prompts])
     rows, width = tokens.shape
     count = _count(prompts, tokens)
     go_on = model.decoding or reading_all(model)

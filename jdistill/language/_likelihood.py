@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jdistill import kinds, programs, views
+from jdistill.language._sizes import refuse_outside
 from jdistill.losses import cross_entropy
 from jdistill.metrics import by_chunks
 from jdistill.typing import Frozen, Metric, Model, Tokenizer
@@ -73,8 +74,9 @@ def log_likelihoods(
         The sums, how many tokens they are over, and what was cut.
 
     Raises:
-        ValueError: there are no pairs, a continuation is empty or longer than
-            `steps`, or a text without a prompt has nothing to stand behind.
+        ValueError: there are no pairs, the model does not know an id, a continuation is
+            empty or longer than `steps`, or a text without a prompt has nothing to
+            stand behind.
 
     References:
         Gao et al., A framework for few-shot language model evaluation, 2021
@@ -101,6 +103,8 @@ def log_likelihoods(
         raise ValueError(f"{batch_size=} and {steps=} must be positive")
     encode = functools.partial(tokenizer.encode, control=control)
     rows = [_row(tokenizer, encode, *x, steps) for x in enumerate(pairs)]
+    refuse_outside(model, frozen, ({"inputs": row.inputs} for row in rows))
+    refuse_outside(model, frozen, ({"label": row.label} for row in rows))
     metric = by_chunks(_by_row(batch_size), tokens=tokens, vocab=vocab)
     sums = _sums(model.apply, model.head, (model.cap, model.words), metric)
     log_prob = np.zeros(len(rows))

@@ -8,8 +8,10 @@ from typing import Any
 import jax
 import numpy as np
 
+from jdistill import kinds
 from jdistill.language._choose import Choose, greedy
 from jdistill.language._generate import generate
+from jdistill.language._sizes import positions_of, refuse_outside
 from jdistill.typing import Frozen, Model, Tokenizer
 
 _ROUND = 32
@@ -67,8 +69,14 @@ def writer(
     )
 
     def write(prompt: str | Sequence[str], *, seed: int = 0) -> Any:
-        texts = [prompt] if isinstance(prompt, str) else list(prompt)
+        texts = [prompt] if isinstance(prompt, str) else [*prompt]
+        wrong = [x for x in texts if not isinstance(x, str)]
+        if wrong:
+            raise TypeError(f"a prompt is a text, got {kinds.got(wrong[0])}")
         batch = prompts(tokenizer, texts, control=control, start=start)
+        refuse_outside(model, frozen, [batch])
+        if start is None:
+            batch = _roomy(batch, steps, positions_of(model))
         written = run(frozen, batch, key=jax.random.key(seed))
         found = [
             tokenizer.decode(ids[:length])
@@ -79,6 +87,17 @@ def writer(
         return found[0] if isinstance(prompt, str) else found
 
     return write
+
+
+def _roomy(
+    batch: dict[str, np.ndarray], steps: int, most: int | None
+) -> dict[str, np.ndarray]:
+    """Prompts without padding that would take the room of what is to be written."""
+    longest = int(batch["token_mask"].sum(1).max(initial=0))
+    width = batch["inputs"].shape[1]
+    if most is not None and longest + steps <= most < width + steps:
+        width = most - steps
+    return {name: x[:, :width] for name, x in batch.items()}
 
 
 def start_of(model: Model) -> int | None:

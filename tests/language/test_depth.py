@@ -136,7 +136,9 @@ def test_either_side_of_an_encoder_decoder_loses_layers():
     wanted = model.apply(whole, {}, batch)[0].logits
     np.testing.assert_allclose(got, wanted, atol=1e-5)
     assert keep_layers(params, config, [2])[1].depth == 4
-    with pytest.raises(ValueError, match=r"source_layers must be rising .* 0 to 3, got"):
+    with pytest.raises(
+        ValueError, match=r"source_layers must be rising .* 0 to 3, got"
+    ):
         keep_layers(params, config, [0], source_layers=[4])
 
 

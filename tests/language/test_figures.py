@@ -80,7 +80,9 @@ def test_what_pads_a_vocabulary_is_no_word_of_any_figure(headed):
         k: v for k, v in given.items() if isinstance(v, str)
     }
     numbers = [k for k, v in row.items() if not isinstance(v, str)]
-    assert [row[k] for k in numbers] == pytest.approx([given[k] for k in numbers], rel=1e-4)
+    assert [row[k] for k in numbers] == pytest.approx(
+        [given[k] for k in numbers], rel=1e-4
+    )
     assert figures(model, frozen, windows)["nll"] > row["nll"] + 0.1
     alone = metrics.acceptance(labelled=True)
     batches = data.eval_batches(windows.split, batch_size=3)

@@ -283,6 +283,17 @@ def test_a_tokenizer_comes_along_with_a_token_for_each_row(tmp_path):
     assert said["tokenizer.chat_template"] == "{{ messages }}"
 
 
+def test_tokens_without_a_kind_are_no_tokenizer_left_out(tmp_path):
+    from jdistill import tokenizers
+
+    read = network()._replace(tokenizer=tokenizers.from_gguf(words(30)))
+    to_gguf(tmp_path / "a", read)
+    whole = (tmp_path / "a").read_bytes()
+    (tmp_path / "b").write_bytes(whole.replace(b".ggml.model", b".ggml.moXel"))
+    with pytest.raises(ValueError, match=r"metadata have no 'tokenizer.ggml.model'"):
+        from_gguf(tmp_path / "b")
+
+
 def test_metadata_of_another_tokenizer_are_refused(tmp_path):
     from jdistill import tokenizers
 
