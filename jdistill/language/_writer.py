@@ -2,7 +2,7 @@
 
 import functools
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import jax
@@ -68,8 +68,9 @@ def writer(
         functools.partial(generate, model, steps=steps, choose=choose, stop=ends)
     )
 
-    def write(prompt: str | Sequence[str], *, seed: int = 0) -> Any:
-        texts = [prompt] if isinstance(prompt, str) else [*prompt]
+    def write(prompt: Any, *, seed: int = 0) -> Any:
+        alone = isinstance(prompt, str) or not isinstance(prompt, Iterable)
+        texts = [prompt] if alone else [*prompt]
         wrong = [x for x in texts if not isinstance(x, str)]
         if wrong:
             raise TypeError(f"a prompt is a text, got {kinds.got(wrong[0])}")

@@ -138,7 +138,7 @@ def test_padding_takes_no_room_of_what_is_written():
         writer(*little(), TOKENIZER, steps=39, stop=())("the cat")
 
 
-@pytest.mark.parametrize("wrong", [["the", 3], [None]])
+@pytest.mark.parametrize("wrong", [["the", 3], [None], None, 5])
 def test_a_prompt_is_a_text(wrong):
     with pytest.raises(TypeError, match="a prompt is a text, got"):
         writer(NEXT, Frozen({}), LETTERS)(wrong)
