@@ -70,7 +70,7 @@ def writer(
 
     def write(prompt: Any, *, seed: int = 0) -> Any:
         alone = isinstance(prompt, str) or not isinstance(prompt, Iterable)
-        texts = [prompt] if alone else [*prompt]
+        texts: list[Any] = [prompt] if alone else [*prompt]
         wrong = [x for x in texts if not isinstance(x, str)]
         if wrong:
             raise TypeError(f"a prompt is a text, got {kinds.got(wrong[0])}")

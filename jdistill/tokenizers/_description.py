@@ -66,7 +66,7 @@ def from_description(says: Any) -> Tokenizer:
     whole = isinstance(special, Mapping) and all(
         type(number) is int for number in special.values()
     )
-    ends = says["ends"] if isinstance(says["ends"], list) else [None]
+    ends: list[Any] = says["ends"] if isinstance(says["ends"], list) else [None]
     whole = whole and all(type(number) is int for number in ends)
     if not isinstance(text, str) or not whole or not isinstance(begins, bool):
         raise ValueError("its tokenizer is no description: a part has another type")

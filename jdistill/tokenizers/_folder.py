@@ -127,7 +127,7 @@ def _ends(folder: pathlib.Path) -> list[int]:
     """The ids that end a text: one, several or none, as the network's files say."""
     for name in _NETWORK:
         found = _settings(folder / name).get("eos_token_id")
-        several = found if isinstance(found, list) else [found]
+        several: list[Any] = found if isinstance(found, list) else [found]
         if found is not None:
             if not several or any(type(x) is not int or x < 0 for x in several):
                 raise ValueError(

@@ -178,7 +178,7 @@ def _tokenizer(folder: pathlib.Path) -> Tokenizer | None:
     return tokenizers.from_hf(folder) if there else None
 
 
-def _special(tokenizer: Tokenizer | None) -> dict[str, int | None]:
+def _special(tokenizer: Tokenizer | None) -> dict[str, Any]:
     """Ids that config.json says too; null, since transformers has ids of its own."""
     special = {} if tokenizer is None else tokenizer.special
     ends = () if tokenizer is None else tokenizer.ends
