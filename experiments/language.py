@@ -18,10 +18,13 @@ from experiments.tools.changes import KEYS, Now, Place, begun, changed
 from experiments.tools.plan import at
 from experiments.tools.rows import read_rows
 from experiments.tools.texts import Text, text
-from jdistill import data, language, models, tree
+from jdistill import data, language, models, report, tree
 from jdistill.files import replacing
 
 IDENTITY = ("model", "text", "tokens")
+FIGURES = report.named(
+    "bits_per_byte", "perplexity", "kl", "agreement", "accuracy", "ece"
+)
 ABOUT = ("stage", "after", "scored")
 """What a stage has beside what it does: its name, the stage that it follows, and
 whether it has rows."""

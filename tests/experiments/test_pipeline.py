@@ -11,6 +11,7 @@ from ml_collections import ConfigDict
 
 import jdistill as jd
 from experiments import main, pipeline
+from experiments.tools import rehearsal
 from experiments.tools.rows import read_rows
 from tests.experiments.small import ROOT, command
 
@@ -37,10 +38,12 @@ def module(path):
 def smoke_cases():
     for path in PIPELINES:
         real = module(path).get_config("smoke").data.name == "tfds"
+        # docstrings stay: they have all that digits have, and texts, TF-IDF, a pool
+        slow = [pytest.mark.slow] if path.stem == "digits" else []
         missing = importlib.util.find_spec("tensorflow") is None
         reason = "preparing the data needs TensorFlow: pip install -e .[tfds]"
         marks = [pytest.mark.realdata, pytest.mark.skipif(missing, reason=reason)]
-        yield pytest.param(path, id=path.stem, marks=marks if real else [])
+        yield pytest.param(path, id=path.stem, marks=marks if real else slow)
 
 
 @pytest.mark.parametrize("path", tuple(smoke_cases()))
@@ -81,6 +84,13 @@ def test_each_configuration_runs_in_its_smoke_mode(
         shown = ast.literal_eval(capsys.readouterr().out.splitlines()[-1])
         assert len(shown) == 3
         assert {name for name, _ in shown} <= set(found[0]["classes"])
+
+
+@pytest.mark.parametrize("arg", ["", "smoke"])
+def test_the_digits_are_planned_whole(arg):
+    config = module(ROOT / "configs" / "digits.py").get_config(arg)
+    stages = rehearsal.pipeline(config)[-1]
+    assert list(stages)[-4:] == ["student", "distilled", "pruned", "quantised"]
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
