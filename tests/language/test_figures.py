@@ -84,7 +84,7 @@ def test_what_pads_a_vocabulary_is_no_word_of_any_figure(headed):
         [given[k] for k in numbers], rel=1e-4
     )
     assert figures(model, frozen, windows)["nll"] > row["nll"] + 0.1
-    alone = metrics.acceptance(labelled=True)
+    alone = metrics.acceptance(labeled=True)
     batches = data.eval_batches(windows.split, batch_size=3)
     found = evaluate(*told[0], batches, metrics={"acceptance": alone}, teacher=told[1])
     assert found["acceptance"] == pytest.approx(row["acceptance"], rel=1e-5)
