@@ -1,6 +1,8 @@
-"""The bytes that the ids of a vocabulary stand for, however it spells them."""
+"""What ids stand for: the bytes of each token, however a vocabulary spells them."""
 
 import re
+
+import tokenizers
 
 SPACE = "▁"
 """What SentencePiece writes for a space."""
@@ -8,17 +10,16 @@ SPACE = "▁"
 _BYTE = re.compile("<0x[0-9A-F]{2}>")
 
 
-def pieces_of(inner) -> list[bytes]:
+def pieces_of(inner: tokenizers.Tokenizer) -> list[bytes]:
     """The bytes that each id stands for, none where there is no token.
 
     Args:
         inner: an object of the `tokenizers` package.
 
     Example:
-        >>> import tokenizers
-        >>> words = tokenizers.models.WordLevel({'a': 0, 'b': 2}, unk_token='a')
-        >>> pieces_of(tokenizers.Tokenizer(words))
-        [b'a', b'', b'b']
+        >>> from tokenizers import models
+        >>> pieces_of(tokenizers.Tokenizer(models.WordLevel({'a': 1}, unk_token='a')))
+        [b'', b'a']
     """
     added = set(inner.get_added_tokens_decoder())
     parts = [

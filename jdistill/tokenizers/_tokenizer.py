@@ -11,6 +11,7 @@ from tokenizers import processors
 from jdistill import kinds
 from jdistill.checks import one_of
 from jdistill.tokenizers._framed import between
+from jdistill.tokenizers._ordinary import control_of, cutting
 from jdistill.tokenizers._package import asking, parsed
 from jdistill.tokenizers._pieces import pieces_of
 from jdistill.typing import Tokenizer
@@ -30,6 +31,7 @@ def from_json(
     *,
     special: Mapping[str, int | str | None] | None = None,
     begins: bool | None = None,
+    ends: Sequence[int] = (),
 ) -> Tokenizer:
     """A tokenizer from the text of a `tokenizer.json`.
 
@@ -40,13 +42,14 @@ def from_json(
             file itself puts before or behind a text is it, if it is not 'cls' or 'sep'.
         begins: whether every window begins with 'bos'; by default where the file
             itself begins every text with it.
+        ends: ids that end a text, besides 'eos'.
 
     Returns:
         The tokenizer.
 
     Raises:
-        ValueError: the text is no tokenizer, a special token is not in it, or windows
-            shall begin with a 'bos' that there is not.
+        ValueError: the text is no tokenizer, a special token or an end is not in it, or
+            windows shall begin with a 'bos' that there is not.
 
     Example:
         >>> import json
@@ -61,7 +64,8 @@ def from_json(
         kinds.mapping(special=special)
     if begins is not None:
         one_of((True, False), begins=begins)
-    return from_inner(parsed(definition), special=special, begins=begins)
+    inner = parsed(definition)
+    return from_inner(inner, special=special, begins=begins, ends=ends)
 
 
 def from_inner(
@@ -69,6 +73,7 @@ def from_inner(
     *,
     special: Mapping[str, int | str | None] | None = None,
     begins: bool | None = None,
+    ends: Sequence[int] = (),
 ) -> Tokenizer:
     """The same from an object of the `tokenizers` package, which is taken over.
 
@@ -84,10 +89,10 @@ def from_inner(
     inner.no_truncation()
     inner.no_padding()
     with asking("the tokenizer does not work"):
-        return _working(inner, special, begins)
+        return _working(inner, special, begins, ends)
 
 
-def _working(inner, special, begins) -> Tokenizer:
+def _working(inner, special, begins, ends) -> Tokenizer:
     pieces = pieces_of(inner)
     added, behind = _around(inner, len(pieces))
     roles = _roles(inner, dict(special or {}), len(pieces))
@@ -103,7 +108,7 @@ def _working(inner, special, begins) -> Tokenizer:
         )
     if begins and added != roles["bos"]:
         _begin(inner, roles["bos"])
-    return _made(inner, pieces, roles, bool(begins))
+    return _made(inner, pieces, roles, bool(begins), _ends(roles, ends, len(pieces)))
 
 
 def _begin(inner, bos: int) -> None:
@@ -116,44 +121,49 @@ def _begin(inner, bos: int) -> None:
     )
 
 
-def _made(inner, pieces, roles, begins) -> Tokenizer:
+def _made(inner, pieces, roles, begins, ends) -> Tokenizer:
+    cut = _cutting(inner, len(pieces))
+
     def joined(ids: Any) -> bytes:
         return b"".join(pieces[i] for i in _checked(ids, len(pieces)))
 
-    def plain(text: str) -> np.ndarray:
-        check_text(text=text)
-        with asking("a text cannot be encoded"):
-            return np.array(inner.encode(text, add_special_tokens=False).ids, np.int32)
+    one, two, probe = map(_ids, cut(["a", " a", _PROBE + _sample(pieces)], True))
+    prefix, doubled = _spaces(joined(one)), _spaces(joined(two)) > 1
 
-    prefix = _spaces(joined(plain("a")))
-    doubled = _spaces(joined(plain(" a"))) > 1
-
-    def cut(text: str, inside: bool) -> str:
+    def behind(text: str, inside: bool) -> str:
         return text[1:] if inside and doubled and text.startswith(" ") else text
 
-    def encode(text: str, *, inside: bool = False) -> np.ndarray:
-        return plain(cut(text, inside))
+    def encode(text: str, *, inside: bool = False, control: bool = False) -> np.ndarray:
+        return _ids(cut([behind(text, inside)], control)[0])
 
     def encode_many(
-        texts: Sequence[str], *, inside: bool | Sequence[bool] = False
+        texts: Sequence[str],
+        *,
+        inside: bool | Sequence[bool] = False,
+        control: bool = False,
     ) -> list[np.ndarray]:
-        check_texts(texts=texts)
         flags = _flags(inside, len(texts))
-        whole = [cut(text, flag) for text, flag in zip(texts, flags, strict=True)]
-        with asking("a text cannot be encoded"):
-            found = inner.encode_batch_fast(whole, add_special_tokens=False)
-        return [np.array(each.ids, np.int32) for each in found]
+        pairs = zip(texts, flags, strict=True)
+        return [_ids(x) for x in cut([behind(*pair) for pair in pairs], control)]
 
-    left_out = {roles[name] for name in _FRAME if name in roles}
+    control = control_of(inner)
+    left_out = {roles[name] for name in _FRAME if name in roles} | control & {*ends}
 
     def decode(ids: Any) -> str:
         kept = [i for i in _checked(ids, len(pieces)) if i not in left_out]
         with asking("ids cannot be decoded"):
             return inner.decode(kept, skip_special_tokens=False)
 
-    def frame(text: str, pair: str | None = None, *, steps: int | None = None):
+    def frame(
+        text: str,
+        pair: str | None = None,
+        *,
+        steps: int | None = None,
+        control: bool = False,
+    ):
+        texts = [text] if pair is None else [text, pair]
         with asking("a text cannot be framed"):
-            return between(inner, text, pair, steps)
+            return between(inner, cut(texts, control), steps)
 
     return Tokenizer(
         encode,
@@ -164,10 +174,11 @@ def _made(inner, pieces, roles, begins) -> Tokenizer:
         np.array([len(piece) for piece in pieces], np.int32),
         len(pieces),
         roles,
-        _control(inner),
+        control,
+        ends,
         begins,
         prefix,
-        _fingerprint(pieces, plain(_PROBE + _sample(pieces))),
+        _fingerprint(pieces, probe),
         inner.to_str,
     )
 
@@ -179,6 +190,22 @@ def _flags(inside: Any, count: int) -> list[bool]:
         said = f"true, false or {count} of them"
         raise ValueError(f"inside must be {said}, got {kinds.got(inside)}")
     return list(flags)
+
+
+def _cutting(inner, vocab: int):
+    """What cuts texts, its faults in one line."""
+    plain = cutting(inner, vocab)
+
+    def cut(texts: Sequence[str], control: bool) -> list[Any]:
+        check_texts(texts=texts)
+        with asking("a text cannot be encoded"):
+            return plain(texts, control)
+
+    return cut
+
+
+def _ids(found: Any) -> np.ndarray:
+    return np.array(found.ids, np.int32)
 
 
 def _checked(ids, vocab) -> list[int]:
@@ -210,6 +237,15 @@ def _roles(inner, special, vocab) -> dict[str, int]:
     return found
 
 
+def _ends(roles, ends: Sequence[int], vocab: int) -> tuple[int, ...]:
+    """The ids that end a text, 'eos' first, each once."""
+    wrong = [x for x in ends if type(x) is not int or not 0 <= x < vocab]
+    if wrong:
+        raise ValueError(f"the end {wrong[0]!r} is not in this vocabulary of {vocab}")
+    first = [roles["eos"]] if "eos" in roles else []
+    return tuple(dict.fromkeys([*first, *ends]))
+
+
 def _around(inner, vocab: int) -> tuple[int | None, int | None]:
     """The tokens that the tokenizer itself puts before a text and behind it."""
     bare = inner.encode("a", add_special_tokens=False).ids
@@ -222,11 +258,6 @@ def _around(inner, vocab: int) -> tuple[int | None, int | None]:
     rest = whole[len(before) + len(bare) :]
     behind = rest if whole[: len(whole) - len(rest)] == before + bare else []
     return (before or [None])[0], (behind or [None])[0]
-
-
-def _control(inner) -> frozenset[int]:
-    added = inner.get_added_tokens_decoder().items()
-    return frozenset(i for i, token in added if token.special)
 
 
 def _fingerprint(pieces: Sequence[bytes], probe: np.ndarray) -> str:
