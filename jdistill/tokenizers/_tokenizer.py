@@ -142,6 +142,7 @@ def _made(inner, pieces, roles, begins, ends) -> Tokenizer:
         inside: bool | Sequence[bool] = False,
         control: bool = False,
     ) -> list[np.ndarray]:
+        check_texts(texts=texts)
         flags = _flags(inside, len(texts))
         pairs = zip(texts, flags, strict=True)
         return [_ids(x) for x in cut([behind(*pair) for pair in pairs], control)]
