@@ -15,13 +15,13 @@ import jax
 import numpy as np
 import scipy.stats
 
-from experiments import figures, plan, recipes, rehearsal
-from experiments.components import build
+from experiments import figures, recipes, rehearsal
+from experiments.networks import network
 from experiments.objectives import combined
 from experiments.optimisers import optimiser
 from experiments.recipes import Stage
 from experiments.training import Job, train_stage
-from jdistill import compress, data, models, train
+from jdistill import compress, data, train
 from jdistill.evaluate import outputs_of
 from jdistill.typing import DataSet, Frozen, Model, Split
 
@@ -105,12 +105,7 @@ def gains(
 
 
 def _networks(config: Mapping[str, Any], parts: DataSet) -> dict[str, Model]:
-    nets = {}
-    for side in ("teacher", "student"):
-        with plan.at(f"config.{side}.model"):
-            spec = recipes.complete(config[side]["model"], parts)
-            nets[side] = build(models, spec)
-    return nets
+    return {n: network(config, n, parts)[1] for n in ("teacher", "student")}
 
 
 def _taught(split: Split, teacher: Model, frozen: Frozen) -> Split:
@@ -146,7 +141,7 @@ def _stage(config, name, spec, nets: Mapping[str, Model], learned) -> Stage:
         teacher=None if own is nets["teacher"] else nets["teacher"],
         compression=None if where is None else compress.freeze(where=where),
     )
-    taught = own is not nets["teacher"]
+    taught = None if own is nets["teacher"] else "teacher"
     return Stage(name, {}, own, learner, steps, taught=taught)
 
 

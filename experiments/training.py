@@ -14,6 +14,7 @@ from jax.sharding import Mesh
 from experiments import few
 from experiments.board import scalars
 from experiments.names import safe
+from experiments.networks import gated
 from experiments.recipes import Stage
 from experiments.rows import open_rows
 from jdistill import data, metrics, models, train
@@ -75,7 +76,7 @@ def train_stage(job: Job, stage: Stage, done: Mapping[str, Frozen]) -> Trained:
             num_steps=stage.num_steps,
             batch_size=config["batch_size"],
             seed=seed,
-            frozen=done["teacher"] if stage.taught else None,
+            frozen=done[stage.taught] if stage.taught else None,
             start=_start(job, stage, done, key),
             every={config["eval_every"]: accuracy},
             progress=job.progress and job.progress.of(f"{stage.name} {job.fold}"),
@@ -120,7 +121,7 @@ def _fresh(job: Job, stage: Stage, key: Any) -> Frozen:
     batch = next(iter(data.eval_batches(train, batch_size=2)))
     own = key if gates else jax.random.split(key, 4)[0]  # as a learner's own `init`
     params, state = _compiled(stage.model.init)(own, batch)
-    if gates:
+    if gates and gated(params):
         params = models.idf_gates(params, train.take(range(train.size)))
     return Frozen(params, state)
 
