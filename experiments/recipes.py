@@ -72,8 +72,10 @@ def dataset(config: Spec, fold: int) -> DataSet:
 
 def _prepare(config: Spec, own: Any) -> Any:
     """How texts become inputs, of all networks that read in a way of their own."""
-    readers = {n: config[n]["prepare"] for n in TEACHERS if reads(config, n)}
-    others = {name: build(data, spec) for name, spec in readers.items()}
+    others = {}
+    for name in (name for name in TEACHERS if reads(config, name)):
+        with plan.at(f"config.{name}.prepare"):
+            others[name] = build(data, config[name]["prepare"])
     return data.beside(own, **others) if others else own
 
 

@@ -39,7 +39,7 @@ def test_stages_are_in_the_order_they_need_each_other():
     for stage in stages.values():
         assert stage.start is None or names.index(stage.start) < names.index(stage.name)
         assert stage.realised == ("masked" if stage.start else "dense")
-    taught = {stage.name for stage in stages.values() if stage.taught}
+    taught = {s.name for s in stages.values() if s.taught == "teacher"}
     assert taught == {"distilled", "pruned", "quantised"}
 
 
