@@ -26,6 +26,7 @@ PICTURES: dict[str, Callable[[list[dict]], str]] = {
     "digits": report.size_picture,
     "language": _bits,
     "losses": _gains,
+    "minilm": report.size_picture,
     "mnist": report.size_picture,
     "recipes_digits": _gains,
     "recipes_docs": _gains,

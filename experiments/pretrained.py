@@ -134,9 +134,10 @@ def _reader(name: str, steps: int, compute_dtype: str) -> _Reader:
         for rows, width in batches(sizes, steps):
             some = [left[row] for row in rows]
             batch = tokenizers.framed(found.tokenizer, some, steps=width)
-            made = np.asarray(apply(params, _whole(batch)).hidden, np.float32)
+            made = np.array(apply(params, _whole(batch)).hidden, np.float32)
+            made *= np.sqrt(found.config.dim) / np.linalg.norm(made, axis=1)[:, None]
             known.update(zip(some, made[: len(some)], strict=True))
-        return np.sqrt(found.config.dim) * np.stack([known[text] for text in texts])
+        return np.stack([known[text] for text in texts])
 
     size = {"parameters": tree.count(params), "bytes": tree.num_bytes(params)}
     return _Reader(vectors, {"model": name, "steps": steps, **size})

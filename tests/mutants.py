@@ -31,6 +31,34 @@ class Mutant(NamedTuple):
 LOSSES = "tests/losses"
 MUTANTS = (
     Mutant(
+        "a network with entries of its own sees the student's too",
+        "jdistill/models/_reading.py",
+        "return {n: batch[n] for n in EXAMPLES if n in batch} | own",
+        "return {**batch, **own}",
+        "tests/models/test_reading.py",
+    ),
+    Mutant(
+        "a network with entries of its own never drops out",
+        "jdistill/models/_reading.py",
+        "_own(batch, name), train=train, key=key)",
+        "_own(batch, name), train=False, key=key)",
+        "tests/models/test_reading.py",
+    ),
+    Mutant(
+        "another's preparation is that of the student",
+        "jdistill/data/_beside.py",
+        "second = {name: other(texts) for name, other in others.items()}",
+        "second = {name: own(texts) for name in others}",
+        "tests/data/test_beside.py",
+    ),
+    Mutant(
+        "an entry of one preparation hides another's",
+        "jdistill/data/_beside.py",
+        "    if name in batch:\n",
+        "    if not name:\n",
+        "tests/data/test_beside.py",
+    ),
+    Mutant(
         "each fold counts alike though they differ in examples",
         "jdistill/report/_summary.py",
         "known = folds.keys() <= sizes.keys()",

@@ -89,7 +89,7 @@ def test_a_batch_without_its_inputs_is_named():
         net.apply({}, {}, {"inputs": jnp.ones((1, 2), int)})
 
 
-@pytest.mark.parametrize("name", ["", "a b", 3])
+@pytest.mark.parametrize("name", ["", "a b", "3d"])
 def test_a_name_is_a_word(name):
     with pytest.raises(ValueError, match="name must be a word"):
         models.reading(NET, name)
