@@ -17,7 +17,7 @@ import optax
 
 from benchmarks import _measure
 from benchmarks.overhead import stepping
-from experiments.objectives import combined
+from experiments.tools.objectives import combined
 from jdistill import losses, models, ops, train
 from jdistill.typing import Frozen, Learner
 

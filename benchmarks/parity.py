@@ -71,7 +71,7 @@ def timed(load: Callable[[], Any]) -> tuple[Any, Taken]:
 def ours(args: argparse.Namespace) -> None:
     """Writes one row for windows with a 'bos' and one for windows without."""
     from benchmarks import _measure
-    from experiments.origin import origin
+    from experiments.tools.origin import origin
     from jdistill import models
 
     here = origin()

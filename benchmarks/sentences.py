@@ -58,7 +58,7 @@ def ours(args: argparse.Namespace) -> None:
     import jax
 
     from benchmarks import _measure
-    from experiments.origin import origin
+    from experiments.tools.origin import origin
     from jdistill import models, tokenizers
 
     here = origin()

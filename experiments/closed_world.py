@@ -13,12 +13,12 @@ import pathlib
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from experiments import plan
-from experiments.objectives import combined
-from experiments.optimisers import optimiser
-from experiments.rows import read_rows
-from experiments.runs import trained
-from experiments.worlds import OWN, World, made, read, split_of, wrote
+from experiments.tools import plan
+from experiments.tools.objectives import combined
+from experiments.tools.optimisers import optimiser
+from experiments.tools.rows import read_rows
+from experiments.tools.runs import trained
+from experiments.tools.worlds import OWN, World, made, read, split_of, wrote
 from jdistill import data, language, metrics, models, train, tree
 from jdistill.build import build
 from jdistill.evaluate import evaluate

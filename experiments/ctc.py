@@ -17,11 +17,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from experiments import plan
-from experiments.losses import gains
-from experiments.objectives import terms_of
-from experiments.optimisers import optimiser
-from experiments.runs import trained
+from experiments.tools import plan
+from experiments.tools.gains import gains
+from experiments.tools.objectives import terms_of
+from experiments.tools.optimisers import optimiser
+from experiments.tools.runs import trained
 from jdistill import data, models, objective, train, tree
 from jdistill.evaluate import predict
 from jdistill.typing import Batch, Frozen, Learner, Model, Split, Term

@@ -18,10 +18,10 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from experiments import rehearsal
-from experiments.jitter import jittered
-from experiments.optimisers import optimiser
-from experiments.runs import trained
+from experiments.tools import rehearsal
+from experiments.tools.jitter import jittered
+from experiments.tools.optimisers import optimiser
+from experiments.tools.runs import trained
 from jdistill import data, losses, models, objective, train
 from jdistill.evaluate import predict
 from jdistill.typing import DataSet, Frozen, Learner, Model, Objective, Split

@@ -10,12 +10,12 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from experiments import language_training
-from experiments.changes import KEYS, Now, Place, begun, changed
-from experiments.plan import at
-from experiments.pretrained import read
-from experiments.rows import read_rows
-from experiments.texts import Text, text
+from experiments.tools import language_training
+from experiments.tools.changes import KEYS, Now, Place, begun, changed
+from experiments.tools.plan import at
+from experiments.tools.pretrained import read
+from experiments.tools.rows import read_rows
+from experiments.tools.texts import Text, text
 from jdistill import data, language, models, tree
 
 IDENTITY = ("model", "text", "tokens")

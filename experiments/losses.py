@@ -8,19 +8,18 @@ folds as well: another one is another test set.
 
 import itertools
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
-import numpy as np
-import scipy.stats
 
-from experiments import figures, recipes, rehearsal
-from experiments.networks import network
-from experiments.objectives import combined
-from experiments.optimisers import optimiser
-from experiments.recipes import Stage
-from experiments.training import Job, train_stage
+from experiments.tools import figures, recipes, rehearsal
+from experiments.tools.gains import gains
+from experiments.tools.networks import network
+from experiments.tools.objectives import combined
+from experiments.tools.optimisers import optimiser
+from experiments.tools.recipes import Stage
+from experiments.tools.training import Job, train_stage
 from jdistill import compress, data, train
 from jdistill.evaluate import outputs_of
 from jdistill.typing import DataSet, Frozen, Model, Split
@@ -70,38 +69,6 @@ def _steps(config: Mapping[str, Any]) -> dict[str, int]:
             name = f"{method}-{spec.get('name', number)} {n}"
             steps[name] = spec.get("num_steps", every)
     return steps
-
-
-def gains(
-    found: Mapping[str, Sequence[float]], against: Sequence[str]
-) -> Iterator[Row]:
-    r"""The mean gain of each method over others, with its interval over the seeds.
-
-    .. math:: \bar d \pm t_{n-1, 0.975} \, s_d / \sqrt n
-
-    Example:
-        >>> row, = gains({'kl': [0.9, 0.8], 'alone': [0.8, 0.7]}, ['alone'])
-        >>> round(row['difference'], 6), round(row['low'], 6)
-        (0.1, 0.1)
-    """
-    for other in [name for name in against if name in found]:
-        for method, values in found.items():
-            if method == other or len(values) < 2:
-                continue
-            gain = np.subtract(values, found[other])
-            reach = scipy.stats.t.ppf(0.975, len(gain) - 1) * gain.std(ddof=1)
-            reach /= np.sqrt(len(gain))
-            yield {
-                "stage": "comparison",
-                "of": method,
-                "against": other,
-                "metric": "accuracy",
-                "difference": float(gain.mean()),
-                "low": float(gain.mean() - reach),
-                "high": float(gain.mean() + reach),
-                "seeds": len(gain),
-                "seed": "all",
-            }
 
 
 def _networks(config: Mapping[str, Any], parts: DataSet) -> dict[str, Model]:

@@ -31,7 +31,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import experiments
-from experiments.listing import about, listing
+from experiments.tools.listing import about, listing
 
 STOPPED = "stopped; the same command goes on from here\n"
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -74,7 +74,7 @@ def _run(arguments: Sequence[str]) -> None:
 
 def _part(name: str) -> Any:
     """A module that takes a while to import, and packages that may be missing."""
-    return importlib.import_module(f"experiments.{name}")
+    return importlib.import_module(f"experiments.tools.{name}")
 
 
 def _help(arguments: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import optax
 
-from experiments.runs import trained
+from experiments.tools.runs import trained
 from jdistill import data, losses, models, objective, report, train
 
 

@@ -12,7 +12,7 @@ import pathlib
 import sys
 from collections.abc import Callable
 
-from experiments.rows import read_rows
+from experiments.tools.rows import read_rows
 from jdistill import report
 
 ROOT = pathlib.Path(__file__).parent.parent

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from experiments import few, figures, recipes, rehearsal
-from experiments.training import Job, Trained, train_stage
+from experiments.tools import few, figures, recipes, rehearsal
+from experiments.tools.training import Job, Trained, train_stage
 from jdistill import artifact, compress, metrics, models, report, train, tree
 from jdistill.typing import Frozen
 

@@ -20,9 +20,9 @@ import re
 import statistics
 import sys
 
-from experiments import numbers
-from experiments.columns import means
-from experiments.rows import read_rows
+from experiments.tools import numbers
+from experiments.tools.columns import means
+from experiments.tools.rows import read_rows
 from jdistill import report
 
 ROOT = pathlib.Path(__file__).parent.parent

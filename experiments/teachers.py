@@ -14,15 +14,15 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from experiments import plan, recipes
-from experiments.components import build
-from experiments.few import rows, subset
-from experiments.losses import gains
-from experiments.networks import complete
-from experiments.objectives import combined
-from experiments.optimisers import optimiser
-from experiments.runs import trained
-from experiments.training import Job
+from experiments.tools import plan, recipes
+from experiments.tools.components import build
+from experiments.tools.few import rows, subset
+from experiments.tools.gains import gains
+from experiments.tools.networks import complete
+from experiments.tools.objectives import combined
+from experiments.tools.optimisers import optimiser
+from experiments.tools.runs import trained
+from experiments.tools.training import Job
 from jdistill import data, models, train, tree
 from jdistill.evaluate import evaluate
 from jdistill.typing import Batch, DataSet, Follower, Frozen, Learner, Model, Split

@@ -13,7 +13,7 @@ SOURCES = sorted((ROOT / "jdistill").rglob("*.py"))
 SCRIPTS = [
     path
     for folder in ("benchmarks", "configs", "experiments")
-    for path in sorted((ROOT / folder).glob("*.py"))
+    for path in sorted((ROOT / folder).rglob("*.py"))
 ]
 CONFIGS = sorted((ROOT / "configs").rglob("*.py"))
 NAMESPACES = [

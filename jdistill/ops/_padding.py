@@ -39,6 +39,7 @@ def counted(op: Op, side: int, x: Array, rows: Any) -> Array:
 
     They are found by their lengths: an operand begins with examples and steps, with
     both in one dimension, or with examples alone, of which one counts that has a token.
+    Where only examples are known, what is in one dimension with them counts as they do.
 
     Returns:
         Booleans that broadcast to `x`.
@@ -55,6 +56,8 @@ def counted(op: Op, side: int, x: Array, rows: Any) -> Array:
         rows = rows.reshape(-1)
     elif lengths[:1] == rows.shape[:1]:
         rows = jnp.any(rows, axis=tuple(range(1, rows.ndim)))
+    elif rows.ndim == 1 and lengths and lengths[0] % max(len(rows), 1) == 0:
+        rows = jnp.repeat(rows, lengths[0] // len(rows))
     else:
         raise ValueError(
             f"{op.key!r} reads rows of shape {lengths} and the padding has shape "

@@ -6,9 +6,9 @@ import pytest
 from configs import cache_bias, closed_world
 from configs.shared.stories import TINY
 from experiments import closed_world as experiment
-from experiments import worlds
-from experiments.plan import Mistake
-from experiments.rows import open_rows
+from experiments.tools import worlds
+from experiments.tools.plan import Mistake
+from experiments.tools.rows import open_rows
 
 
 def settings(config=closed_world, **change):

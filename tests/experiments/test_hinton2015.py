@@ -6,7 +6,7 @@ import pytest
 
 from configs import hinton2015 as config
 from experiments import hinton2015
-from experiments.optimisers import max_norm, optimiser
+from experiments.tools.optimisers import max_norm, optimiser
 from jdistill import data, models, train
 from jdistill.typing import Outputs
 

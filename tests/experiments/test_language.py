@@ -8,8 +8,8 @@ import pytest
 
 from configs import language as config
 from experiments import language
-from experiments.rows import open_rows
-from experiments.texts import text
+from experiments.tools.rows import open_rows
+from experiments.tools.texts import text
 from jdistill import models, tokenizers
 from jdistill.typing import Frozen
 from tests.tokenizers.made import byte_pairs, gguf

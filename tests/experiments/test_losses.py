@@ -9,9 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import losses, main, recipes
-from experiments.rows import read_rows
-from experiments.training import Job
+from experiments import losses, main
+from experiments.tools import recipes
+from experiments.tools.rows import read_rows
+from experiments.tools.training import Job
 from jdistill import data, models
 from jdistill.data import eval_batches
 from jdistill.typing import Frozen
@@ -101,19 +102,3 @@ def test_the_outputs_of_the_teacher_stay_with_their_examples():
         expected = net.apply(*frozen, split.take(rows))[0]
         found = batch["outputs"]["teacher"]
         jax.tree.map(partial(np.testing.assert_allclose, atol=1e-5), found, expected)
-
-
-def test_gains_are_paired_over_seeds():
-    found = {"alone": [0.5, 0.7, 0.9], "kl": [0.6, 0.8, 1.0], "dkd": [0.5, 0.8, 0.8]}
-    rows = {(r["of"], r["against"]): r for r in losses.gains(found, ("alone", "kl"))}
-    assert set(rows) == {
-        ("kl", "alone"),
-        ("dkd", "alone"),
-        ("alone", "kl"),
-        ("dkd", "kl"),
-    }
-    row = rows["kl", "alone"]
-    assert row["difference"] == pytest.approx(0.1)
-    assert row["low"] == pytest.approx(0.1) and row["high"] == pytest.approx(0.1)
-    row = rows["dkd", "alone"]  # gains 0, .1 and -.1: a standard error of .1 / sqrt 3
-    assert row["high"] == pytest.approx(4.302653 * 0.1 / np.sqrt(3), rel=1e-5)

@@ -13,7 +13,7 @@ import pytest
 
 import experiments
 from experiments.main import main
-from experiments.rows import open_rows, read_rows
+from experiments.tools.rows import open_rows, read_rows
 
 # ml_collections loads configuration files so
 pytestmark = pytest.mark.filterwarnings(
@@ -37,7 +37,7 @@ def get_config(arg="full"):
 '''
 
 EXPERIMENT = """
-from experiments.rows import open_rows
+from experiments.tools.rows import open_rows
 
 IDENTITY = ("rate",)
 
@@ -298,7 +298,7 @@ def test_programs_are_kept_where_the_variable_says_or_in_the_users_cache(
 def test_without_the_packages_of_experiments_one_line_names_the_extra(
     toy, monkeypatch, capsys
 ):
-    monkeypatch.delitem(sys.modules, "experiments.flags")
+    monkeypatch.delitem(sys.modules, "experiments.tools.flags")
     monkeypatch.setitem(sys.modules, "ml_collections", None)
     assert toy() == 2
     said = "experiments needs ml-collections: pip install 'jdistill[experiments]'"
@@ -349,7 +349,7 @@ def test_kill_9_between_rows_loses_no_row_and_doubles_none(tmp_path):
     script = textwrap.dedent(f"""
         import sys
         sys.path.insert(0, {str(ROOT)!r})
-        from experiments.rows import open_rows
+        from experiments.tools.rows import open_rows
         append = open_rows(sys.argv[1], ("n",))
         for n in range(10**6):
             if append({{"n": n, "text": "x" * 2000}}):

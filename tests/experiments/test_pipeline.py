@@ -11,8 +11,9 @@ from ml_collections import ConfigDict
 
 import jdistill as jd
 from configs import minilm, stdlib_docs
-from experiments import main, pipeline, pretrained, rehearsal
-from experiments.rows import read_rows
+from experiments import main, pipeline
+from experiments.tools import pretrained, rehearsal
+from experiments.tools.rows import read_rows
 from tests.experiments.small import ROOT, command
 
 # ml_collections loads configuration files so

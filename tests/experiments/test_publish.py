@@ -1,6 +1,7 @@
 import pytest
 
-from experiments import numbers, publish
+from experiments import publish
+from experiments.tools import numbers
 
 
 @pytest.mark.parametrize("name", publish.PAGES)

@@ -9,7 +9,7 @@ import textwrap
 import numpy as np
 import pytest
 
-from experiments.rows import read_rows
+from experiments.tools.rows import read_rows
 from tests.experiments.small import ROOT, child, command
 
 # Runs main; kills itself just before a row is written, some time into a save, or after

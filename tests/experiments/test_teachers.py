@@ -16,7 +16,7 @@ from configs import (
     unlabelled,
 )
 from experiments import teachers
-from experiments.few import rows as rows_with_labels
+from experiments.tools.few import rows as rows_with_labels
 from jdistill import models
 
 FAMILIES = {

@@ -73,6 +73,17 @@ def test_rows_that_cannot_be_found_are_refused():
         call(W, jnp.ones((2, 3)))
 
 
+def test_tokens_in_one_dimension_with_their_examples_count_as_those_do():
+    def product(w, x):
+        return (x.reshape(-1, 5) @ w).reshape(*x.shape[:2], -1)
+
+    mask = jnp.array([1.0, 0.0, 1.0])
+    stat = ops.observe(product, rows=lambda *_: mask)(W["w"], X)[1][""]
+    wanted = np.square(np.float64(X)[[0, 2]]).sum((0, 1))
+    np.testing.assert_allclose(stat["sum_squares"], wanted, rtol=1e-5)
+    assert stat["sum_count"] == 2 * X.shape[1]
+
+
 def test_a_batch_without_masks_counts_whole():
     assert ops.rows({"inputs": X}) is None
     assert np.array_equal(ops.rows({"mask": TOKENS[0]}), TOKENS[0])

@@ -56,6 +56,14 @@ def test_a_split_weight_is_not_multiplied_by_zeros_that_carry_its_split_to_other
     assert "dot_general" not in text
 
 
+@pytest.mark.parametrize("shape", [(6, 40, 300), (6, 300, 40), (3, 3, 8, 40), (40, 9)])
+def test_no_weight_is_turned_over_before_it_is_looked_at(shape):
+    program = jax.jit(all_finite).lower({"a": jnp.ones(shape)}).compile().as_text()
+    assert "dot(" in program
+    assert "transpose" not in program
+    assert "copy(" not in program
+
+
 @pytest.mark.parametrize("value", [jnp.inf, -jnp.inf, jnp.nan])
 @pytest.mark.parametrize("look", [_finite._by_number, _finite._by_product])
 def test_both_ways_to_look_find_the_only_bad_number(look, value):

@@ -126,4 +126,4 @@ def _where(config: DecoderConfig, batch: Batch) -> Where:
     order = order_of(batch)
     segment = batch.get("segment")
     behind = distances(order, order, segment, segment, batch.get("token_mask"))
-    return Where(position_of(batch), behind)
+    return Where(position_of(batch), behind, causal=True)

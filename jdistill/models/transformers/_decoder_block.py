@@ -24,10 +24,12 @@ class Where(NamedTuple):
 
     * `position`: `[batch, steps]`.
     * `behind`: `[batch, steps, keys]`, negative where a key is not seen.
+    * `causal`: whether keys stand where their tokens do, the later ones unseen.
     """
 
     position: Array
     behind: Array
+    causal: bool = False
 
 
 class Layer(NamedTuple):
@@ -146,5 +148,6 @@ def _attention(config, layer: Layer, x: Array, where: Where, keep: Keep) -> Arra
         mask=(where.behind >= 0) & near,
         scale=config.score_scale or config.head_dim**-0.5,
         cap=config.attention_cap,
+        causal=where.causal,
     )
     return dense(params["out"], mixed.reshape(*x.shape[:2], -1))

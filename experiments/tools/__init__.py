@@ -1,0 +1,1 @@
+"""What the questions share: plans, stages, rows, figures, the command line."""
