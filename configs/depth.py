@@ -61,8 +61,8 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
         ),
         *(
             dict(
-                stage=f"{arm} of {depths[-1]} by spread",
-                after=f"{depths[-1]} by spread",
+                stage=f"{arm} of {depths[-1]} by influence",
+                after=f"{depths[-1]} by influence",
                 train=how | dict(terms=terms, steps=steps),
             )
             for steps in parts

@@ -70,6 +70,8 @@ def first_difference(theirs: Any, mine: Any, path: str = "config") -> str | None
     Example:
         >>> first_difference({'a': {'b': 1}}, {'a': {'b': 2}})
         'config.a.b is 1 there and 2 here'
+        >>> first_difference([{'a': 1, 'b': 2}], [{'b': 2, 'a': 3}])
+        'config[0].a is 1 there and 3 here'
     """
     if isinstance(theirs, dict) and isinstance(mine, dict):
         for key in sorted({*theirs, *mine}):
@@ -81,8 +83,21 @@ def first_difference(theirs: Any, mine: Any, path: str = "config") -> str | None
             if found:
                 return found
         return None
+    if isinstance(theirs, list) and isinstance(mine, list):
+        if len(theirs) != len(mine):
+            return f"{path} has {len(theirs)} entries there and {len(mine)} here"
+        each = (
+            first_difference(one, other, f"{path}[{number}]")
+            for number, (one, other) in enumerate(zip(theirs, mine, strict=True))
+        )
+        return next(filter(None, each), None)
     same = json.dumps(theirs) == json.dumps(mine)  # as text, so that NaN is itself
-    return None if same else f"{path} is {theirs!r} there and {mine!r} here"
+    return None if same else f"{path} is {_short(theirs)} there and {_short(mine)} here"
+
+
+def _short(value: Any, most: int = 60) -> str:
+    text = repr(value)
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def write_whole(path: pathlib.Path, text: str) -> None:

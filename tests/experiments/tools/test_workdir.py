@@ -43,6 +43,32 @@ def test_nan_in_a_config_is_itself(tmp_path):
         workdir.claim(tmp_path, {"rate": 1.0, "many": [float("inf")]})
 
 
+def test_a_run_whose_config_has_lists_of_mappings_goes_on(tmp_path):
+    stages = [{"stage": "b", "after": "a", "train": {"steps": 3, "lr": 0.1}}, {"z": 1}]
+    for _ in range(2):
+        workdir.claim(tmp_path, {"stages": stages})
+        (tmp_path / "rows.jsonl").write_text("")
+
+
+@pytest.mark.parametrize(
+    ("stages", "said"),
+    [
+        (
+            [{"steps": 3}, {"steps": 9}],
+            r"config.stages\[1\].steps is 5 there and 9 here",
+        ),
+        ([{"steps": 3}], "config.stages has 2 entries there and 1 here"),
+        ([{"steps": 3}, ["x" * 900]], r"config.stages\[1\] is {'steps': 5} there"),
+    ],
+)
+def test_what_differs_in_a_list_is_named_and_nothing_else(tmp_path, stages, said):
+    workdir.claim(tmp_path, {"stages": [{"steps": 3}, {"steps": 5}]})
+    (tmp_path / "rows.jsonl").write_text("")
+    with pytest.raises(ValueError, match=said) as error:
+        workdir.claim(tmp_path, {"stages": stages})
+    assert len(str(error.value)) < len(str(tmp_path)) + 200
+
+
 @pytest.mark.parametrize("link", ["config.json", "config.json.partial", "rows.jsonl"])
 def test_nothing_is_written_through_a_link(toy, tmp_path, link, capsys):  # noqa: F811
     (tmp_path / "run").mkdir()
