@@ -40,12 +40,12 @@ def stepping(learner, batch, frozen, *, steps: int):
     step = jax.jit(learner.step, donate_argnums=0)
     state = [jax.jit(learner.init)(jax.random.key(0), batch, frozen)]
 
-    def go():
+    def run():
         for _ in range(steps):
             state[0], _ = step(state[0], batch, frozen)
         return state[0].params
 
-    return go
+    return run
 
 
 def apart(student, teacher, kd, tx, batch, frozen, *, steps: int) -> dict:

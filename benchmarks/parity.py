@@ -4,7 +4,7 @@ A row of the parity page comes of two runs, as transformers needs torch and we d
 
     python -m benchmarks.parity theirs MODEL.gguf --text test.txt --logits theirs.npz
     python -m benchmarks.parity ours MODEL.gguf --text test.txt --logits theirs.npz \
-        --name SmolLM2-135M --out experiments/results/language.jsonl
+        --name SmolLM2-135M --out experiments/results/parity.jsonl
 
 The first stores the logits of the tokens that its own tokenizer makes of the beginning
 of the text. The second compares them, and measures the load and the perplexity over

@@ -4,7 +4,7 @@ A row of the parity page comes of two runs, as transformers needs torch and we d
 
     python -m benchmarks.sentences theirs FOLDER --text test.txt --vectors theirs.npz
     python -m benchmarks.sentences ours FOLDER --text test.txt --vectors theirs.npz \
-        --name all-MiniLM-L6-v2 --out experiments/results/language.jsonl
+        --name all-MiniLM-L6-v2 --out experiments/results/parity.jsonl
 
 The first stores ids and vectors of the first lines of the text, the mean of the last
 hidden states scaled to length 1. The second reads the same folder, cuts the same lines

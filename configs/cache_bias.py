@@ -27,7 +27,7 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     c.methods = dict(full=dict(terms=dict(kd=all_classes)))
     for k in (4,) if smoke else (4, 8):
         best = dict(terms=dict(kd=some), cache=dict(name="top_k", k=k))
-        c.methods[f"{k} largest, renormalised"] = best | dict(renormalised=True)
+        c.methods[f"{k} largest, renormalised"] = best | dict(renormalized=True)
         c.methods[f"{k} largest and a tail"] = best
     for n in (8,) if smoke else (8, 16):
         drawn = dict(name="random_sampled", draws=n)

@@ -42,7 +42,7 @@ def methods() -> dict[str, list[dict]]:
         "logit_euclidean": softened("logit_euclidean"),
         "dkd": beside(on="logits", loss="dkd", labels=LABELS),
         "dist": beside(on="logits", loss="dist", mask=MASK),
-        "logit_standardisation": beside(9.0, on="logits", loss="logit_standardisation"),
+        "logit_standardization": beside(9.0, on="logits", loss="logit_standardization"),
         "nkd": beside(on="logits", loss="nkd", labels=LABELS),
         "mft": alone("mft", on="logits", labels=LABELS),
         "hinge_ranking": softened("hinge_ranking"),

@@ -1,7 +1,7 @@
 """What do examples without labels gain, which only the teacher knows?
 
 Question: a teacher has seen 150 labelled digits. Its student learns from it on those
-alone, or also on the other thousand digits, whose labels nobody looks at. A quarter, or
+alone, or also on the other thousand digits, whose labels are not used. A quarter, or
 a tenth, of each batch has labels.
 Cost: about two minutes of one CPU core, nothing to download.
 Command: python -m experiments.main --config=configs/unlabelled.py --workdir=runs/pool

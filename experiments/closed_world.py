@@ -19,7 +19,7 @@ from experiments.tools.optimisers import optimiser
 from experiments.tools.rows import read_rows
 from experiments.tools.runs import trained
 from experiments.tools.worlds import OWN, World, made, read, split_of, wrote
-from jdistill import data, language, metrics, models, train, tree
+from jdistill import data, language, metrics, models, report, train, tree
 from jdistill.build import build
 from jdistill.evaluate import evaluate
 from jdistill.typing import Frozen, Learner, Model, Split
@@ -29,7 +29,7 @@ NEEDS = (
     *("name", "seeds", "teacher", "begin", "context", "train_rows", "test_rows"),
     *("batch_size", "eval_batch", "num_steps", "tx", "students", "first", "methods"),
 )
-METHOD = ("terms", "num_steps", "share", "every", "keep", "cache", "renormalised")
+METHOD = ("terms", "num_steps", "share", "every", "keep", "cache", "renormalized")
 KNOWN = ("stage", "size", "seed")
 FIRST = "first"
 """What each student learns before it goes on by each method."""
@@ -51,6 +51,9 @@ class Job(NamedTuple):
         steps = self.config["context"] + 1
         config = models.DecoderConfig(vocab=teacher.vocab, max_steps=steps, **sizes)
         return models.Pretrained(models.decoder(config), Frozen({}), config)
+
+
+FIGURES = report.named("kl", "bits_per_byte", "perplexity", "agreement", "accuracy")
 
 
 def run(config: Any, workdir: pathlib.Path) -> Iterator[dict[str, Any]]:
@@ -154,7 +157,7 @@ def taught(job: Job, method: Mapping[str, Any]) -> tuple[Split, dict[str, Any]]:
 
     Args:
         job: where the method is tried.
-        method: with `cache`, a rule of `data` by name, and `renormalised`.
+        method: with `cache`, a rule of `data` by name, and `renormalized`.
 
     Returns:
         The rows, and of a cache `bytes_per_token` and the `mass` that it kept.
@@ -175,12 +178,12 @@ def taught(job: Job, method: Mapping[str, Any]) -> tuple[Split, dict[str, Any]]:
     )
     cache = data.open_tokens(place)
     more = {"bytes_per_token": cache.num_bytes / cache.size, "mass": cache.mass}
-    if method.get("renormalised"):
-        cache = data.renormalised(cache)
+    if method.get("renormalized"):
+        cache = data.renormalized(cache)
     return data.cached_tokens(rows, cache, variables=teacher.frozen, **facts), more
 
 
-FIGURES = {
+MEASURED = {
     "nll": metrics.nll(),
     "perplexity": metrics.perplexity(),
     "bits_per_byte": metrics.bits_per_byte(),
@@ -190,7 +193,7 @@ FIGURES = {
     "agreement": metrics.agreement(),
     "acceptance": metrics.acceptance(),
 }
-BACK = {"kl_reverse": FIGURES["kl"], "acceptance_own": FIGURES["acceptance"]}
+BACK = {"kl_reverse": MEASURED["kl"], "acceptance_own": MEASURED["acceptance"]}
 """On the student's texts, where it takes the teacher's place and the teacher its."""
 
 
@@ -198,12 +201,12 @@ def _figures(config, world: World, student: Model, frozen: Frozen, seed: int):
     """On texts of the teacher's, and on as many of the student's own."""
     size, true = config["eval_batch"], (world.teacher.model, world.teacher.frozen)
     of = functools.partial(data.eval_batches, batch_size=size)
-    row = evaluate(student, frozen, of(world.test), metrics=FIGURES, teacher=true)
+    row = evaluate(student, frozen, of(world.test), metrics=MEASURED, teacher=true)
     texts = wrote(student, frozen, config, (seed, OWN), config["test_rows"])
     back = evaluate(
         *true,
         of(split_of(texts, world.teacher.tokenizer)),
-        metrics={**BACK, "nll_of_own": FIGURES["nll"]},
+        metrics={**BACK, "nll_of_own": MEASURED["nll"]},
         teacher=(student, frozen),
     )
     return {**row, **back}

@@ -16,9 +16,12 @@ from experiments.tools.plan import at
 from experiments.tools.pretrained import read
 from experiments.tools.rows import read_rows
 from experiments.tools.texts import Text, text
-from jdistill import data, language, models, tree
+from jdistill import data, language, models, report, tree
 
 IDENTITY = ("model", "text", "tokens")
+FIGURES = report.named(
+    "bits_per_byte", "perplexity", "kl", "agreement", "accuracy", "ece"
+)
 ABOUT = ("stage", "after", "scored")
 """What a stage has beside what it does: its name, the stage that it follows, and
 whether it has rows."""

@@ -131,7 +131,7 @@ def _said(error: Exception) -> str:
 
 
 def keep_programs() -> None:
-    """Has compiled programs kept for the next run, where nobody said where."""
+    """Keeps compiled programs for the next run, in a folder of its own by default."""
     cache = os.environ.get("JDISTILL_CACHE") or "~/.cache/jdistill"
     # Programs of another processor do not run on this one.
     folder = pathlib.Path(cache).expanduser() / f"jax-{_processor():08x}"

@@ -6,12 +6,12 @@ Each picture of `docs/pictures` is of one result and names it, with the SHA-256 
 rows, in its first line; a test compares that with the rows that are there.
 """
 
-import functools
 import hashlib
 import pathlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from experiments.tools import headline
 from experiments.tools.rows import read_rows
 from jdistill import report
 
@@ -19,22 +19,28 @@ ROOT = pathlib.Path(__file__).parent.parent
 RESULTS = ROOT / "experiments" / "results"
 FOLDER = ROOT / "docs" / "pictures"
 
-_bits = functools.partial(report.size_picture, figure="bits_per_byte")
-_gains = functools.partial(report.gain_picture, against="alone")
 
-PICTURES: dict[str, Callable[[list[dict]], str]] = {
-    "digits": report.size_picture,
-    "language": _bits,
+def _gains(rows: list[dict], figures: Sequence[report.Figure]) -> str:
+    return report.gain_picture(rows, against="alone", figures=figures)
+
+
+def _sizes(rows: list[dict], figures: Sequence[report.Figure]) -> str:
+    return report.size_picture(rows, figures=figures)
+
+
+PICTURES: dict[str, Callable[[list[dict], Sequence[report.Figure]], str]] = {
+    "digits": _sizes,
+    "language": _sizes,
     "losses": _gains,
-    "minilm": report.size_picture,
-    "mnist": report.size_picture,
+    "minilm": _sizes,
+    "mnist": _sizes,
     "recipes_digits": _gains,
     "recipes_docs": _gains,
     "recipes_mnist": _gains,
     "recipes_titles": _gains,
     "recommenders": _gains,
     "sequences": _gains,
-    "stdlib_docs": report.size_picture,
+    "stdlib_docs": _sizes,
     "transformers": _gains,
     "unlabelled": _gains,
     "vision_transformers": _gains,
@@ -72,7 +78,8 @@ def picture(name: str) -> str:
     """
     if name not in PICTURES:
         raise ValueError(f"no picture {name!r}; valid: {', '.join(PICTURES)}")
-    return f"{head(name)}{PICTURES[name](read_rows(RESULTS / f'{name}.jsonl'))}\n"
+    rows = read_rows(RESULTS / f"{name}.jsonl")
+    return f"{head(name)}{PICTURES[name](rows, headline.of_result(name))}\n"
 
 
 def main() -> int:

@@ -19,8 +19,9 @@ import pathlib
 import re
 import statistics
 import sys
+from collections.abc import Sequence
 
-from experiments.tools import numbers
+from experiments.tools import headline, numbers
 from experiments.tools.columns import means
 from experiments.tools.rows import read_rows
 from jdistill import report
@@ -51,7 +52,8 @@ def published(page: str) -> str:
             raise ValueError(f"no rows for table {name!r} in experiments/results")
         if kind not in KINDS:
             raise ValueError(f"no table {kind!r}; valid: {', '.join(KINDS)}")
-        return f"{start}{KINDS[kind](rows, *_given(columns))}{end}"
+        more = {"figures": headline.of_result(name)} if kind in ABOUT_FIGURES else {}
+        return f"{start}{KINDS[kind](rows, *_given(columns), **more)}{end}"
 
     measured = {name: _results(name) for name in numbers.DATA}
     return numbers.filled(TABLE.sub(table, page), numbers.cells(measured))
@@ -61,13 +63,16 @@ def _given(columns: str) -> list[list[str]]:
     return [columns.split()] if columns.strip() else []
 
 
-def stages(rows: list[dict]) -> str:
-    """What each stage is and costs, and the paired differences of accuracy."""
-    return f"{report.markdown(rows)}{differences(rows)}"
+Figures = Sequence[report.Figure]
 
 
-def short(rows: list[dict]) -> str:
-    """What the main stages are, in words, and the paired differences of accuracy.
+def stages(rows: list[dict], *, figures: Figures = report.FIGURES) -> str:
+    """What each stage is and costs, and the paired differences of its headline."""
+    return f"{report.markdown(rows, figures=figures)}{differences(rows, figures[0])}"
+
+
+def short(rows: list[dict], *, figures: Figures = report.FIGURES) -> str:
+    """What the main stages are, in words, and the paired differences.
 
     Example:
         >>> rows = [{'stage': 'teacher', 'realised': 'dense', 'bytes': 2_000_000},
@@ -76,18 +81,18 @@ def short(rows: list[dict]) -> str:
         >>> print(short(rows).splitlines()[-1])
         | `packed`: pruned, quantised, in a file | 80.0 | 0.10 MB | 20x |
     """
-    means = {stage.name: stage.means for stage in report.summarize(rows)}
+    means = {s.name: s.means for s in report.summarize(rows, figures=figures)}
     cells, large = [], means["teacher"]["bytes"].value
     for name in (name for name in WORDS if name in means):
-        right, size = means[name]["accuracy"], means[name]["bytes"].value
-        error = "" if right.error is None else f" ±{100 * right.error:.1f}"
+        right, size = means[name][figures[0].name], means[name]["bytes"].value
+        scale = figures[0].scale
+        error = "" if right.error is None else f" ±{scale * right.error:.1f}"
         fraction = f"{large / size:.0f}x" if name != "teacher" else "–"
         what = f"`{name}`: {WORDS[name]}"
-        accuracy = f"{100 * right.value:.1f}{error}"
-        cells.append([what, accuracy, f"{size / 1e6:.2f} MB", fraction])
-    return _table(["network", "accuracy %", "size", "smaller"], cells) + differences(
-        rows
-    )
+        right = f"{scale * right.value:.1f}{error}"
+        cells.append([what, right, f"{size / 1e6:.2f} MB", fraction])
+    heads = ["network", figures[0].heading, "size", "smaller"]
+    return _table(heads, cells) + differences(rows, figures[0])
 
 
 WORDS = {
@@ -99,8 +104,8 @@ WORDS = {
 }
 
 
-def gains(rows: list[dict]) -> str:
-    """Each method's accuracy and what it gains over others, over the seeds.
+def gains(rows: list[dict], *, figures: Figures = report.FIGURES) -> str:
+    """Each method's headline figure and what it gains over others, over the seeds.
 
     A gain whose interval is on one side of zero is bold.
 
@@ -112,16 +117,16 @@ def gains(rows: list[dict]) -> str:
         | kl | 85.00 ±5.00 | +1.00 [-1.00, +3.00] |
     """
     found: dict[str, list[float]] = {}
+    name, scale = figures[0].name, figures[0].scale
     for row in rows:
-        if "accuracy" in row:
-            found.setdefault(row["stage"], []).append(100 * row["accuracy"])
+        if name in row:
+            found.setdefault(row["stage"], []).append(scale * row[name])
     gained = {
-        (row["of"], row["against"]): _gain(row)
-        for row in rows
-        if row["stage"] == "comparison"
+        (row["of"], row["against"]): _gain(row, figures[0])
+        for row in _compared(rows, figures[0])
     }
     others = list(dict.fromkeys(against for _, against in gained))
-    heads = ["method", "accuracy %", *(f"gain over {name}" for name in others)]
+    heads = ["method", figures[0].heading, *(f"gain over {name}" for name in others)]
     cells = [
         [name, _mean(values), *(gained.get((name, other), "–") for other in others)]
         for name, values in found.items()
@@ -129,9 +134,19 @@ def gains(rows: list[dict]) -> str:
     return _table(heads, cells)
 
 
-def _gain(row: dict) -> str:
-    figures = (100 * row[name] for name in ("difference", "low", "high"))
-    text = "{:+.2f} [{:+.2f}, {:+.2f}]".format(*figures)
+def _compared(rows: list[dict], figure: report.Figure) -> list[dict]:
+    """The comparisons of a figure; one that names none is of accuracy."""
+    return [
+        row
+        for row in rows
+        if row.get("stage") == "comparison"
+        and row.get("metric", "accuracy") == figure.name
+    ]
+
+
+def _gain(row: dict, figure: report.Figure) -> str:
+    values = (figure.scale * row[name] for name in ("difference", "low", "high"))
+    text = "{:+.2f} [{:+.2f}, {:+.2f}]".format(*values)
     return f"**{text}**" if row["low"] > 0 or row["high"] < 0 else text
 
 
@@ -168,9 +183,9 @@ def parity(rows: list[dict]) -> str:
         | a | 0.0001 of 30 | 100.0 % | 4.0 | 1.20 | 17.0 | 40.0 |
         | b | 2e-07 of 0.21 | – | 0.4 | 1.40 | – | – |
     """
-    cells, read = [], [row for row in rows if row.get("load_cpu_seconds")]
-    for name in dict.fromkeys(row["model"] for row in read):
-        own = [row for row in read if row["model"] == name]
+    cells = []
+    for name in dict.fromkeys(row["model"] for row in rows):
+        own = [row for row in rows if row["model"] == name]
         first = own[0]
         what = "vector" if "vector_difference" in first else "logit"
         same = first.get("agreement")
@@ -204,8 +219,8 @@ def _table(heads: list[str], cells: list[list]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in texts)
 
 
-def differences(rows: list[dict]) -> str:
-    """The paired differences of accuracy, a line each.
+def differences(rows: list[dict], figure: report.Figure = report.FIGURES[0]) -> str:
+    """The paired differences of a figure, a line each.
 
     Example:
         >>> row = {'stage': 'comparison', 'of': 'a', 'against': 'b', 'difference': 0.01,
@@ -214,12 +229,13 @@ def differences(rows: list[dict]) -> str:
         * a against b: +1.00 points [-1.00, +3.00], paired over 100 test examples
     """
     lines = [
-        "* {of} against {against}: {0:+.2f} points [{1:+.2f}, {2:+.2f}], paired over "
+        "* {of} against {against}: {0:+.2f} {unit} [{1:+.2f}, {2:+.2f}], paired over "
         "{examples} test examples".format(
-            *(100 * row[name] for name in ("difference", "low", "high")), **row
+            *(figure.scale * row[name] for name in ("difference", "low", "high")),
+            unit=figure.unit,
+            **row,
         )
-        for row in rows
-        if row.get("stage") == "comparison"
+        for row in _compared(rows, figure)
     ]
     return "\n\n" + "\n".join(lines) + "\n" if lines else ""
 
@@ -236,6 +252,10 @@ KINDS = {
     "parity": parity,
     "means": means,
 }
+
+
+ABOUT_FIGURES = ("table", "short", "gains")
+"""Tables of an experiment's own figures."""
 
 
 def main() -> int:

@@ -6,7 +6,8 @@ of long ones. Every rating counts as taken, whatever its stars. Of each user's i
 tenth is the test, and a tenth is left for choosing numbers; a list of ten is made of
 all the items that the user has not taken in training.
 
-A row's `accuracy` is NDCG@10 over the users, `recall` the share of what could be found.
+A row's `ndcg` is NDCG@10 over the users, `recall` the share of what could be found,
+`ndcg_valid` the NDCG of the items left for choosing numbers.
 """
 
 import io
@@ -24,13 +25,19 @@ from experiments.tools import plan
 from experiments.tools.gains import gains
 from experiments.tools.objectives import terms_of
 from experiments.tools.optimisers import optimiser
+from experiments.tools.ranking import LIST, ranked
 from experiments.tools.runs import trained
-from jdistill import data, losses, models, objective, train, tree
+from jdistill import data, losses, models, objective, report, train, tree
 from jdistill.evaluate import predict
 from jdistill.typing import Batch, Frozen, Learner, Model, Objective, Split
 
 ARCHIVE = "tfds_manual/movielens/ml-latest-small.zip"
-LIST = 10
+FIGURES = (
+    report.Figure(
+        "ndcg", f"NDCG@{LIST}", "how early lists of ten have what a user took"
+    ),
+    report.Figure("recall", f"recall@{LIST}", "share of what a list of ten could find"),
+)
 Row = dict[str, Any]
 
 
@@ -84,9 +91,9 @@ def run(config: Any, workdir: pathlib.Path) -> Iterator[Row]:
                 (teacher, frozen),
             )
             row = _row(name, seed, student, kept, taken)
-            found[name].append(row["accuracy"])
+            found[name].append(row["ndcg"])
             yield row
-    yield from gains(found, config["against"])
+    yield from gains(found, config["against"], metric="ndcg")
 
 
 NEEDS = (
@@ -261,38 +268,5 @@ def _row(name: str, seed: int, model: Model, frozen: Frozen, taken: Taken) -> Ro
     row["bytes"] = tree.num_bytes(frozen.params)
     test = ranked(scores, taken.train, taken.test)
     valid = ranked(scores, taken.train, taken.valid)
-    rates = {"accuracy": test.ndcg, "recall": test.recall, "valid": valid.ndcg}
+    rates = {"ndcg": test.ndcg, "recall": test.recall, "ndcg_valid": valid.ndcg}
     return {**row, **rates, "users": len(scores)}
-
-
-class Ranked(NamedTuple):
-    """Means over users of what lists of ten find."""
-
-    ndcg: float
-    recall: float
-
-
-def ranked(scores: np.ndarray, known: np.ndarray, wanted: np.ndarray) -> Ranked:
-    r"""NDCG and recall of the ten best items that are not known.
-
-    .. math:: \text{NDCG} = \frac{\sum_{r \le 10} y_r / \log_2(r + 1)}
-        {\sum_{r \le \min(10, n)} 1 / \log_2(r + 1)}
-
-    y_r is 1 where the item of rank r is wanted, n how many are; recall is the number
-    found over min(10, n). All items are ranked, not a sample, which would flatter
-    some models more than others (Krichene, Rendle, KDD 2020).
-
-    Example:
-        >>> scores = np.array([[3.0, 2.0, 1.0]])
-        >>> found = ranked(scores, np.array([[1, 0, 0]]), np.array([[0, 0, 1]]))
-        >>> round(found.ndcg, 4), found.recall
-        (0.6309, 1.0)
-    """
-    order = np.argsort(-np.where(known > 0, -np.inf, scores), axis=1, kind="stable")
-    hits = np.take_along_axis(wanted > 0, order[:, :LIST], axis=1)
-    gain = 1 / np.log2(np.arange(hits.shape[1]) + 2)
-    most = np.minimum(hits.shape[1], (wanted > 0).sum(1))
-    ideal = np.cumsum(gain)[most - 1]
-    return Ranked(
-        float(np.mean(hits @ gain / ideal)), float(np.mean(hits.sum(1) / most))
-    )

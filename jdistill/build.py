@@ -1,9 +1,10 @@
 """From a configuration to a call: the only reader of component names."""
 
-import difflib
 import inspect
 from collections.abc import Collection, Mapping
 from typing import Any
+
+from jdistill.mends import near
 
 
 def build(namespace: Any, spec: Any, kind: Any = None, /, **extra: Any) -> Any:
@@ -79,9 +80,7 @@ def _check(name: str, parameters: Mapping[str, Any], arguments: Mapping[str, Any
 
 
 def _valid(wrong: str, names: list[str]) -> str:
-    close = difflib.get_close_matches(wrong, names, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(map(repr, close))}? " if close else ""
-    return f"{hint}valid: {_all(names)}"
+    return f"{near(wrong, names)}valid: {_all(names)}"
 
 
 def _all(names: Collection[str]) -> str:

@@ -127,6 +127,24 @@ def whole(*, least: int = 1, most: int | None = None, **values: Any) -> None:
             raise ValueError(f"{name} must be {said}, got {_text(value)}")
 
 
+def sizes(**values: Any) -> None:
+    """Refuses a size, or one of several, that is not a whole number from 1.
+
+    Raises:
+        ValueError: names the size.
+
+    Example:
+        >>> sizes(classes=10, widths=[5, 0])
+        Traceback (most recent call last):
+        ValueError: widths must be whole numbers from 1, got [5, 0]
+    """
+    for name, size in values.items():
+        if not isinstance(size, list | tuple):
+            whole(**{name: size})
+        elif not all(isinstance(n, int) and n is not True and n > 0 for n in size):
+            raise ValueError(f"{name} must be whole numbers from 1, got {size!r}")
+
+
 def one_of(choices: Sequence[Any], **values: Any) -> None:
     """Refuses what is not one of the choices.
 
@@ -180,6 +198,16 @@ def constants(**values: Any) -> dict[str, Any]:
         {'alpha': 0.9}
     """
     return {name: value for name, value in values.items() if not callable(value)}
+
+
+def given(**values: Any) -> dict[str, Any]:
+    """The values that are not None, to be checked.
+
+    Example:
+        >>> given(dim=3, width=None)
+        {'dim': 3}
+    """
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _all_are(said: str, within: Callable[[float], bool], values: dict[str, Any]):

@@ -25,7 +25,7 @@ def check_per(per: str | None) -> None:
 
 
 def weights_of(
-    batch: Batch, *, per: str | None = None, labelled: bool = False
+    batch: Batch, *, per: str | None = None, labeled: bool = False
 ) -> Float[Array, "..."]:
     """The weight of each example `[batch]` or token `[batch, steps]`, 0 for padding.
 
@@ -35,7 +35,7 @@ def weights_of(
         batch: arrays by name.
         per: 'example', 'token', or None: tokens where the labels are a sequence, or
             where there are no labels and the logits of a network are.
-        labelled: whether only what has a label counts: times `label_mask`, which is
+        labeled: whether only what has a label counts: times `label_mask`, which is
             `[batch]` or of the shape of the labels.
 
     Returns:
@@ -56,7 +56,7 @@ def weights_of(
         shape = _token_shape(batch)
         tokens = jnp.asarray(batch.get("token_mask", jnp.ones(shape)), jnp.float32)
         weights = tokens * weights[:, None]
-    if labelled and "label_mask" in batch:
+    if labeled and "label_mask" in batch:
         return weights * _has_label(batch["label_mask"], weights)
     return weights
 

@@ -36,7 +36,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """
     target = pathlib.Path(os.path.realpath(path))
     mode = _mode(target)
-    # opened and not made by `tempfile`, whose files nobody else may read
+    # opened and not made by `tempfile`, whose files only their owner may read
     aside = target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}")
     flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
     with os.fdopen(os.open(aside, flags, 0o666), "wb") as file:

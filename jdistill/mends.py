@@ -4,7 +4,9 @@ Things are known by the package and the class of theirs, because this module imp
 framework: 'flax.Module' is a module of linen or nnx.
 """
 
-from collections.abc import Mapping
+import difflib
+import re
+from collections.abc import Collection, Mapping
 from typing import Any
 
 OF_PARAMETERS = "Frozen(params) makes them of parameters"
@@ -78,3 +80,25 @@ def mend(wanted: str, value: Any) -> str:
     names = [f"{k.__module__.split('.')[0]}.{k.__name__}" for k in mro]
     said = next((known[name] for name in [*names, ""] if name in known), "")
     return said and f": {said}"
+
+
+def near(wanted: str, names: Collection[str], *, most: int = 3) -> str:
+    """The question that a hint begins with: which names are like one that is not there.
+
+    Args:
+        wanted: a name, or a regular expression, that none of the names is.
+        names: the valid ones.
+        most: how many are named: close ones, then those that have it in them.
+
+    Returns:
+        The question with a space behind it, or nothing.
+
+    Example:
+        >>> near('kernal', ['kernel', 'bias']), near('x', ['kernel'])
+        ("did you mean 'kernel'? ", '')
+    """
+    plain = re.sub(r"[.*\\^$?+()\[\]|]", "", wanted)
+    close = difflib.get_close_matches(plain, list(names), n=most, cutoff=0.5)
+    within = [name for name in names if plain and plain in name and name not in close]
+    close = [*close, *within][:most]
+    return f"did you mean {' or '.join(map(repr, close))}? " if close else ""

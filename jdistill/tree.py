@@ -5,7 +5,6 @@ A path is the keys from the root joined by '/': `Dense_0/kernel` in linen,
 (`where=`), sharding rules and messages.
 """
 
-import difflib
 import re
 from collections.abc import Callable, Collection
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jdistill.mends import near
 from jdistill.typing import Tree
 
 Where = str | Collection[str] | None
@@ -98,13 +98,16 @@ def select(tree: Tree, where: Where, *, default: Where = None) -> frozenset[str]
         found = frozenset(p for p in paths if re.fullmatch(where, p))
         if not found:
             raise ValueError(
-                f"where={where!r} matches no parameter; {_near(where, paths)}"
+                f"where={where!r} matches no parameter; {near(where, paths)}"
+                f"valid: {paths}"
             )
         return found
     missing = sorted(set(where) - set(paths))
     if missing or not where:
         name = missing[0] if missing else ""
-        raise ValueError(f"where names no parameter {name!r}; {_near(name, paths)}")
+        raise ValueError(
+            f"where names no parameter {name!r}; {near(name, paths)}valid: {paths}"
+        )
     return frozenset(where)
 
 
@@ -192,10 +195,3 @@ def _is_variable(x: Any) -> bool:
     return any(
         k.__name__ == "Variable" and k.__module__.startswith("flax.nnx.") for k in kinds
     )
-
-
-def _near(wanted: str, paths: list[str]) -> str:
-    plain = re.sub(r"[.*\\^$?+()\[\]|]", "", wanted)
-    close = difflib.get_close_matches(plain, paths, n=3, cutoff=0.3)
-    close += [p for p in paths if plain and plain in p and p not in close]
-    return f"did you mean {close}? all paths: {paths}" if close else f"paths: {paths}"

@@ -1,13 +1,12 @@
 """What terms and metrics read of networks, by name."""
 
-import difflib
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import jax
 
 from jdistill import kinds
-from jdistill.mends import mend
+from jdistill.mends import mend, near
 from jdistill.typing import Batch, Frozen, Model, Needs, Outputs, Tree, View, Views
 
 STUDENT, TEACHER = "student", "teacher"
@@ -25,7 +24,7 @@ def view(views: Views, network: str) -> View:
         True
     """
     if network not in views:
-        hint = _hint(network, views)
+        hint = near(network, views)
         raise ValueError(f"no {network!r} network is here; {hint}there are {[*views]}")
     return views[network]
 
@@ -60,7 +59,7 @@ def sparse_of(views: Views, network: str = TEACHER) -> Any:
     """Some classes of a network's distribution, a `SparseTarget`.
 
     Raises:
-        ValueError: there is no such network, or nobody made one of its outputs.
+        ValueError: there is no such network, or one of its outputs was not made.
 
     Example:
         >>> sparse_of({'teacher': View(Outputs(sparse=3.0))})
@@ -102,7 +101,7 @@ def tap_of(views: Views, network: str, name: str) -> Any:
     features = view(views, network).outputs.features
     if name not in features:
         taps = sorted(features)
-        hint = _hint(name, taps)
+        hint = near(name, taps)
         raise ValueError(f"the {network} has no tap {name!r}; {hint}there are {taps}")
     return features[name]
 
@@ -118,7 +117,7 @@ def views_of(
         networks: the model and the variables of each, None where only its outputs are
             known.
         outputs: of each, by name; a network without is there all the same.
-        needs: what will be read; heads that nobody needs are not asked for.
+        needs: what will be read; heads that nothing needs are not asked for.
 
     Returns:
         A view of each network in either mapping.
@@ -269,8 +268,3 @@ def _part(views: Views, network: str, part: str) -> Tree:
 def _parts(network: str, needs: frozenset[tuple[str, str]]) -> set[str]:
     parts = {part for name, part in needs if name == network}
     return {p for p in parts if p in OF_OUTPUTS or p.startswith("features/")}
-
-
-def _hint(wanted: str, names: Collection[str]) -> str:
-    close = difflib.get_close_matches(wanted, list(names), n=3, cutoff=0.5)
-    return f"did you mean {close}? " if close else ""

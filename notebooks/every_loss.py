@@ -185,7 +185,7 @@ objectives["logits"] |= {
     "nkd": beside(1.0, jd.on_logits(losses.nkd, labels=labels())),
     "mft": jd.combine(kd=jd.on_logits(losses.mft, labels=labels())),
     "dist": beside(1.0, jd.on_logits(losses.dist, mask=example_mask())),
-    "logit_standardisation": beside(9.0, jd.on_logits(losses.logit_standardisation)),
+    "logit_standardization": beside(9.0, jd.on_logits(losses.logit_standardization)),
     "cosine": beside(1.0, jd.on_logits(losses.cosine)),
     "rd": beside(1.0, jd.on_logits(losses.rd, k=3)),
     "rrd": beside(0.064, jd.on_logits(losses.rrd, k=3)),

@@ -68,9 +68,16 @@ MUTANTS = (
     Mutant(
         "what is not told apart is red",
         "jdistill/report/_differences.py",
-        'return "good" if self.low > 0 else "bad" if self.high < 0 else "muted"',
-        'return "good" if self.low > 0 else "bad"',
+        "if self.low <= 0 <= self.high:",
+        "if self.low == 0 == self.high:",
         "tests/report/test_differences.py -k reading",
+    ),
+    Mutant(
+        "where less is better a rise is green",
+        "jdistill/report/_differences.py",
+        '(self.low > 0) == self.figure.rising else "bad"',
+        '(self.low > 0) else "bad"',
+        "tests/report/test_quality.py -k rise",
     ),
     Mutant(
         "the interval is the normal one, whatever the number of pairs",

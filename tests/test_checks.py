@@ -61,3 +61,25 @@ def test_a_word_is_one_of_the_choices():
 def test_schedules_are_not_known_yet():
     assert checks.constants(a=1, b=lambda step: step) == {"a": 1}
     assert checks.known(jnp.ones(())) and checks.known(3)
+
+
+@pytest.mark.parametrize("size", [0, -1, 2.0, "3", True, None])
+def test_a_size_that_is_not_a_whole_number_from_1_is_refused(size):
+    with pytest.raises(ValueError, match="classes must be"):
+        checks.sizes(dim=3, classes=size)
+
+
+@pytest.mark.parametrize("sizes", [[3, 0], (1.5,)])
+def test_each_of_several_sizes_is_checked(sizes):
+    with pytest.raises(ValueError, match="widths must be whole numbers"):
+        checks.sizes(widths=sizes)
+
+
+def test_sizes_in_range_pass():
+    checks.sizes(classes=1, widths=(), hidden=[3, 4])
+
+
+def test_what_is_not_given_is_not_checked():
+    checks.sizes(**checks.given(dim=3, width=None))
+    with pytest.raises(ValueError, match="width must be"):
+        checks.sizes(**checks.given(dim=None, width=0))

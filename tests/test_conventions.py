@@ -121,6 +121,22 @@ def test_a_public_function_has_each_section_of_the_docstring(namespace, name, fu
     assert ">>> " in text, "the example is a doctest"
 
 
+BRITISH = re.compile(
+    r"(optimis|normalis|quantis|standardis|tokenis|initialis|summaris|generalis|"
+    r"regularis|labell|colour|behaviour|centre|neighbour)"
+)
+
+
+@pytest.mark.parametrize(("namespace", "name"), NAMES)
+def test_public_names_are_spelt_the_american_way(namespace, name):
+    """As those of JAX, optax and the papers are."""
+    member = getattr(importlib.import_module(f"jdistill.{namespace}"), name)
+    names = [name, *getattr(member, "_fields", ())]
+    if callable(member):
+        names += inspect.signature(member).parameters
+    assert not [one for one in names if BRITISH.search(one.lower())]
+
+
 @each_function
 def test_each_argument_is_described(namespace, name, function):
     plain = inspect.unwrap(function)

@@ -7,7 +7,7 @@ import pytest
 from flax import nnx
 from flax.core import FrozenDict
 
-from jdistill.mends import MENDS, mend
+from jdistill.mends import MENDS, mend, near
 from jdistill.typing import DataSet, Frozen, Model, State
 
 LINEAR = nnx.Linear(2, 3, rngs=nnx.Rngs(0))
@@ -45,3 +45,24 @@ def test_nothing_is_said_where_nothing_is_known(value):
 def test_each_mend_is_one_short_line():
     for known in MENDS.values():
         assert all(len(said) < 60 and "\n" not in said for said in known.values())
+
+
+@pytest.mark.parametrize(
+    ("wanted", "names", "said"),
+    [
+        ("kernal", ("kernel", "bias"), "did you mean 'kernel'? "),
+        ("dense/kernel", ("Dense_0/kernel", "bias"), "did you mean 'Dense_0/kernel'? "),
+        (".*/gate/.*", ("bias", "block/gate/kernel"), "'block/gate/kernel'"),
+        ("x", ("kernel",), ""),
+        ("", ("kernel",), ""),
+    ],
+)
+def test_names_like_one_that_is_not_there_are_asked_for(wanted, names, said):
+    found = near(wanted, names)
+    assert said in found and bool(found) == bool(said)
+
+
+def test_of_many_names_that_have_the_wanted_one_few_are_asked_for():
+    names = [f"layer_{i}/kernel" for i in range(50)]
+    assert near("kernel", names).count("kernel") == 3
+    assert near("kernel", names, most=1).count("kernel") == 1

@@ -7,6 +7,7 @@ from typing import Any
 
 import rich.console
 
+from experiments.tools import headline
 from experiments.tools.rows import read_rows
 from jdistill import report
 
@@ -34,7 +35,8 @@ def compare(arguments: Sequence[str]) -> None:
         screen.print(line, highlight=False, markup=False, soft_wrap=True)
     for line in _configs(*folders):
         screen.print(line, highlight=False, markup=False, soft_wrap=True)
-    screen.print(report.compare(*rows, names=("A", "B")))
+    figures = headline.of_config(_read(folders[0]))
+    screen.print(report.compare(*rows, names=("A", "B"), figures=figures))
 
 
 def _configs(first: pathlib.Path, second: pathlib.Path) -> list[str]:

@@ -1,6 +1,5 @@
 """The command line: a configuration with overrides, and a folder to work in."""
 
-import difflib
 import itertools
 import pathlib
 import re
@@ -10,6 +9,8 @@ from typing import Any, NamedTuple
 import ml_collections
 from absl import flags
 from ml_collections import config_flags
+
+from jdistill.mends import near
 
 FLAGS = "--config, --workdir, --config.key, --seeds, --sweep"
 
@@ -157,9 +158,8 @@ def _check_key(config: Any, dotted: str, source: str) -> None:
         name = key.split("[")[0]
         if name not in node:
             valid = ", ".join(sorted(node))
-            close = difflib.get_close_matches(name, list(node), n=1)
-            hint = f"did you mean {close[0]!r}? " if close else ""
             raise ValueError(
-                f"{path} in {source} has no key {key!r}; {hint}valid: {valid}"
+                f"{path} in {source} has no key {key!r}; "
+                f"{near(name, list(node), most=1)}valid: {valid}"
             )
         node, path = node[name], f"{path}.{key}"

@@ -8,11 +8,19 @@ import scipy.stats
 
 
 def gains(
-    found: Mapping[str, Sequence[float]], against: Sequence[str]
+    found: Mapping[str, Sequence[float]],
+    against: Sequence[str],
+    *,
+    metric: str = "accuracy",
 ) -> Iterator[dict[str, Any]]:
     r"""The mean gain of each method over others, with its interval over the seeds.
 
     .. math:: \bar d \pm t_{n-1, 0.975} \, s_d / \sqrt n
+
+    Args:
+        found: a figure of each method, a value a seed.
+        against: the methods that the others are compared with.
+        metric: the figure's name.
 
     Example:
         >>> row, = gains({'kl': [0.9, 0.8], 'alone': [0.8, 0.7]}, ['alone'])
@@ -30,7 +38,7 @@ def gains(
                 "stage": "comparison",
                 "of": method,
                 "against": other,
-                "metric": "accuracy",
+                "metric": metric,
                 "difference": float(gain.mean()),
                 "low": float(gain.mean() - reach),
                 "high": float(gain.mean() + reach),

@@ -6,7 +6,7 @@ import pathlib
 import re
 import shlex
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import ml_collections
@@ -14,7 +14,7 @@ import rich.console
 import rich.text
 
 import experiments
-from experiments.tools import listing
+from experiments.tools import headline, listing
 from experiments.tools.flags import Command
 from experiments.tools.origin import origin
 from experiments.tools.rows import open_rows, read_rows
@@ -33,7 +33,7 @@ def run(command: Command) -> None:
         _all(command, experiment)
     else:
         start(command.config, command.workdir, experiment, about=about(command))
-    show(command.workdir, rich.console.Console())
+    show(command.workdir, rich.console.Console(), headline.of(experiment))
 
 
 def about(command: Command) -> dict[str, str]:
@@ -79,10 +79,10 @@ def start(
         append: Callable = open_rows(workdir / "rows.jsonl", tuple(identity))
         source = origin()
         for row in experiment.run(config, workdir):
-            report.check(row)
+            report.check(row, figures=headline.of(experiment))
             check_there(workdir)
             append({**row, **source})
-        _write(workdir, about, config.to_dict())
+        _write(workdir, about, config.to_dict(), experiment)
     finally:
         release()
 
@@ -104,26 +104,35 @@ def _all(command: Command, experiment: Any) -> None:
             one = {**whole, "title": f"{whole['title']} {said}"}
             start(variant.config, folder, experiment, about=one)
             made.append((variant.values, folder))
-        for name, rows in joined(made).items():
+        names = [figure.name for figure in headline.of(experiment)]
+        for name, rows in joined(made, names).items():
             lines = "".join(f"{json.dumps(row)}\n" for row in rows)
             write_whole(workdir / f"{name}.jsonl", lines)
-        _write(workdir, whole, config)
+        _write(workdir, whole, config, experiment)
     finally:
         release()
 
 
 def _write(
-    workdir: pathlib.Path, about: Mapping[str, str], config: Mapping[str, Any]
+    workdir: pathlib.Path,
+    about: Mapping[str, str],
+    config: Mapping[str, Any],
+    experiment: Any,
 ) -> None:
     rows, curves = (read_rows(workdir / f"{n}.jsonl") for n in ("rows", "curves"))
-    page = report.html(rows, curves, config=config, **about)
+    figures = headline.of(experiment)
+    page = report.html(rows, curves, config=config, figures=figures, **about)
     write_whole(workdir / "report.html", page)
 
 
-def show(workdir: pathlib.Path, screen: rich.console.Console) -> None:
+def show(
+    workdir: pathlib.Path,
+    screen: rich.console.Console,
+    figures: Sequence[report.Figure],
+) -> None:
     """Prints the final table and where the report is."""
     rows = read_rows(workdir / "rows.jsonl")
-    screen.print(report.table(rows))
+    screen.print(report.table(rows, figures=figures))
     for row in rows:
         if "writes" in row:
             line = rich.text.Text.assemble((f"{row['stage']}: ", "bold"), row["writes"])

@@ -1,13 +1,17 @@
 """What each loss was measured to gain, for the column 'our number' of a page.
 
 The rows are those of `experiments/results`: a method that is named like a loss used
-nothing else beside the labels. A cell says on which data, the mean accuracy in per
-cent, and in brackets the gain over the labels alone in points, with its 95 % interval.
+nothing else beside the labels. A cell says on which data, the mean accuracy (or the
+figure that it names) in per cent, and in brackets the gain over the labels alone in
+points, with its 95 % interval.
 """
 
 import re
 import statistics
 from collections.abc import Mapping, Sequence
+
+from experiments.tools import headline
+from jdistill import report
 
 DATA = {
     "losses": "digits",
@@ -43,9 +47,11 @@ def cells(results: Mapping[str, Sequence[Mapping]]) -> dict[str, str]:
     """
     found: dict[str, list[str]] = {}
     for name, rows in results.items():
-        for method, text in _measured(rows).items():
+        figure = headline.of_result(name)[0]
+        what = "" if figure == report.FIGURES[0] else f", {figure.title}"
+        for method, text in _measured(rows, figure.name).items():
             loss = ALONE.get(name, method) if method == "alone" else method
-            found.setdefault(loss, []).append(f"{DATA[name]} {text}")
+            found.setdefault(loss, []).append(f"{DATA[name]}{what} {text}")
     return {loss: "; ".join(texts) for loss, texts in found.items()}
 
 
@@ -76,14 +82,14 @@ def filled(page: str, numbers: Mapping[str, str]) -> str:
     return "\n".join(lines)
 
 
-def _measured(rows: Sequence[Mapping]) -> dict[str, str]:
-    accuracy: dict[str, list[float]] = {}
+def _measured(rows: Sequence[Mapping], figure: str) -> dict[str, str]:
+    values: dict[str, list[float]] = {}
     gain = {}
     for row in rows:
-        if "accuracy" in row:
-            accuracy.setdefault(row["stage"], []).append(row["accuracy"])
+        if figure in row:
+            values.setdefault(row["stage"], []).append(row[figure])
         elif row["against"] == "alone":
             numbers = [100 * row[name] for name in ("difference", "low", "high")]
             gain[row["of"]] = " ({:+.1f} [{:+.1f}, {:+.1f}])".format(*numbers)
-    means = {name: 100 * statistics.fmean(each) for name, each in accuracy.items()}
+    means = {name: 100 * statistics.fmean(each) for name, each in values.items()}
     return {name: f"{mean:.1f}{gain.get(name, '')}" for name, mean in means.items()}

@@ -91,7 +91,7 @@ def train_stage(job: Job, stage: Stage, done: Mapping[str, Frozen]) -> Trained:
 
 
 def _learned_from(job: Job, stage: Stage) -> Split:
-    """Only the taught learn from what has no labels: the teacher speaks of it."""
+    """Only students with a teacher learn from unlabelled examples."""
     wider = job.transfer if stage.taught else None
     return job.dataset.train if wider is None else wider
 

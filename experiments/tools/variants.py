@@ -9,8 +9,8 @@ from experiments.tools.names import safe
 from experiments.tools.rows import read_rows
 
 Row = dict[str, Any]
-FIGURES = ("fold", "seed", "accuracy", "nll", "bits_per_byte", "bytes")
-"""Where these are the same, so is what was trained."""
+SAME = ("fold", "seed", "bytes")
+"""Where these and the figures are the same, so is what was trained."""
 BOUNDS = ("difference", "low", "high")
 
 
@@ -25,7 +25,7 @@ def folder_of(values: Mapping[str, str]) -> str:
 
 
 def joined(
-    runs: Sequence[tuple[Mapping[str, str], pathlib.Path]],
+    runs: Sequence[tuple[Mapping[str, str], pathlib.Path]], figures: Sequence[str]
 ) -> dict[str, list[Row]]:
     """The rows and the curves of all runs.
 
@@ -35,6 +35,7 @@ def joined(
 
     Args:
         runs: what each has that the others have not, and its folder.
+        figures: names of the experiment's figures.
 
     Returns:
         'rows' and 'curves'.
@@ -45,7 +46,7 @@ def joined(
         for found, name in ((rows, "rows"), (curves, "curves")):
             of = found.setdefault(_name(values), [])
             of += read_rows(folder / f"{name}.jsonl")
-    same = _same([*rows.values()])
+    same = _same([*rows.values()], (*SAME, *figures))
     return {
         "rows": _averaged(_together(rows, same)),
         "curves": _together(curves, same),
@@ -63,14 +64,14 @@ def _name(values: Mapping[str, str]) -> str:
     return " ".join(f"{k}={v}" for k, v in last.items() if k != "seed")
 
 
-def _same(runs: Sequence[Sequence[Row]]) -> set[str]:
+def _same(runs: Sequence[Sequence[Row]], keys: Sequence[str]) -> set[str]:
     """The stages that have the same figures in all runs."""
     figures: list[dict[str, list]] = []
     for rows in runs:
         figures.append({})
         for row in rows:
             if not _pair(row):
-                found = [row.get(key) for key in FIGURES]
+                found = [row.get(key) for key in keys]
                 figures[-1].setdefault(row.get("stage", ""), []).append(found)
     first = figures[0]
     return {s for s in first if all(run.get(s) == first[s] for run in figures)}

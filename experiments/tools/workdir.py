@@ -12,15 +12,15 @@ from typing import Any
 def claim(folder: pathlib.Path, config: Mapping[str, Any]) -> None:
     """Makes the folder, or checks that this configuration made it.
 
-    A folder in which a run wrote nothing yet belongs to nobody.
+    Any configuration may take a folder in which a run has written nothing yet.
 
     Args:
-        folder: where the run writes; `config.json` in it says whose it is.
+        folder: where the run writes; `config.json` in it is its configuration.
         config: the configuration, plain values only.
 
     Raises:
-        ValueError: another configuration made the folder, or it holds what belongs to
-            none. Nothing is changed then.
+        ValueError: another configuration made the folder, or it has rows and no
+            configuration. Nothing is changed then.
     """
     mine = json.loads(json.dumps(config, default=str))
     file = folder / "config.json"

@@ -20,11 +20,11 @@ from jdistill.compress._magnitude import global_magnitude as global_magnitude
 from jdistill.compress._magnitude import magnitude as magnitude
 from jdistill.compress._mask import Choice as Choice
 from jdistill.compress._mask import masking as masking
-from jdistill.compress._optax import Optimiser as Optimiser
+from jdistill.compress._optax import Optimizer as Optimizer
 from jdistill.compress._optax import applied as applied
 from jdistill.compress._optax import as_optax as as_optax
 from jdistill.compress._optax import encoded as encoded
-from jdistill.compress._optax import optimise as optimise
+from jdistill.compress._optax import optimize as optimize
 from jdistill.compress._partition import filled as filled
 from jdistill.compress._partition import joined as joined
 from jdistill.compress._partition import moving as moving
@@ -37,7 +37,7 @@ __all__ = [
     "Dense",
     "Encoded",
     "Factors",
-    "Optimiser",
+    "Optimizer",
     "Quantized",
     "Sparse",
     "applied",
@@ -58,7 +58,7 @@ __all__ = [
     "masked",
     "masking",
     "moving",
-    "optimise",
+    "optimize",
     "pull_back",
     "step_sizes",
     "wanda",

@@ -16,8 +16,8 @@ from jdistill.compress._uses import Products
 from jdistill.typing import Compression, Tree
 
 
-class Optimiser(NamedTuple):
-    """One step of training compressed parameters, as `optimise` makes it.
+class Optimizer(NamedTuple):
+    """One step of training compressed parameters, as `optimize` makes it.
 
     * `init(params, learned, state) -> opt_state`
     * `update(grads, params, learned, state, opt_state, *, step, direct=None,
@@ -41,7 +41,7 @@ class OptaxState(NamedTuple):
     step: Any
 
 
-def optimise(compression: Compression, tx: Any) -> Optimiser:
+def optimize(compression: Compression, tx: Any) -> Optimizer:
     r"""A step of the optimiser and then of the compression.
 
     .. math:: (g_w, g_\lambda) = pull\_back(g) + g_{direct}, \quad
@@ -64,7 +64,7 @@ def optimise(compression: Compression, tx: Any) -> Optimiser:
     Example:
         >>> from jdistill import compress
         >>> c = compress.magnitude(sparsity=0.5, where='w')
-        >>> optimiser, params = optimise(c, optax.sgd(1.0)), {'w': jnp.array([3., 1.])}
+        >>> optimiser, params = optimize(c, optax.sgd(1.0)), {'w': jnp.array([3., 1.])}
         >>> learned, state = c.init(params)
         >>> params, *_ = optimiser.update({'w': jnp.ones(2)}, params, learned, state,
         ...     optimiser.init(params, learned, state), step=1)
@@ -82,7 +82,7 @@ def optimise(compression: Compression, tx: Any) -> Optimiser:
     def init(params, learned, state):
         return tx.init(_seen(compression, params, learned, state))
 
-    return Optimiser(init, update)
+    return Optimizer(init, update)
 
 
 def as_optax(

@@ -48,7 +48,7 @@ from jdistill.data._text import hashed_ngrams as hashed_ngrams
 from jdistill.data._token_cache import TokenCache as TokenCache
 from jdistill.data._token_cache import cached_tokens as cached_tokens
 from jdistill.data._token_cache import open_tokens as open_tokens
-from jdistill.data._token_cache import renormalised as renormalised
+from jdistill.data._token_cache import renormalized as renormalized
 from jdistill.data._token_write import cache_tokens as cache_tokens
 from jdistill.data._windows import Windows as Windows
 from jdistill.data._windows import packed as packed
@@ -95,7 +95,7 @@ __all__ = [
     "packed",
     "pairs",
     "random_sampled",
-    "renormalised",
+    "renormalized",
     "save_cache",
     "scale",
     "shift",

@@ -10,7 +10,7 @@ from jdistill.data._order import IndexBatches, index_batches, order_of
 from jdistill.typing import Batch, Split
 
 
-def mixed(labelled: Split, unlabelled: Split, *, share: float) -> Split:
+def mixed(labeled: Split, unlabeled: Split, *, share: float) -> Split:
     r"""A split whose batches hold labelled and unlabelled examples at a given share.
 
     Examples of the second split have `label_mask` 0: terms that read labels leave them
@@ -20,8 +20,8 @@ def mixed(labelled: Split, unlabelled: Split, *, share: float) -> Split:
     visited in an order of its own, once an epoch of its own.
 
     Args:
-        labelled: examples with labels; `id` is theirs.
-        unlabelled: examples whose labels, if they have any, are not used; their `id`
+        labeled: examples with labels; `id` is theirs.
+        unlabeled: examples whose labels, if they have any, are not used; their `id`
             is moved past the labelled ones'. Classes need not be the same.
         share: of the labelled examples in a batch, above 0 and below 1.
 
@@ -44,16 +44,16 @@ def mixed(labelled: Split, unlabelled: Split, *, share: float) -> Split:
         >>> both.take(rows)['label_mask'].tolist()
         [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
     """
-    kinds.split(labelled=labelled, unlabelled=unlabelled)
+    kinds.split(labeled=labeled, unlabeled=unlabeled)
     checks.share(share=share)
-    first, total = labelled.size, labelled.size + unlabelled.size
-    _check_alike(labelled.take(np.arange(1)), unlabelled.take(np.arange(1)))
+    first, total = labeled.size, labeled.size + unlabeled.size
+    _check_alike(labeled.take(np.arange(1)), unlabeled.take(np.arange(1)))
 
     def take(indices: Any) -> Batch:
         rows = np.asarray(indices)
         has = rows < first
-        one = labelled.take(np.where(has, rows, 0))
-        two = _bare(unlabelled.take(np.where(has, 0, rows - first)), first, one)
+        one = labeled.take(np.where(has, rows, 0))
+        two = _bare(unlabeled.take(np.where(has, 0, rows - first)), first, one)
 
         def chosen(a, b):
             return np.where(has.reshape(-1, *[1] * (a.ndim - 1)), a, b)
@@ -61,17 +61,17 @@ def mixed(labelled: Split, unlabelled: Split, *, share: float) -> Split:
         return jax.tree.map(chosen, _marked(one, two), two)
 
     arrays = None
-    if labelled.arrays is not None and unlabelled.arrays is not None:
+    if labeled.arrays is not None and unlabeled.arrays is not None:
         parts = (
-            _marked(labelled.arrays, unlabelled.arrays),
-            _bare(unlabelled.arrays, first, labelled.arrays),
+            _marked(labeled.arrays, unlabeled.arrays),
+            _bare(unlabeled.arrays, first, labeled.arrays),
         )
         arrays = jax.tree.map(lambda *x: np.concatenate(x), *parts)
 
     def order(*, batch_size: int, seed: int) -> IndexBatches:
         return _interleaved(first, total, share, batch_size, seed)
 
-    return Split(total, take, arrays, labelled.classes, order)
+    return Split(total, take, arrays, labeled.classes, order)
 
 
 def _interleaved(first, total, share, batch_size, seed) -> IndexBatches:

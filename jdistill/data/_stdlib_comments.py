@@ -11,7 +11,7 @@ from jdistill.data import _stdlib_docs as docs
 
 
 def stdlib_comments() -> tuple[str, ...]:
-    """Comments of the packages of `stdlib_docs`, to learn from a teacher on.
+    """Comments of the packages of `stdlib_docs`: unlabelled texts for a teacher.
 
     Lines of comment that follow each other are one text. Names are masked as in
     `stdlib_docs`, and a text that is one of its docstrings is left out, so that none is

@@ -47,7 +47,7 @@ def stdlib_docs(
     num_folds: int = 5,
     prepare: Callable[[Sequence[str]], Tokens] | None = None,
 ) -> DataSet:
-    """Docstrings of ten standard library packages, to be told apart.
+    """Docstrings of ten standard library packages, to be classified by package.
 
     Args:
         fold: which fold is the test part.
@@ -157,7 +157,7 @@ def read(library: pathlib.Path) -> Texts:
 
 
 def has_words(text: str) -> bool:
-    """Whether a masked text says anything.
+    """Whether a masked text has enough words beside its masks.
 
     Example:
         >>> has_words('two words'), has_words('now [mask] three words')

@@ -28,7 +28,7 @@ class Archive(NamedTuple):
 
 
 def _catalogue() -> Any:
-    # Importing takes about a second, which nobody should pay who does not use it.
+    # Importing takes about a second, which only its users should wait for.
     return extras.needed("tensorflow_datasets", by="data.tfds")
 
 

@@ -105,7 +105,7 @@ def cached_tokens(
 
     Args:
         split: windows of tokens, with the keys that `cache_tokens` needs.
-        cache: what `open_tokens` or `renormalised` gave.
+        cache: what `open_tokens` or `renormalized` gave.
         variables: those of the teacher, the `Frozen` that the cache was made with.
         tokenizer: its fingerprint.
         bos: how windows begin.
@@ -155,7 +155,7 @@ def cached_tokens(
     return split._replace(take=take, arrays=None)
 
 
-def renormalised(cache: TokenCache) -> TokenCache:
+def renormalized(cache: TokenCache) -> TokenCache:
     r"""The cache with the classes kept as if there were no others; it warns.
 
     .. math:: \tilde p_c = p_c / M, \quad M = \sum_{c \in K} p_c
@@ -177,7 +177,7 @@ def renormalised(cache: TokenCache) -> TokenCache:
         LLMs, ACL 2025 (arXiv:2503.16870), on the bias of the largest classes.
 
     Example:
-        >>> renormalised(TokenCache(lambda batch: None, {}, 1, 1, None, None, ()))
+        >>> renormalized(TokenCache(lambda batch: None, {}, 1, 1, None, None, ()))
         Traceback (most recent call last):
         ValueError: the rows have no tail: their classes are all that they have
     """

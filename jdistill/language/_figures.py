@@ -17,9 +17,9 @@ _OWN = {
     "ece": metrics.ece(),
 }
 _BESIDE_TEACHER = {
-    "kl": metrics.kl_to_teacher(labelled=True),
-    "agreement": metrics.agreement(labelled=True),
-    "acceptance": metrics.acceptance(labelled=True),
+    "kl": metrics.kl_to_teacher(labeled=True),
+    "agreement": metrics.agreement(labeled=True),
+    "acceptance": metrics.acceptance(labeled=True),
 }
 
 

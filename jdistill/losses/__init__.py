@@ -66,7 +66,7 @@ from jdistill.losses._sparse_vocabulary import (
 )
 from jdistill.losses._srd import srd as srd
 from jdistill.losses._standardised import dist as dist
-from jdistill.losses._standardised import logit_standardisation as logit_standardisation
+from jdistill.losses._standardised import logit_standardization as logit_standardization
 from jdistill.losses._transformers import attention_kl as attention_kl
 from jdistill.losses._transformers import attention_scores as attention_scores
 from jdistill.losses._transformers import hidden_state as hidden_state
@@ -107,7 +107,7 @@ __all__ = [
     "logistic_ranking",
     "logit_euclidean",
     "logit_mse",
-    "logit_standardisation",
+    "logit_standardization",
     "mft",
     "mgd",
     "minilm",

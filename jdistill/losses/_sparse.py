@@ -147,9 +147,9 @@ def kl_of(target: SparseTarget, student):
         return jnp.sum(jnp.exp(log_p) * gap, axis=-1)
     # over these outcomes both add up to 1, as `divergence` needs
     tail = target.log_tail.astype(jnp.float32)
-    nobody = jnp.isneginf(tail) & jnp.isneginf(log_rest)
+    empty = jnp.isneginf(tail) & jnp.isneginf(log_rest)
     log_q = jnp.where(there, log_q, NOWHERE)
-    log_rest = jnp.where(nobody, NOWHERE, log_rest)
+    log_rest = jnp.where(empty, NOWHERE, log_rest)
     return divergence(
         _joined(log_p, jnp.maximum(tail, NOWHERE)), _joined(log_q, log_rest)
     )

@@ -10,7 +10,7 @@ from jdistill.losses._logits import kl
 from jdistill.typing import Number
 
 
-def logit_standardisation(
+def logit_standardization(
     student_logits: Float[Array, "*batch classes"],
     teacher_logits: Float[Array, "*batch classes"],
     *,
@@ -43,7 +43,7 @@ def logit_standardisation(
         a temperature larger by sqrt(classes / (classes - 1)).
 
     Example:
-        >>> logit_standardisation(jnp.array([[0.0, 1.0]]), jnp.array([[5.0, 9.0]]))
+        >>> logit_standardization(jnp.array([[0.0, 1.0]]), jnp.array([[5.0, 9.0]]))
         Array([0.], dtype=float32)
     """
     same_shape(student_logits, teacher_logits)

@@ -11,13 +11,13 @@ from jdistill.views import TEACHER, logits_of
 
 
 @functools.cache
-def agreement(*, labelled: bool = False) -> Metric:
+def agreement(*, labeled: bool = False) -> Metric:
     r"""The share of examples where student and teacher choose the same class.
 
     .. math:: \frac{1}{n} \sum_i [\arg\max_c z_{s,ic} = \arg\max_c z_{t,ic}]
 
     Args:
-        labelled: whether only what has a label counts, such as the targets of windows
+        labeled: whether only what has a label counts, such as the targets of windows
             that overlap.
 
     Returns:
@@ -36,7 +36,7 @@ def agreement(*, labelled: bool = False) -> Metric:
     """
 
     def sums(views, batch):
-        student, teacher, weights = _both(views, batch, labelled)
+        student, teacher, weights = _both(views, batch, labeled)
         same = jnp.argmax(student, axis=-1) == jnp.argmax(teacher, axis=-1)
         return weighted_mean(same, weights)
 
@@ -44,13 +44,13 @@ def agreement(*, labelled: bool = False) -> Metric:
 
 
 @functools.cache
-def kl_to_teacher(*, labelled: bool = False) -> Metric:
+def kl_to_teacher(*, labeled: bool = False) -> Metric:
     r"""The mean divergence from the teacher, at temperature 1 whatever trained it.
 
     .. math:: \frac{1}{n} \sum_i KL(p_i \| q_i)
 
     Args:
-        labelled: whether only what has a label counts, such as the targets of windows
+        labeled: whether only what has a label counts, such as the targets of windows
             that overlap.
 
     Returns:
@@ -69,13 +69,13 @@ def kl_to_teacher(*, labelled: bool = False) -> Metric:
     """
 
     def sums(views, batch):
-        student, teacher, weights = _both(views, batch, labelled)
+        student, teacher, weights = _both(views, batch, labeled)
         return weighted_mean(kl(student, teacher), weights)
 
     return Metric(sums, ratio)
 
 
-def _both(views, batch, labelled):
-    weights = weights_of(batch, labelled=labelled)
+def _both(views, batch, labeled):
+    weights = weights_of(batch, labeled=labeled)
     ours, theirs = logits_of(views), logits_of(views, TEACHER)
     return keep(ours, weights), keep(theirs, weights), weights

@@ -40,7 +40,7 @@ def labelled(views: Views, batch: Batch) -> Labelled:
             f"labels must be classes, integers; they are {batch['label'].dtype}"
             f"{list(batch['label'].shape)}, shares or numbers"
         )
-    weights = weights_of(batch, labelled=True)
+    weights = weights_of(batch, labeled=True)
     logits = keep(logits_of(views), weights)
     labels = keep(batch["label"], weights)
     wrong = (labels < 0) | (labels >= logits.shape[-1])

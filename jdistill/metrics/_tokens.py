@@ -55,7 +55,7 @@ def bits_per_byte() -> Metric:
 
 
 @functools.cache
-def acceptance(*, labelled: bool = False) -> Metric:
+def acceptance(*, labeled: bool = False) -> Metric:
     r"""How often a teacher would accept what the student drafts for it.
 
     .. math:: \frac{1}{n} \sum_i \sum_c \min(p_{ic}, q_{ic})
@@ -65,7 +65,7 @@ def acceptance(*, labelled: bool = False) -> Metric:
     for each pass of the teacher.
 
     Args:
-        labelled: whether only what has a label counts.
+        labeled: whether only what has a label counts.
 
     Returns:
         A metric, 0 to 1; 1 where both agree.
@@ -84,7 +84,7 @@ def acceptance(*, labelled: bool = False) -> Metric:
     """
 
     def sums(views, batch):
-        weights = weights_of(batch, labelled=labelled)
+        weights = weights_of(batch, labeled=labeled)
         p, q = (
             jax.nn.softmax(keep(logits_of(views, *name), weights).astype(jnp.float32))
             for name in ((TEACHER,), ())

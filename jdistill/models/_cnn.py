@@ -6,11 +6,11 @@ from typing import Any
 import flax.linen as nn
 import jax.numpy as jnp
 
-from jdistill.checks import fraction
+from jdistill.checks import fraction, sizes
 from jdistill.models._described import described
 from jdistill.models._images import as_images
 from jdistill.models._linen import from_linen
-from jdistill.models._sizes import float_type, positive, sequence
+from jdistill.models._sizes import float_type, sequence
 from jdistill.typing import Model
 
 
@@ -76,7 +76,7 @@ def cnn(
         >>> model.apply(params, {}, batch)[0].features['Conv_2'].shape
         (1, 4, 4, 32)
     """
-    positive(classes=classes, widths=widths, hidden=hidden)
+    sizes(classes=classes, widths=widths, hidden=hidden)
     sequence(widths=widths)
     fraction(dropout=dropout)
     module = _CNN(tuple(widths), hidden, classes, dropout, float_type(dtype))

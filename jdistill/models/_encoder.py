@@ -6,10 +6,10 @@ from typing import Any
 import flax.linen as nn
 import jax.numpy as jnp
 
-from jdistill.checks import fraction
+from jdistill.checks import fraction, sizes
 from jdistill.models._described import described
 from jdistill.models._linen import from_linen
-from jdistill.models._sizes import float_type, positive
+from jdistill.models._sizes import float_type
 from jdistill.typing import Model
 
 
@@ -146,8 +146,8 @@ def encoder_classifier(
         (1, 3)
     """
     mlp_dim = 4 * dim if mlp_dim is None else mlp_dim
-    positive(classes=classes, vocab=vocab, steps=steps, dim=dim, depth=depth)
-    positive(heads=heads, mlp_dim=mlp_dim)
+    sizes(classes=classes, vocab=vocab, steps=steps, dim=dim, depth=depth)
+    sizes(heads=heads, mlp_dim=mlp_dim)
     fraction(dropout=dropout)
     if dim % heads:
         raise ValueError(f"heads must divide dim={dim}, got {heads}")

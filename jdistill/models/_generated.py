@@ -8,9 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from jdistill import kinds
-from jdistill.checks import finite
+from jdistill.checks import finite, sizes
 from jdistill.models._linen import from_linen
-from jdistill.models._sizes import positive
 from jdistill.typing import Batch, Model, Outputs
 
 IMAGES = "images"
@@ -84,7 +83,7 @@ def generated(
         ((2, 8, 8, 1), (2, 10))
     """
     kinds.model(student=student)
-    positive(latent=latent, width=width)
+    sizes(latent=latent, width=width)
     _check(shape, low, high)
     height, wide, channels = shape
     maker = from_linen(_Generator((height, wide, channels), width), inputs="noise")
@@ -129,7 +128,7 @@ def generated(
 def _check(shape, low, high):
     if not isinstance(shape, list | tuple) or len(shape) != 3:
         raise ValueError(f"shape must be (height, width, channels), got {shape!r}")
-    positive(shape=shape)
+    sizes(shape=shape)
     if shape[0] % 4 or shape[1] % 4:
         sides = f"{shape[0]} x {shape[1]}"
         raise ValueError(f"shape must be multiples of 4, got {sides}")

@@ -1,11 +1,12 @@
 """What image networks take as an image."""
 
+import numpy as np
 from jaxtyping import Array, Shaped
 
 
 def as_images(
-    x: Shaped[Array, "..."], *, model: str, smallest: int = 1
-) -> Shaped[Array, "batch height width channels"]:
+    x: Shaped[Array | np.ndarray, "..."], *, model: str, smallest: int = 1
+) -> Shaped[Array | np.ndarray, "batch height width channels"]:
     """Images with a channel axis, which is added to `[batch, height, width]`.
 
     Args:

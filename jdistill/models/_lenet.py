@@ -6,11 +6,12 @@ from typing import Any
 import flax.linen as nn
 import jax.numpy as jnp
 
+from jdistill.checks import sizes
 from jdistill.models._described import described
 from jdistill.models._images import as_images
 from jdistill.models._linen import from_linen
 from jdistill.models._mlp import mlp
-from jdistill.models._sizes import float_type, positive
+from jdistill.models._sizes import float_type
 from jdistill.typing import Model
 
 
@@ -97,5 +98,5 @@ def lenet5(
         >>> tree.count(params)
         431080
     """
-    positive(classes=classes)
+    sizes(classes=classes)
     return from_linen(_LeNet5(classes, float_type(dtype)), taps=taps)

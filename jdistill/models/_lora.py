@@ -9,8 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jdistill import kinds, ops, tree
-from jdistill.checks import finite
-from jdistill.models._sizes import positive
+from jdistill.checks import finite, sizes
 from jdistill.tree import Where
 from jdistill.typing import Batch, Frozen, Model, Tree
 
@@ -60,7 +59,7 @@ def lora(
         {'a': (5, 2), 'b': (2, 4)}
     """
     kinds.model(model=model)
-    positive(rank=rank)
+    sizes(rank=rank)
     tree.check_where(where)
     if alpha is not None:
         finite(alpha=alpha)
@@ -121,7 +120,7 @@ def lora_start(
         >>> start.params['base'] is frozen.params
         True
     """
-    positive(rank=rank)
+    sizes(rank=rank)
     return Frozen(*_begun(model, frozen, batch, rank, where, key))
 
 

@@ -6,10 +6,10 @@ from typing import Any
 import flax.linen as nn
 import jax.numpy as jnp
 
-from jdistill.checks import fraction
+from jdistill.checks import fraction, sizes
 from jdistill.models._described import described
 from jdistill.models._linen import from_linen
-from jdistill.models._sizes import float_type, positive, sequence
+from jdistill.models._sizes import float_type, sequence
 from jdistill.typing import Model
 
 
@@ -64,7 +64,7 @@ def mlp(
         >>> tree.count(params)
         535818
     """
-    positive(classes=classes, widths=widths)
+    sizes(classes=classes, widths=widths)
     sequence(widths=widths)
     fraction(dropout=dropout)
     module = _MLP(tuple(widths), classes, dropout, float_type(dtype))

@@ -8,10 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jdistill.checks import fraction
+from jdistill.checks import fraction, sizes
 from jdistill.models._described import described
 from jdistill.models._linen import from_linen
-from jdistill.models._sizes import float_type, positive, sequence
+from jdistill.models._sizes import float_type, sequence
 from jdistill.typing import Batch, Model, Tree
 
 
@@ -119,7 +119,7 @@ def ngram_classifier(
         >>> model.apply(params, {}, batch)[0].logits.shape
         (1, 3)
     """
-    positive(classes=classes, num_buckets=num_buckets, dim=dim, hidden=hidden)
+    sizes(classes=classes, num_buckets=num_buckets, dim=dim, hidden=hidden)
     sequence(hidden=hidden)
     fraction(dropout=dropout, token_dropout=token_dropout)
     if norm not in (1, 2):

@@ -8,10 +8,11 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jdistill.checks import sizes
 from jdistill.models._described import described
 from jdistill.models._images import as_images
 from jdistill.models._linen import from_linen
-from jdistill.models._sizes import float_type, positive
+from jdistill.models._sizes import float_type
 from jdistill.typing import Model
 
 
@@ -116,7 +117,7 @@ def resnet(
         Traceback (most recent call last):
         ValueError: depth must be 6n + 2 (8, 14, 20, 26, 32, 44, 56, 110), got 19
     """
-    positive(classes=classes, depth=depth, width=width)
+    sizes(classes=classes, depth=depth, width=width)
     if depth < 8 or depth % 6 != 2:
         raise ValueError(
             f"depth must be 6n + 2 (8, 14, 20, 26, 32, 44, 56, 110), got {depth}"

@@ -4,26 +4,6 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jdistill.checks import whole
-
-
-def positive(**sizes: Any) -> None:
-    """Refuses a size, or one of several, that is not a whole number from 1.
-
-    Raises:
-        ValueError: names the size.
-
-    Example:
-        >>> positive(classes=10, widths=[5, 0])
-        Traceback (most recent call last):
-        ValueError: widths must be whole numbers from 1, got [5, 0]
-    """
-    for name, size in sizes.items():
-        if not isinstance(size, list | tuple):
-            whole(**{name: size})
-        elif not all(isinstance(n, int) and n is not True and n > 0 for n in size):
-            raise ValueError(f"{name} must be whole numbers from 1, got {size!r}")
-
 
 def sequence(**values: Any) -> None:
     """Refuses one number, or a word, where several numbers are wanted.

@@ -1,10 +1,10 @@
 """Taps: features of a model by name, without a change to the model."""
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from jdistill import kinds, ops
+from jdistill.mends import near
 from jdistill.typing import Batch, Model, Outputs, Tree
 
 
@@ -78,7 +78,9 @@ def read_taps(
     for name in wanted:
         if name not in found:
             valid = sorted(_calls(everything()))
-            raise ValueError(f"no tap {name!r}; {_near(name, valid)}")
+            raise ValueError(
+                f"no tap {name!r}; {near(name, valid)}valid names: {valid}"
+            )
     return {name: found[name] for name in wanted}
 
 
@@ -105,9 +107,3 @@ def _calls(captured: Mapping[str, tuple[Any, ...]]) -> dict[str, Any]:
         for name, calls in captured.items()
         for n, value in enumerate(calls)
     }
-
-
-def _near(wanted: str, valid: list[str]) -> str:
-    close = difflib.get_close_matches(wanted, valid, n=3, cutoff=0.4)
-    close += [name for name in valid if wanted in name and name not in close]
-    return (f"did you mean {close}? " if close else "") + f"valid names: {valid}"

@@ -7,12 +7,12 @@ import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 
-from jdistill.checks import fraction
+from jdistill.checks import fraction, sizes
 from jdistill.models._described import described
 from jdistill.models._encoder import blocks
 from jdistill.models._images import as_images
 from jdistill.models._linen import from_linen
-from jdistill.models._sizes import float_type, positive
+from jdistill.models._sizes import float_type
 from jdistill.typing import Model
 
 
@@ -108,8 +108,8 @@ def vit(
         (1, 3)
     """
     mlp_dim = 4 * dim if mlp_dim is None else mlp_dim
-    positive(classes=classes, patch=patch, dim=dim, depth=depth)
-    positive(heads=heads, mlp_dim=mlp_dim)
+    sizes(classes=classes, patch=patch, dim=dim, depth=depth)
+    sizes(heads=heads, mlp_dim=mlp_dim)
     fraction(dropout=dropout)
     if dim % heads:
         raise ValueError(f"heads must divide dim={dim}, got {heads}")

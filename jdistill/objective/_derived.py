@@ -62,7 +62,7 @@ def computed(function: Callable[..., Any], *sources: Source) -> Source:
         lambda context, _: function(*(s.read(context, ()) for s in sources)),
         frozenset().union(*(source.needs for source in sources)),
         finite=finite if checks else None,
-        labelled=any(source.labelled for source in sources),
+        labeled=any(source.labeled for source in sources),
     )
 
 

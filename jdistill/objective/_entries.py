@@ -43,7 +43,7 @@ def labels() -> Source:
         del learned
         return context.kept(_of_batch(context.batch, "label"))
 
-    return Source(read, labelled=True)
+    return Source(read, labeled=True)
 
 
 def example_mask() -> Source:

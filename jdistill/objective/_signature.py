@@ -1,9 +1,10 @@
 """Whether a loss takes what a term gives it, found out when the term is made."""
 
-import difflib
 import inspect
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
+
+from jdistill.mends import near
 
 
 def names_of(
@@ -80,10 +81,9 @@ def _check_names(
     open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     for name in given:
         if name not in free and not open_ended:
-            close = difflib.get_close_matches(name, free, n=1, cutoff=0.5)
-            hint = f"did you mean {close[0]!r}? " if close else ""
             raise TypeError(
-                f"{what} takes no argument {name!r}; {hint}valid: {', '.join(free)}"
+                f"{what} takes no argument {name!r}; {near(name, free)}"
+                f"valid: {', '.join(free)}"
             )
     for name in free:
         if name in given:

@@ -42,7 +42,7 @@ class Source(NamedTuple):
     * `fixed`: what was learned in an earlier stage and trains no more.
     * `finite(context) -> booleans`: which examples or tokens may be learned from; where
       one may not, the term is NaN, which stops a run.
-    * `labelled`: whether it is there only for examples that have a label.
+    * `labeled`: whether it is there only for examples that have a label.
     """
 
     read: Callable[[Context, Tree], Any]
@@ -50,7 +50,7 @@ class Source(NamedTuple):
     init: Callable[[Key, Context], Tree] | None = None
     fixed: Tree | None = None
     finite: Callable[[Context], Array] | None = None
-    labelled: bool = False
+    labeled: bool = False
 
 
 def logits(network: str, *, left_out: bool = False) -> Source:

@@ -112,8 +112,8 @@ class _Reads(NamedTuple):
         return frozenset().union(*(source.needs for source in self.sources.values()))
 
     def weights(self, batch):
-        labelled = any(source.labelled for source in self.sources.values())
-        counted = weights_of(batch, per=self.per, labelled=labelled)
+        labeled = any(source.labeled for source in self.sources.values())
+        counted = weights_of(batch, per=self.per, labeled=labeled)
         return with_importance(batch, counted)
 
     def context(self, views, batch, key=None) -> Context:

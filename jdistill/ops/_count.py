@@ -41,8 +41,8 @@ def count(
     A matrix product has as many multiply-adds as the sizes of its batch, free and
     summed dimensions multiplied; a convolution, result size times window times input
     channels of a group, over the product of its input dilation. Of the branches of a
-    `cond` the dearest counts. Padding counts; elementwise work does not. Bytes are what
-    products read and write at the operands' own types, not what caches save.
+    `cond` the costliest counts. Padding counts; elementwise work does not. Bytes are
+    what products read and write at the operands' own types, not what caches save.
 
     Args:
         fn: any function of arrays.
@@ -68,7 +68,7 @@ def count(
 
 
 def _total(ops: Sequence[Op], costs: dict[str, Cost], depth: int) -> Cost:
-    """The sum over equations; of the branches of a `cond` the dearest one."""
+    """The sum over equations; of the branches of a `cond` the costliest one."""
     total = Cost(0, 0, 0)
     for _, group in groupby(ops, lambda op: op.pos[2 * depth]):
         inner = [*group]
@@ -77,8 +77,8 @@ def _total(ops: Sequence[Op], costs: dict[str, Cost], depth: int) -> Cost:
         else:
             by_branch = groupby(inner, lambda op: op.pos[2 * depth + 1])
             branches = [_total([*b], costs, depth + 1) for _, b in by_branch]
-            dearest = inner[0].inside[depth] == "cond"
-            cost = max(branches) if dearest else _sum(branches)
+            alternatives = inner[0].inside[depth] == "cond"
+            cost = max(branches) if alternatives else _sum(branches)
         total = _sum([total, cost])
     return total
 

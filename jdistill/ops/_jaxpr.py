@@ -14,7 +14,7 @@ from jax.extend import source_info_util
 Position = tuple[int, ...]
 """Where an equation is: its index, the branch entered, the index in there..."""
 
-_BODIES = {
+NESTED = {
     "jit": ("jaxpr",),
     "pjit": ("jaxpr",),
     "closed_call": ("call_jaxpr",),
@@ -25,8 +25,10 @@ _BODIES = {
     "custom_vjp_call": ("call_jaxpr",),
     "scan": ("jaxpr",),
     "while": ("cond_jaxpr", "body_jaxpr"),
+    "cond": ("branches",),
     "shard_map": ("jaxpr",),
 }
+"""Primitives that hold functions, and the parameters that these are."""
 
 
 class Traced(NamedTuple):
@@ -65,9 +67,10 @@ def bodies(eqn: Any) -> tuple[tuple[Any, tuple[Any, ...]], ...]:
     `cond` has its branches, `while` its condition and its body, others have one.
     """
     name = eqn.primitive.name
+    held = [eqn.params[field] for field in NESTED.get(name, ())]
     if name == "cond":
-        return tuple(opened(branch) for branch in eqn.params["branches"])
-    return tuple(opened(eqn.params[field]) for field in _BODIES.get(name, ()))
+        held = held[0]
+    return tuple(opened(jaxpr) for jaxpr in held)
 
 
 def scan_parts(eqn: Any) -> ScanParts:

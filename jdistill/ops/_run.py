@@ -120,7 +120,7 @@ def _run(plan, pos, jaxpr, consts, aux, operands):
             if here in plan.products:
                 outs, seen = _visit(plan, plan.products[here].op, eqn, aux, ins)
             elif here in plan.around:
-                outs, seen = _enter(plan, here, eqn, aux, ins)
+                outs, seen = _run_inside(plan, here, eqn, aux, ins)
             else:
                 outs, seen = bind(eqn, *ins), {}
         stats.update(seen)
@@ -144,7 +144,7 @@ def _visit(plan, op, eqn, aux, ins):
     return (out,), {} if stat is None else {op.key: stat}
 
 
-def _enter(plan, here, eqn, aux, ins):
+def _run_inside(plan, here, eqn, aux, ins):
     def body(index, jaxpr, consts):
         def run(aux, *operands):
             return _run(plan, (*here, index), jaxpr, consts, aux, operands)

@@ -43,7 +43,7 @@ def run_nested(
     Returns:
         The results and the statistics.
     """
-    return ENTER[site.eqn.primitive.name](site, aux, *operands)
+    return RUNNERS[site.eqn.primitive.name](site, aux, *operands)
 
 
 def _inline(site, aux, *ins):
@@ -219,7 +219,7 @@ def _shard_map(site, aux, *ins):
     return call(aux, *ins)
 
 
-ENTER = {
+RUNNERS = {
     "jit": _jit,
     "pjit": _jit,
     "closed_call": _inline,

@@ -1,10 +1,10 @@
 """Which products `where` selects."""
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from jdistill.mends import near
 from jdistill.ops._walk import Found, Walk, refuse_closures
 from jdistill.tree import Where
 
@@ -54,7 +54,8 @@ def _chosen(where, names):
         chosen = {n for n in names if re.fullmatch(where, n)}
         if not chosen:
             raise ValueError(
-                f"where={where!r} matches no product; {_near(where, names)}"
+                f"where={where!r} matches no product; {near(where, names)}"
+                f"products are {sorted(names)}"
             )
         return chosen
     wanted = set(where)
@@ -62,12 +63,8 @@ def _chosen(where, names):
         raise ValueError(f"where is empty; products are {sorted(names)}")
     missing = sorted(wanted - set(names))
     if missing:
-        near = _near(missing[0], names)
-        raise ValueError(f"where names {missing[0]!r}, which no product reads; {near}")
+        raise ValueError(
+            f"where names {missing[0]!r}, which no product reads; "
+            f"{near(missing[0], names)}products are {sorted(names)}"
+        )
     return wanted
-
-
-def _near(wanted, names):
-    plain = re.sub(r"[.*\\^$?+()\[\]|]", "", wanted)
-    close = difflib.get_close_matches(plain, names, n=3, cutoff=0.3)
-    return f"did you mean {close}? products are {sorted(names)}"

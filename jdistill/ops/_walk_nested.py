@@ -41,7 +41,7 @@ def walk_nested(
         inner = inner._replace(times=_times(eqn, scope))
         return walk(*bodies(eqn)[index], origins, inner)
 
-    return _ENTER.get(name, _call)(eqn, ins, scope, body)
+    return _WALKERS.get(name, _call)(eqn, ins, scope, body)
 
 
 def _times(eqn, scope):
@@ -131,4 +131,4 @@ def _stacked(found, pos, length):
     return tuple(lead(item) for item in found)
 
 
-_ENTER = {"scan": _scan, "while": _while, "cond": _branches, "shard_map": _shard_map}
+_WALKERS = {"scan": _scan, "while": _while, "cond": _branches, "shard_map": _shard_map}

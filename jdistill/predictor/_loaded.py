@@ -1,13 +1,39 @@
 """A model out of its file, and what it is asked for."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from jdistill import tree
 from jdistill.typing import Frozen, Model, Tokenizer
 
 SHOWN = 3
 """How many classes are named where a model is shown."""
+
+
+class Classify(Protocol):
+    """Examples to classes, the most probable first."""
+
+    def __call__(self, examples: Any, *, top: int | None = None) -> Any:
+        """`[(class, probability), ...]` of one example, or a list of them."""
+        ...
+
+
+class Generate(Protocol):
+    """What a model of texts writes on after a prompt."""
+
+    def __call__(
+        self, prompt: Any, *, steps: int = 64, choose: Any = ..., seed: int = 0
+    ) -> Any:
+        """A text, or a list of them."""
+        ...
+
+
+class Score(Protocol):
+    """The figures of a model of texts."""
+
+    def __call__(self, texts: Any, *, steps: int = 512) -> dict[str, Any]:
+        """Figures by name."""
+        ...
 
 
 class Loaded(NamedTuple):
@@ -35,10 +61,10 @@ class Loaded(NamedTuple):
     frozen: Frozen
     classes: tuple[str, ...]
     predict: Callable[[Any], Any]
-    classify: Callable[..., Any]
+    classify: Classify
     tokenizer: Tokenizer | None
-    generate: Callable[..., Any]
-    score: Callable[..., dict[str, Any]]
+    generate: Generate
+    score: Score
     description: Mapping[str, Any]
     bytes: int
 

@@ -3,8 +3,8 @@
 import jax
 import jax.numpy as jnp
 
-from jdistill.checks import above_zero
-from jdistill.projections._layers import apply_dense, dense, need, positive, row_keys
+from jdistill.checks import above_zero, given, sizes
+from jdistill.projections._layers import apply_dense, dense, need, row_keys
 from jdistill.typing import Number, Projection
 
 
@@ -44,7 +44,7 @@ def experts(*, number: int = 30, temperature: Number | int = 1.0) -> Projection:
         >>> jax.eval_shape(mixture.apply, params, student, teacher, key=key).shape
         (4, 200)
     """
-    positive(number=number)
+    sizes(**given(number=number))
     above_zero(temperature=temperature)
 
     def init(key, feature, like):

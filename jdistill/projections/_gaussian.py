@@ -5,15 +5,8 @@ import math
 import jax
 import jax.numpy as jnp
 
-from jdistill.checks import above_zero
-from jdistill.projections._layers import (
-    apply_dense,
-    apply_norm,
-    dense,
-    need,
-    norm,
-    positive,
-)
+from jdistill.checks import above_zero, given, sizes
+from jdistill.projections._layers import apply_dense, apply_norm, dense, need, norm
 from jdistill.typing import Projection
 
 
@@ -51,7 +44,7 @@ def gaussian(
         >>> mean.shape, alpha.shape, jax.nn.softplus(alpha[0, 0, 0, 0]).round(4).item()
         ((2, 4, 4, 5), (2, 1, 1, 5), 5.0)
     """
-    positive(hidden=hidden)
+    sizes(**given(hidden=hidden))
     above_zero(init_variance=init_variance)
     raw = init_variance + math.log(-math.expm1(-init_variance))
 

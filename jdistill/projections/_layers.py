@@ -7,26 +7,10 @@ import jax
 import jax.numpy as jnp
 from jax.nn import initializers
 
-from jdistill.checks import whole
-
 lecun = initializers.lecun_normal()
 he = initializers.variance_scaling(2.0, "fan_out", "normal")
 SAME = ((1, 1), (1, 1))
 EPSILON = 1e-5
-
-
-def positive(**sizes: int | None) -> None:
-    """Refuses a size that is not a whole number from 1; None passes.
-
-    Raises:
-        ValueError: with its name.
-
-    Example:
-        >>> positive(dim=3, width=None)
-    """
-    for name, size in sizes.items():
-        if size is not None:
-            whole(**{name: size})
 
 
 def need(feature: Any, like: Any, *, at: str, maps: bool = True) -> None:

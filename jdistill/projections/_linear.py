@@ -5,7 +5,8 @@ import math
 import jax
 import jax.numpy as jnp
 
-from jdistill.projections._layers import apply_dense, dense, need, positive
+from jdistill.checks import given, sizes
+from jdistill.projections._layers import apply_dense, dense, need
 from jdistill.projections._levels import each_level
 from jdistill.typing import Projection
 
@@ -38,7 +39,7 @@ def linear(*, dim: int | None = None) -> Projection:
         >>> project.apply(params, student, teacher).shape
         (2, 7, 5)
     """
-    positive(dim=dim)
+    sizes(**given(dim=dim))
 
     def init(key, feature, like):
         need(feature, like, at="linear", maps=False)
@@ -71,7 +72,7 @@ def mlp(*, width: int | None = None, dim: int | None = None) -> Projection:
         >>> params["enter"]["kernel"].shape, params["leave"]["kernel"].shape
         ((3, 10), (10, 5))
     """
-    positive(width=width, dim=dim)
+    sizes(**given(width=width, dim=dim))
 
     def init(key, feature, like):
         need(feature, like, at="mlp", maps=False)
@@ -117,7 +118,7 @@ def embed(*, dim: int = 128) -> Projection:
         >>> y.shape, jnp.linalg.norm(y, axis=-1).round(4).tolist()
         ((2, 4), [1.0, 1.0])
     """
-    positive(dim=dim)
+    sizes(**given(dim=dim))
 
     def init(key, feature, like):
         need(feature, like, at="embed", maps=False)

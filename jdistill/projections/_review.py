@@ -4,8 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jdistill.checks import given, sizes
 from jdistill.projections import _layers
-from jdistill.projections._layers import apply_conv, apply_norm, norm, positive, shapes
+from jdistill.projections._layers import apply_conv, apply_norm, norm, shapes
 from jdistill.typing import Projection
 
 UNPADDED = ((0, 0), (0, 0))
@@ -49,7 +50,7 @@ def review(*, mid: int | None = None) -> Projection:
         >>> [level.shape for level in fused]
         [(2, 8, 8, 5), (2, 4, 4, 7), (2, 7)]
     """
-    positive(mid=mid)
+    sizes(**given(mid=mid))
 
     def init(key, feature, like):
         _check(feature, like)

@@ -9,6 +9,9 @@ from jdistill.report._latency import latencies as latencies
 from jdistill.report._latency import latency as latency
 from jdistill.report._layers import layers as layers
 from jdistill.report._meter import measured_energy as measured_energy
+from jdistill.report._quality import FIGURES as FIGURES
+from jdistill.report._quality import Figure as Figure
+from jdistill.report._quality import named as named
 from jdistill.report._row import row as row
 from jdistill.report._summary import check as check
 from jdistill.report._summary import summarize as summarize
@@ -30,6 +33,8 @@ _DRAWN = {
 """What draws, by the module that is imported when it is first asked for."""
 
 __all__ = [
+    "FIGURES",
+    "Figure",
     "check",
     "compare",
     "energy",
@@ -40,6 +45,7 @@ __all__ = [
     "layers",
     "markdown",
     "measured_energy",
+    "named",
     "row",
     "show",
     "size_picture",

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from jdistill.report import _format as form
 from jdistill.report._differences import difference
+from jdistill.report._quality import ACCURACY, Figure
 from jdistill.report._summary import Row, Stage
 
 
@@ -34,20 +34,19 @@ RULES = (
         "distilled",
         "student",
         "Distilling lost to the student on labels alone",
-        "a temperature of 1 or 2, a smaller alpha, more steps, examples without a "
-        "label for the teacher to speak of, or a teacher stopped before it knows its "
-        "training part by heart",
+        "a temperature of 1 or 2, a smaller alpha, more steps, unlabelled "
+        "examples for the teacher to label, or a teacher stopped before it overfits",
     ),
     Rule(
         "pruned",
         "distilled",
-        "Pruning cost accuracy",
+        "Pruning cost {figure}",
         "less sparsity, a slower schedule, or more steps",
     ),
     Rule(
         "quantised",
         "pruned",
-        "Quantising cost accuracy",
+        "Quantising cost {figure}",
         "more bits, smaller groups, or more steps with a smaller learning rate",
     ),
     Rule(
@@ -60,13 +59,15 @@ RULES = (
     Rule(
         "executed",
         "packed",
-        "Integer products lost accuracy",
+        "Integer products cost {figure}",
         "step sizes of activations from more batches",
     ),
 )
 
 
-def advice(rows: Sequence[Row], stages: Sequence[Stage]) -> list[str]:
+def advice(
+    rows: Sequence[Row], stages: Sequence[Stage], figure: Figure = ACCURACY
+) -> list[str]:
     """A line for each recipe that lost for certain: by how much, and what to try.
 
     Example:
@@ -77,9 +78,9 @@ def advice(rows: Sequence[Row], stages: Sequence[Stage]) -> list[str]:
     """
     said = []
     for rule in RULES:
-        found = difference(rows, stages, rule.of, rule.against)
+        found = difference(rows, stages, rule.of, rule.against, figure)
         if found is not None and found.tone == "bad":
-            ends = form.interval(found.low, found.high)
-            by = f"{form.points(found.value)} points, 95 % interval {ends}"
-            said.append(f"{rule.lost} ({by}). Try {rule.attempt}.")
+            lost = rule.lost.format(figure=figure.title)
+            by = f"{found.text} {figure.unit}, 95 % interval {found.interval}"
+            said.append(f"{lost} ({by}). Try {rule.attempt}.")
     return said

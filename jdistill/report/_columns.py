@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from jdistill.report import _format as form
+from jdistill.report._quality import Figure
 from jdistill.report._summary import Real, Stage, ends
 
 
@@ -48,61 +49,11 @@ def _energy_parts(stage: Stage) -> str:
     return f"computing {form.short(compute)} + moving bytes {form.short(memory)}"
 
 
-COLUMNS = (
+FIRST = (
     Column("stage", "what the model has gone through", lambda s, _: s.name, 0),
     Column("realised", "how the figures came about", lambda s, _: s.realised, 0),
-    Column(
-        "accuracy %",
-        "share of test examples that are right",
-        lambda s, _: form.percent(s.means.get("accuracy")),
-        0,
-    ),
-    Column(
-        "recall %",
-        "recall, averaged over classes",
-        lambda s, _: form.percent(s.means.get("recall_macro")),
-        2,
-    ),
-    Column(
-        "bits/byte",
-        "bits that a byte of the test text costs",
-        lambda s, _: form.decimal(s.means.get("bits_per_byte")),
-        0,
-    ),
-    Column(
-        "perplexity",
-        "e to the mean negative log-likelihood of a token",
-        lambda s, _: form.short(value(s, "perplexity")),
-        1,
-    ),
-    Column(
-        "KL",
-        "divergence of the first model's next token from its own, nats a token",
-        lambda s, _: form.decimal(s.means.get("kl")),
-        3,
-        short=True,
-    ),
-    Column(
-        "agree %",
-        "share of test examples on which it says what the teacher says",
-        lambda s, _: form.percent(s.means.get("agreement")).split(" ")[0],
-        5,
-        short=True,
-    ),
-    Column(
-        "nll",
-        "negative log-likelihood of the true class, nats: 0 is best",
-        lambda s, _: form.decimal(s.means.get("nll")),
-        7,
-        short=True,
-    ),
-    Column(
-        "ece",
-        "expected calibration error: how far confidence is from accuracy, 0 is best",
-        lambda s, _: form.decimal(s.means.get("ece")),
-        6,
-        short=True,
-    ),
+)
+COSTS = (
     Column(
         "errors",
         "mistakes among the test examples",
@@ -159,23 +110,48 @@ COLUMNS = (
 RARE = 8
 
 
+def columns_of(figures: Sequence[Figure]) -> tuple[Column, ...]:
+    """All columns of a table: what it is, its figures in their order, its costs.
+
+    Example:
+        >>> from jdistill.report._quality import FIGURES
+        >>> [column.title for column in columns_of(FIGURES)][:4]
+        ['stage', 'realised', 'accuracy %', 'recall %']
+    """
+    shown = [_figure(figure, number) for number, figure in enumerate(figures)]
+    own = {figure.heading for figure in figures}
+    return (*FIRST, *shown, *(column for column in COSTS if column.title not in own))
+
+
+def _figure(figure: Figure, number: int) -> Column:
+    """A column of one figure; that of the headline always stays."""
+    return Column(
+        figure.heading,
+        figure.meaning,
+        lambda stage, _: form.figure(stage.means.get(figure.name), figure),
+        figure.rank if number else 0,
+        short=figure.short,
+    )
+
+
 def meanings(columns: Sequence[Column]) -> list[tuple[str, str]]:
     """What the short titles stand for.
 
     Example:
-        >>> [title for title, _ in meanings(COLUMNS)]
+        >>> from jdistill.report._quality import FIGURES
+        >>> [title for title, _ in meanings(columns_of(FIGURES))]
         ['KL', 'agree %', 'nll', 'ece', 'ms', 'µJ est.']
     """
     return [(c.title, c.meaning) for c in columns if c.short]
 
 
 def cells(
-    stages: Sequence[Stage], columns: Sequence[Column] = COLUMNS
+    stages: Sequence[Stage], columns: Sequence[Column]
 ) -> tuple[tuple[Column, ...], list[list[str]]]:
     """The columns that say something, and their texts, a list for each stage.
 
     Example:
-        >>> cells(())[1]
+        >>> cells((), FIRST)[1]
         []
     """
     whole = ends(stages)[0]

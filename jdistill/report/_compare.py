@@ -11,18 +11,19 @@ from jdistill.report import _format as form
 from jdistill.report._columns import value
 from jdistill.report._differences import Difference, between
 from jdistill.report._markup import Cell, grid, section, text, word
+from jdistill.report._quality import FIGURES, Figure, checked
 from jdistill.report._summary import Row, Stage, summarize
 from jdistill.report._table import TONES
 from jdistill.report._view import View, fitting, lines_of
 
 PAIRED = (
-    "Accuracy of both, and the second less the first in percentage points over the "
-    "folds and seeds that both have of the same data"
+    "{figure} of both, and the second less the first{unit} over the folds and seeds "
+    "that both have of the same data"
 )
 STUDENT = ", with Student's 95 % interval"
 LEFT = ("stage", "realised", "so it is")
 RANKS = (0, 3, 0, 0, 4, 4, 0, 0, 2)
-"""Of stage, word, two accuracies, two sizes, difference, interval and its reading."""
+"""Of stage, word, two figures, two sizes, difference, interval and its reading."""
 SAME = ("dataset", "fold", "sizes")
 """What of a row's `data` says that two rows were tested on the same examples."""
 
@@ -38,18 +39,23 @@ class Pair(NamedTuple):
 
 
 def compare(
-    first: Iterable[Row], second: Iterable[Row], *, names: Sequence[str] = ("a", "b")
+    first: Iterable[Row],
+    second: Iterable[Row],
+    *,
+    names: Sequence[str] = ("a", "b"),
+    figures: Sequence[Figure] = FIGURES,
 ) -> View:
-    """Two runs side by side: accuracy and bytes of each stage, and their difference.
+    """Two runs side by side: headline and bytes of each stage, and their difference.
 
     Args:
         first: rows of one experiment, as in `rows.jsonl`.
         second: those of another one.
         names: what the runs are called.
+        figures: those of the experiment; the first is compared.
 
     Returns:
         What `print` shows on a terminal and a notebook as markup. `rows` of it are
-        dictionaries of `stage`, `realised`, the names with their accuracies, and
+        dictionaries of `stage`, `realised`, the names with their figures, and
         `difference`, `low`, `high`. Without a fold and a seed that both have the
         difference is that of the means, without an interval; of other test data there
         is none.
@@ -72,11 +78,13 @@ def compare(
     names = [str(name) for name in names]
     if len(names) != 2 or len(set(names)) != 2:
         raise ValueError(f"names must be two different ones, got {', '.join(names)}")
-    pairs = _pairs(summarize(first), summarize(second))
-    titles = _titles(pairs, names)
+    figure = checked(figures)[0]
+    one, two = (summarize(rows, figures=figures) for rows in (first, second))
+    pairs = _pairs(one, two, figure)
+    titles = _titles(pairs, names, figure)
 
     def draw(width: int) -> rich.console.RenderableType:
-        lines = [_cells(pair, len(titles)) for pair in pairs]
+        lines = [_cells(pair, figure, len(titles)) for pair in pairs]
         kept, left_out = fitting(titles, lines, RANKS[: len(titles)], width=width)
         shown = lines_of(
             [titles[i] for i in kept],
@@ -84,18 +92,27 @@ def compare(
             left=LEFT,
             styles=[TONES[p.change.tone] if p.change else "" for p in pairs],
         )
-        return rich.console.Group(shown, *_below(len(titles), left_out))
+        return rich.console.Group(shown, *_below(_told(figure, len(titles)), left_out))
 
-    return View([_row(p, names) for p in pairs], draw, _markup(pairs, titles))
+    return View(
+        [_row(p, names, figure) for p in pairs], draw, _markup(pairs, titles, figure)
+    )
 
 
-def _below(count: int, left_out: str) -> list[rich.text.Text]:
-    told = PAIRED + STUDENT * (count == len(RANKS))
+def _told(figure: Figure, count: int) -> str:
+    title = figure.title[:1].upper() + figure.title[1:]
+    unit = " in percentage points" if figure.scale == 100 else ""
+    return PAIRED.format(figure=title, unit=unit) + STUDENT * (count == len(RANKS))
+
+
+def _below(told: str, left_out: str) -> list[rich.text.Text]:
     said = [text for text in (told, left_out) if text]
     return [rich.text.Text(f"{'. '.join(said)}.")]
 
 
-def _pairs(first: Sequence[Stage], second: Sequence[Stage]) -> list[Pair]:
+def _pairs(
+    first: Sequence[Stage], second: Sequence[Stage], figure: Figure
+) -> list[Pair]:
     """The stages of both runs in the order of the first, then those of the second."""
     ones, others = ({(s.name, s.realised): s for s in run} for run in (first, second))
     found = []
@@ -103,18 +120,18 @@ def _pairs(first: Sequence[Stage], second: Sequence[Stage]) -> list[Pair]:
         one, other = ones.get(key), others.get(key)
         change = None
         if one is not None and other is not None and _same_examples(one, other):
-            change = between(other, one) or _unpaired(other, one)
+            change = between(other, one, figure) or _unpaired(other, one, figure)
         found.append(Pair(*key, one, other, change))
     return found
 
 
-def _unpaired(after: Stage, before: Stage) -> Difference | None:
+def _unpaired(after: Stage, before: Stage, figure: Figure) -> Difference | None:
     """The difference of the means, of which no pair tells an interval."""
-    means = [stage.means.get("accuracy") for stage in (after, before)]
+    means = [stage.means.get(figure.name) for stage in (after, before)]
     if means[0] is None or means[1] is None:
         return None
     change = means[0].value - means[1].value
-    return Difference(after.name, before.name, change, None, None, "")
+    return Difference(after.name, before.name, change, None, None, "", figure)
 
 
 def _same_examples(one: Stage, other: Stage) -> bool:
@@ -130,45 +147,44 @@ def _same_examples(one: Stage, other: Stage) -> bool:
     return True
 
 
-def _titles(pairs: Sequence[Pair], names: Sequence[str]) -> list[str]:
-    titles = ["stage", "realised", *(f"{name} %" for name in names)]
-    titles += [*(f"{name} size" for name in names), "points"]
+def _titles(pairs: Sequence[Pair], names: Sequence[str], figure: Figure) -> list[str]:
+    sign = " %" if figure.scale == 100 else ""
+    titles = ["stage", "realised", *(f"{name}{sign}" for name in names)]
+    titles += [*(f"{name} size" for name in names), figure.unit]
     told = any(p.change is not None and p.change.low is not None for p in pairs)
     return [*titles, "95 % interval", "so it is"] if told else titles
 
 
-def _cells(pair: Pair, count: int) -> list[str]:
+def _cells(pair: Pair, figure: Figure, count: int) -> list[str]:
     stages = pair.first, pair.second
-    accuracies = [form.percent(s.means.get("accuracy") if s else None) for s in stages]
+    means = [s.means.get(figure.name) if s else None for s in stages]
+    figures = [form.figure(mean, figure) for mean in means]
     sizes = [form.size(value(s, "bytes")) for s in stages]
     change = pair.change
     said = [form.MISSING] * 3
     if change is not None:
-        ends = form.interval(change.low, change.high)
-        said = [form.points(change.value), ends, change.reading]
-    return [pair.name, pair.realised, *accuracies, *sizes, *said][:count]
+        said = [change.text, change.interval, change.reading]
+    return [pair.name, pair.realised, *figures, *sizes, *said][:count]
 
 
-def _row(pair: Pair, names: Sequence[str]) -> dict[str, Any]:
+def _row(pair: Pair, names: Sequence[str], figure: Figure) -> dict[str, Any]:
     stages = pair.first, pair.second
-    figures = {n: value(s, "accuracy") for n, s in zip(names, stages, strict=True)}
+    figures = {n: value(s, figure.name) for n, s in zip(names, stages, strict=True)}
     change = pair.change
     ends = (None,) * 3 if change is None else (change.value, change.low, change.high)
     differs = dict(zip(("difference", "low", "high"), ends, strict=True))
     return {"stage": pair.name, "realised": pair.realised, **figures, **differs}
 
 
-def _markup(pairs: Sequence[Pair], titles: Sequence[str]) -> str:
+def _markup(pairs: Sequence[Pair], titles: Sequence[str], figure: Figure) -> str:
     heads = [(text(title), "text" if title in LEFT else "") for title in titles]
-    lines = [_line(pair, len(titles)) for pair in pairs]
-    told = PAIRED + STUDENT * (len(titles) == len(RANKS))
-    return section(
-        "Two runs", f'<p class="muted">{text(told)}.</p>', grid(heads, lines)
-    )
+    lines = [_line(pair, figure, len(titles)) for pair in pairs]
+    told = f'<p class="muted">{text(_told(figure, len(titles)))}.</p>'
+    return section("Two runs", told, grid(heads, lines))
 
 
-def _line(pair: Pair, count: int) -> list[Cell]:
-    name, realised, *rest = _cells(pair, count)
+def _line(pair: Pair, figure: Figure, count: int) -> list[Cell]:
+    name, realised, *rest = _cells(pair, figure, count)
     cells: list[Cell] = [(text(name), "text"), (word(realised), "text")]
     cells += [(text(cell), "") for cell in rest]
     if count == len(RANKS) and pair.change is not None:

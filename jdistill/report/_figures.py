@@ -7,23 +7,30 @@ import numpy as np
 from jdistill.report import _learning, _plots
 from jdistill.report._differences import compared, foremost
 from jdistill.report._markup import figure, section
+from jdistill.report._quality import ACCURACY, Figure
 from jdistill.report._steps import steps
 from jdistill.report._summary import CHAIN, Row, Stage, confusion_in, ends
 
 
-def plots(stages: Sequence[Stage], rows: Sequence[Row] = ()) -> str:
-    """Accuracy against bytes, what each stage cost, what many methods gained.
+def plots(
+    stages: Sequence[Stage], rows: Sequence[Row] = (), headline: Figure = ACCURACY
+) -> str:
+    """The headline against bytes, what each stage cost, what many methods gained.
 
     Example:
         >>> plots(())
         ''
     """
-    figures = [_bytes(stages), _costs(stages, rows), *_gains(rows)]
+    figures = [
+        _bytes(stages, headline),
+        _costs(stages, rows, headline),
+        *_gains(rows, headline),
+    ]
     shown = "".join(figures)
     return section("Plots", f'<div class="plots">{shown}</div>' if shown else "")
 
 
-def learning(curves: Sequence[Row]) -> str:
+def learning(curves: Sequence[Row], headline: Figure = ACCURACY) -> str:
     """The learning curves: all stages on one axis, then each by itself.
 
     Example:
@@ -31,7 +38,7 @@ def learning(curves: Sequence[Row]) -> str:
         ''
     """
     curves = [point for point in curves if point["value"] is not None]
-    names = panels(curves)
+    names = panels(curves, headline)
     trained = dict.fromkeys(c["stage"] for c in curves if c["name"] in names)
     order = [s for s in CHAIN if s in trained] + [s for s in trained if s not in CHAIN]
     if not order:
@@ -56,8 +63,8 @@ def learning(curves: Sequence[Row]) -> str:
     )
 
 
-def panels(curves: Sequence[Row]) -> list[str]:
-    """Which figures to draw: what both parts have, else the loss; then the accuracy.
+def panels(curves: Sequence[Row], headline: Figure = ACCURACY) -> list[str]:
+    """Which figures to draw: what both parts have, else the loss; then the headline.
 
     Example:
         >>> point = {'name': 'nll', 'split': 'valid'}
@@ -70,23 +77,29 @@ def panels(curves: Sequence[Row]) -> list[str]:
     losses = [name for name in ("nll", "loss") if name in splits]
     both = [name for name in losses if len(splits[name]) > 1]
     chosen = both[:1] or losses[::-1]
-    chosen += ["accuracy"] if "accuracy" in splits else []
+    name = headline.name
+    chosen += [name] if name in splits and name not in chosen else []
     return chosen or list(splits)[:2]
 
 
-def _bytes(stages: Sequence[Stage]) -> str:
-    if not _plots.sized(stages):
+def _bytes(stages: Sequence[Stage], headline: Figure) -> str:
+    if not _plots.sized(stages, headline):
         return ""
-    caption = "Up and to the left is better. Bars are standard errors."
-    if len(_plots.sized(stages)) > _plots.MOST_NAMED:
-        caption += " Named are those that no other one of as few bytes betters."
-    svg = _plots.against_bytes(stages)
-    return figure("Accuracy against bytes", svg, caption)
+    way = "Up" if headline.rising else "Down"
+    caption = f"{way} and to the left is better. Bars are standard errors."
+    if len(_plots.sized(stages, headline)) > _plots.MOST_NAMED:
+        caption += " Only those are named of which no other is as small and better."
+    svg = _plots.against_bytes(stages, headline)
+    return figure(f"{_capital(headline.title)} against bytes", svg, caption)
 
 
-def _gains(rows: Sequence[Row]) -> list[str]:
+def _capital(title: str) -> str:
+    return title[:1].upper() + title[1:]
+
+
+def _gains(rows: Sequence[Row], headline: Figure) -> list[str]:
     """Where many were compared with one, all of them against it."""
-    found = compared(rows)
+    found = compared(rows, headline)
     if not foremost(found)[1]:
         return []
     return [
@@ -99,11 +112,11 @@ def _gains(rows: Sequence[Row]) -> list[str]:
     ]
 
 
-def _costs(stages: Sequence[Stage], rows: Sequence[Row]) -> str:
-    changes = steps(stages, rows)
+def _costs(stages: Sequence[Stage], rows: Sequence[Row], headline: Figure) -> str:
+    changes = steps(stages, rows, headline)
     if not changes:
         return ""
-    bars = [(f"{s.before.name} to {s.after.name}", s.accuracy, s.note) for s in changes]
+    bars = [(f"{s.before.name} to {s.after.name}", s.change, s.note) for s in changes]
     return figure(
         "What each stage cost",
         _plots.cost_of_steps(bars),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from jdistill.report import _format as form
 from jdistill.report._advice import advice
-from jdistill.report._columns import Column, cells, meanings, value
+from jdistill.report._columns import Column, cells, columns_of, meanings, value
 from jdistill.report._differences import (
     SEEDS,
     Difference,
@@ -13,6 +13,7 @@ from jdistill.report._differences import (
     foremost,
 )
 from jdistill.report._markup import Cell, grid, hint, section, text, word
+from jdistill.report._quality import FIGURES, Figure
 from jdistill.report._summary import BASELINES, Real, Row, Stage, ends
 
 MEANINGS = {
@@ -32,45 +33,58 @@ OVER_SEEDS = (
 )
 
 
-def parts(rows: Sequence[Row], stages: Sequence[Stage]) -> list[str]:
+def parts(
+    rows: Sequence[Row], stages: Sequence[Stage], figures: Sequence[Figure] = FIGURES
+) -> list[str]:
     """What came out, without the page around it: all stages, differences, advice.
 
     Example:
         >>> parts([], ())
         ['', '', '']
     """
-    return [all_stages(stages), differences(rows), lost(rows, stages)]
+    return [
+        all_stages(stages, figures),
+        differences(rows, figures),
+        lost(rows, stages, figures),
+    ]
 
 
-def headline(stages: Sequence[Stage], rows: Sequence[Row]) -> str:
-    """How much smaller, and at what price in accuracy, once a student is packed.
+def headline(
+    stages: Sequence[Stage], rows: Sequence[Row], figures: Sequence[Figure] = FIGURES
+) -> str:
+    """How much smaller, and what it cost in the first figure, once a student is packed.
 
     Example:
         >>> headline((), ())
         ''
     """
-    teacher, packed = ends(stages)
+    (teacher, packed), figure = ends(stages), figures[0]
     if teacher is None or packed is None:
         return ""
-    if not all("accuracy" in s.means for s in (teacher, packed)):
+    if not all(figure.name in s.means for s in (teacher, packed)):
         return ""
     sizes = [value(s, "bytes") for s in (teacher, packed)]
-    means = [s.means["accuracy"].value for s in (teacher, packed)]
-    found = difference(rows, stages, packed.name, teacher.name)
-    change = means[1] - means[0] if found is None else found.value
+    means = [s.means[figure.name] for s in (teacher, packed)]
+    found = difference(rows, stages, packed.name, teacher.name, figure)
+    change = means[1].value - means[0].value if found is None else found.value
     interval = "no interval computed"
     if found is not None and found.low is not None:
-        interval = f"95 % interval {form.interval(found.low, found.high)}"
+        interval = f"95 % interval {found.interval}"
+    shares = [form.figure(mean._replace(error=None), figure) for mean in means]
+    shares = [f"{share} %" if figure.scale == 100 else share for share in shares]
     words = [word(s.realised) for s in (teacher, packed)]
     cards = (
         (
             _smaller(*sizes),
             f"{form.size(sizes[0])} {words[0]} to {form.size(sizes[1])} {words[1]}",
         ),
-        (f"{form.points(change)} points", f"of accuracy; {interval}"),
         (
-            f"{100 * means[1]:.2f} % right",
-            f"{words[1]} against {100 * means[0]:.2f} % {words[0]}",
+            f"{form.change(change, figure)} {figure.unit}",
+            f"of {text(figure.title)}; {interval}",
+        ),
+        (
+            f"{shares[1]} {text(figure.title)}",
+            f"{words[1]} against {shares[0]} {words[0]}",
         ),
     )
     shown = (f'<div class="card"><b>{big}</b>{small}</div>' for big, small in cards)
@@ -83,54 +97,63 @@ def _smaller(whole: Real | None, part: Real | None) -> str:
     return f"{form.ratio(whole, part)} smaller"
 
 
-def lost(rows: Sequence[Row], stages: Sequence[Stage]) -> str:
+def lost(
+    rows: Sequence[Row], stages: Sequence[Stage], figures: Sequence[Figure] = FIGURES
+) -> str:
     """Which recipes lost, and what to try.
 
     Example:
         >>> lost([], ())
         ''
     """
-    said = advice(rows, stages)
+    said = advice(rows, stages, figures[0])
     lines = "".join(f"<li>{text(line)}</li>" for line in said)
     return section("What lost, and what to try", f"<ul>{lines}</ul>" if said else "")
 
 
-def differences(rows: Sequence[Row]) -> str:
+def differences(rows: Sequence[Row], figures: Sequence[Figure] = FIGURES) -> str:
     """The paired differences with their intervals and what these say.
 
     Example:
         >>> differences(())
         ''
     """
-    found = compared(rows)
+    figure = figures[0]
+    found = compared(rows, figure)
     if not found:
         return ""
     first, rest = foremost(found)
     more = f"{len(rest)} more, not told apart from nothing"
     how = OVER_SEEDS if any(d.over == SEEDS for d in found) else OVER_EXAMPLES
     return section(
-        "Differences in accuracy",
-        f'<p class="muted">Percentage points, {how}</p>',
+        f"Differences in {figure.title}",
+        f'<p class="muted">{_unit(figure)}, {how}</p>',
         _listed(first) if first else "",
         f"<details><summary>{more}</summary>{_listed(rest)}</details>" if rest else "",
     )
+
+
+def _unit(figure: Figure) -> str:
+    return "Percentage points" if figure.scale == 100 else text(figure.title)
 
 
 def _listed(found: Sequence[Difference]) -> str:
     lines = [
         [
             (f"{text(d.of)} against {text(d.against)}", "text wrap"),
-            (form.points(d.value), ""),
-            (form.interval(d.low, d.high), ""),
+            (d.text, ""),
+            (d.interval, ""),
             (d.reading, f"text {d.tone}"),
         ]
         for d in found
     ]
-    titles = [("accuracy of", "text"), ("points", ""), ("95 % interval", "")]
+    figure = found[0].figure
+    titles = [(f"{text(figure.title)} of", "text"), (text(figure.unit), "")]
+    titles.append(("95 % interval", ""))
     return grid([*titles, ("so it is", "text")], lines)
 
 
-def all_stages(stages: Sequence[Stage]) -> str:
+def all_stages(stages: Sequence[Stage], figures: Sequence[Figure] = FIGURES) -> str:
     """The final table, with what its words and columns mean.
 
     Example:
@@ -139,7 +162,7 @@ def all_stages(stages: Sequence[Stage]) -> str:
     """
     if not stages:
         return ""
-    columns, lines = cells(stages)
+    columns, lines = cells(stages, columns_of(figures))
     titles = [(_head(c), "text" if i < 2 else "") for i, c in enumerate(columns)]
     body = [
         [
@@ -155,9 +178,9 @@ def all_stages(stages: Sequence[Stage]) -> str:
     erring = any(mean.error is not None for s in stages for mean in s.means.values())
     said = ["Means over folds or seeds ± standard error."] if erring else []
     said += ["Below the line: baselines."] if rule is not None else []
-    first = "; ".join(f"<b>{t}</b> {meaning}" for t, meaning in meanings(columns))
+    first = "; ".join(f"<b>{text(t)}</b> {text(m)}" for t, m in meanings(columns))
     rest = [c for c in columns[2:] if not c.short]
-    others = "; ".join(f"<b>{c.title}</b> {c.meaning}" for c in rest)
+    others = "; ".join(f"<b>{text(c.title)}</b> {text(c.meaning)}" for c in rest)
     return section(
         "All stages",
         f'<p class="muted">{" ".join(said)}</p>' if said else "",
@@ -170,7 +193,8 @@ def all_stages(stages: Sequence[Stage]) -> str:
 
 
 def _head(column: Column) -> str:
-    return hint(column.title, column.meaning) if column.short else column.title
+    title = text(column.title)
+    return hint(title, column.meaning) if column.short else title
 
 
 def _figures(

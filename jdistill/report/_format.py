@@ -1,6 +1,7 @@
 """Figures as a reader wants to see them."""
 
-from jdistill.report._summary import Mean, Real
+from jdistill.report._quality import Figure, Real
+from jdistill.report._summary import Mean
 
 MISSING = "–"
 MINUS = "−"
@@ -105,6 +106,46 @@ def ratio(whole: Real | None, part: Real | None) -> str:
     return f"{short(whole / part)}×"
 
 
+def figure(mean: Mean | None, of: Figure) -> str:
+    """A figure of quality, with its standard error where its title is no short one.
+
+    Example:
+        >>> from jdistill.report._quality import ACCURACY, named
+        >>> figure(Mean(0.93412, 0.0031), ACCURACY)
+        '93.41 ±0.31'
+        >>> figure(Mean(1.2345, None), *named('bits_per_byte')), figure(None, ACCURACY)
+        ('1.234', '–')
+    """
+    if mean is None:
+        return MISSING
+    value, places = of.scale * mean.value, _places(of, mean.value)
+    error = None if of.short else mean.error
+    tail = "" if error is None else f" ±{of.scale * error:.{places}f}"
+    return f"{value:.{places}f}{tail}".replace("-", MINUS)
+
+
+def _places(of: Figure, value: Real) -> int:
+    if of.scale == 100:
+        return 2
+    return 1 if abs(value) >= 10 else 3
+
+
+def change(difference: Real | None, of: Figure) -> str:
+    """A difference of two figures with its sign, of shares in percentage points.
+
+    Example:
+        >>> from jdistill.report._quality import ACCURACY, named
+        >>> change(-0.0035, ACCURACY), change(0.0102, *named('kl'))
+        ('−0.35', '+0.010')
+    """
+    if difference is None:
+        return MISSING
+    if of.scale == 100:
+        return points(difference)
+    text = f"{of.scale * difference:+.3f}"
+    return "0.000" if float(text) == 0 else text.replace("-", MINUS)
+
+
 def points(difference: Real | None) -> str:
     """A difference of shares in percentage points, with its sign.
 
@@ -118,16 +159,17 @@ def points(difference: Real | None) -> str:
     return "0.00" if float(text) == 0 else text.replace("-", MINUS)
 
 
-def interval(low: Real | None, high: Real | None) -> str:
-    """A confidence interval in percentage points.
+def interval(low: Real | None, high: Real | None, of: Figure) -> str:
+    """A confidence interval, of shares in percentage points.
 
     Example:
-        >>> interval(-0.009, 0.0021), interval(None, None)
+        >>> from jdistill.report._quality import ACCURACY
+        >>> interval(-0.009, 0.0021, ACCURACY), interval(None, None, ACCURACY)
         ('−0.90 to +0.21', '–')
     """
     if low is None or high is None:
         return MISSING
-    return f"{points(low)} to {points(high)}"
+    return f"{change(low, of)} to {change(high, of)}"
 
 
 def seconds(value: Real) -> str:

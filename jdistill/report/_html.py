@@ -1,6 +1,6 @@
 """The report: one page of HTML that needs nothing but itself."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from jdistill import kinds
@@ -9,6 +9,7 @@ from jdistill.report._confusion import confusion
 from jdistill.report._document import document
 from jdistill.report._figures import learning, plots
 from jdistill.report._findings import all_stages, differences, headline, lost
+from jdistill.report._quality import FIGURES, Figure, checked
 from jdistill.report._record import energy_method, origin, packed_file
 from jdistill.report._summary import Row, summarize
 
@@ -24,6 +25,7 @@ def html(
     question: str = "",
     command: str = "",
     config: Mapping[str, Any] | None = None,
+    figures: Sequence[Figure] = FIGURES,
 ) -> str:
     """The report of an experiment as one self-contained page.
 
@@ -35,6 +37,7 @@ def html(
         question: what the experiment asks: the first paragraph leads the page.
         command: what makes it again.
         config: the experiment's configuration, shown at the end.
+        figures: columns of its figures in their order; the first is the headline.
 
     Returns:
         HTML with its style and plots inside; it loads nothing.
@@ -48,19 +51,19 @@ def html(
         '<!doctype html>'
     """
     kinds.rows(rows=rows)
-    rows = list(rows)
+    rows, figures = list(rows), checked(figures)
     curves = [point for point in curves if point.keys() >= POINT]
-    stages = summarize(rows)
+    stages = summarize(rows, figures=figures)
     models = [row for stage in stages for row in stage.rows]
     parts = [
         about(stages, title=title, question=question, command=command),
-        headline(stages, rows),
-        lost(rows, stages),
-        differences(rows),
-        all_stages(stages),
-        plots(stages, rows),
+        headline(stages, rows, figures),
+        lost(rows, stages, figures),
+        differences(rows, figures),
+        all_stages(stages, figures),
+        plots(stages, rows, figures[0]),
         confusion(stages),
-        learning(curves),
+        learning(curves, figures[0]),
         packed_file(models),
         energy_method(models),
         origin(models, config),

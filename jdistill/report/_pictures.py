@@ -1,10 +1,11 @@
 """Rows -> pictures: SVG files of their own, for a page that others read."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from jdistill import kinds
 from jdistill.report import _plots
 from jdistill.report._differences import compared
+from jdistill.report._quality import FIGURES, Figure, checked
 from jdistill.report._style import TONES
 from jdistill.report._summary import Row, summarize
 
@@ -12,19 +13,19 @@ WIDTH = 6.4
 FONT = 'font-family: system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif;'
 
 
-def size_picture(rows: Iterable[Row], *, figure: str = "accuracy") -> str:
-    """Each stage's accuracy, or another figure, against its bytes, as a picture.
+def size_picture(rows: Iterable[Row], *, figures: Sequence[Figure] = FIGURES) -> str:
+    """Each stage's headline figure against its bytes, as a picture.
 
     Args:
         rows: rows of an experiment, as in `rows.jsonl`.
-        figure: 'accuracy', 'bits_per_byte' or 'perplexity'.
+        figures: those of the experiment; the first is drawn.
 
     Returns:
         The text of an SVG file, light or dark as its reader's system is. Points are
         means over folds, bars standard errors.
 
     Raises:
-        ValueError: there is no such figure, or no row has it and its bytes.
+        ValueError: no row has the figure and its bytes.
 
     Example:
         >>> row = {'stage': 'teacher', 'realised': 'dense', 'bytes': 4, 'accuracy': 0.9}
@@ -32,22 +33,22 @@ def size_picture(rows: Iterable[Row], *, figure: str = "accuracy") -> str:
         '<svg'
     """
     kinds.rows(rows=rows)
-    if figure not in _plots.HEIGHTS:
-        valid = ", ".join(_plots.HEIGHTS)
-        raise ValueError(f"no figure {figure!r}; valid: {valid}")
-    stages = summarize(rows)
-    if not _plots.sized(stages, figure=figure):
-        raise ValueError(f"no row has both {figure!r} and 'bytes'")
-    return _alone(_plots.against_bytes(stages, figure=figure, width=WIDTH))
+    stages, figure = summarize(rows, figures=figures), checked(figures)[0]
+    if not _plots.sized(stages, figure):
+        raise ValueError(f"no row has both {figure.name!r} and 'bytes'")
+    return _alone(_plots.against_bytes(stages, figure, width=WIDTH))
 
 
-def gain_picture(rows: Iterable[Row], *, against: str) -> str:
-    """What each method gained in accuracy over another, with its interval.
+def gain_picture(
+    rows: Iterable[Row], *, against: str, figures: Sequence[Figure] = FIGURES
+) -> str:
+    """What each method gained over another, with its interval.
 
     Args:
         rows: rows of an experiment; those of stage 'comparison' have `of`, `against`,
             `difference`, `low` and `high`.
         against: the method that the others are compared with.
+        figures: those of the experiment; the gains are of the first.
 
     Returns:
         The text of an SVG file, light or dark as its reader's system is; the greatest
@@ -63,7 +64,7 @@ def gain_picture(rows: Iterable[Row], *, against: str) -> str:
         '<svg'
     """
     kinds.rows(rows=rows)
-    found = compared(rows)
+    found = compared(rows, checked(figures)[0])
     chosen = [one for one in found if one.against == against]
     if not chosen:
         valid = ", ".join(dict.fromkeys(one.against for one in found))

@@ -9,47 +9,38 @@ from matplotlib.ticker import FuncFormatter
 from jdistill.report import _format as form
 from jdistill.report._differences import Difference
 from jdistill.report._labels import label
+from jdistill.report._quality import ACCURACY, Figure
 from jdistill.report._summary import Stage
 from jdistill.report._svg import colour, draw, plain
 
 MOST_CLASSES = 20
 MOST_NAMED = 16
-RISING = ("accuracy",)
-"""Figures of which more is better."""
-
-HEIGHTS = {
-    "accuracy": ("accuracy, %", 100),
-    "bits_per_byte": ("bits per byte of text", 1),
-    "perplexity": ("perplexity", 1),
-}
-"""What may stand against the bytes: the axis's name, and in which units."""
 
 
-def sized(stages: Sequence[Stage], *, figure: str = "accuracy") -> list[Stage]:
+def sized(stages: Sequence[Stage], figure: Figure = ACCURACY) -> list[Stage]:
     """Those that have a place in a plot of a figure against bytes.
 
     Example:
         >>> sized(())
         []
     """
-    known = [s for s in stages if {figure, "bytes"} <= s.means.keys()]
+    known = [s for s in stages if {figure.name, "bytes"} <= s.means.keys()]
     return [s for s in known if s.means["bytes"].value > 0]
 
 
 def against_bytes(
-    stages: Sequence[Stage], *, figure: str = "accuracy", width: float = 4.8
+    stages: Sequence[Stage], figure: Figure = ACCURACY, *, width: float = 4.8
 ) -> str:
-    """Every stage as a point: bytes (log scale) across, its accuracy or so up."""
-    shown = sized(stages, figure=figure)
-    axis, unit = HEIGHTS[figure]
+    """Every stage as a point: bytes (log scale) across, its figure up."""
+    shown, unit = sized(stages, figure), figure.scale
 
     def paint(axes: Axes):
         sizes = [s.means["bytes"].value for s in shown]
-        heights = [unit * s.means[figure].value for s in shown]
+        heights = [unit * s.means[figure.name].value for s in shown]
         axes.set_xscale("log")
         axes.margins(y=0.12)  # room for names of two lines
         axes.set_xlim(min(sizes) / 14, max(sizes) * 8)
-        errors = [s.means[figure].error for s in shown]
+        errors = [s.means[figure.name].error for s in shown]
         bars = [None if error is None else unit * error for error in errors]
         for stage, x, y, bar in zip(shown, sizes, heights, bars, strict=True):
             axes.errorbar(
@@ -66,21 +57,23 @@ def against_bytes(
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: form.size(x)))
         axes.xaxis.set_minor_formatter(FuncFormatter(lambda *_: ""))
         axes.set_xlabel("bytes (log scale)")
-        axes.set_ylabel(axis)
+        axes.set_ylabel(figure.heading)
         label(axes, names, sizes, heights, bars)
 
-    return draw(f"{figure} against bytes", paint, height=4.2, width=width)
+    return draw(f"{figure.title} against bytes", paint, height=4.2, width=width)
 
 
-def foremost(stages: Sequence[Stage], figure: str = "accuracy") -> list[Stage]:
-    """Those that no other one of as few bytes betters in a figure.
+def foremost(stages: Sequence[Stage], figure: Figure = ACCURACY) -> list[Stage]:
+    """Those of which no other is as small and better in a figure.
 
     Example:
         >>> foremost([])
         []
     """
-    sign = 1 if figure in RISING else -1
-    places = [(s.means["bytes"].value, -sign * s.means[figure].value) for s in stages]
+    sign = 1 if figure.rising else -1
+    places = [
+        (s.means["bytes"].value, -sign * s.means[figure.name].value) for s in stages
+    ]
     return [
         stage
         for stage, (size, worth) in zip(stages, places, strict=True)
@@ -129,20 +122,21 @@ def recall_per_class(
 
 
 def cost_of_steps(steps: Sequence[tuple[str, Difference, str]]) -> str:
-    """What each step did: bars of accuracy points, with the bytes beside them.
+    """What each step did to a figure: bars, with the bytes beside them.
 
     `steps` are (label, difference, note).
     """
 
     def paint(axes: Axes):
         heights = np.arange(len(steps))[::-1]
-        ends = [0.5]
+        figure = steps[0][1].figure
+        unit, ends = figure.scale, [0.005 * figure.scale]
         for height, (_, found, _) in zip(heights, steps, strict=True):
-            value, tone = 100 * found.value, colour(found.tone)
+            value, tone = unit * found.value, colour(found.tone)
             axes.barh(height, value, height=0.34, color=tone)
             ends.append(abs(value))
             if found.low is not None and found.high is not None:
-                low, high = 100 * found.low, 100 * found.high
+                low, high = unit * found.low, unit * found.high
                 ends += [abs(low), abs(high)]
                 axes.hlines(height, low, high, color=colour("ink"), lw=1)
             axes.vlines(0, height - 0.22, height + 0.22, color=colour("muted"), lw=1)
@@ -150,7 +144,7 @@ def cost_of_steps(steps: Sequence[tuple[str, Difference, str]]) -> str:
         axes.set_xlim(-reach, reach)
         for height, (name, found, note) in zip(heights, steps, strict=True):
             place = {"va": "bottom", "fontsize": 9}
-            text = f"{plain(name)}: {form.points(found.value)}"
+            text = f"{plain(name)}: {found.text}"
             axes.text(-reach, height + 0.24, text, **place)
             axes.text(reach, height + 0.24, note, ha="right", **place).set_color(
                 colour("muted")
@@ -159,7 +153,7 @@ def cost_of_steps(steps: Sequence[tuple[str, Difference, str]]) -> str:
         axes.set_yticks([])
         axes.spines.left.set_visible(False)
         axes.grid(visible=False)
-        axes.set_xlabel("accuracy gained or lost, percentage points")
+        axes.set_xlabel(_axis(f"change in {figure.title}", figure))
 
     return draw("what each step cost", paint, height=0.8 + 0.58 * len(steps))
 
@@ -168,17 +162,23 @@ def gains(found: Sequence[Difference], *, width: float = 4.8) -> str:
     """What each method gained over another: points with their intervals."""
     shown = sorted(found, key=lambda one: one.value)
     against = ", ".join(dict.fromkeys(plain(one.against) for one in shown))
+    figure = shown[0].figure
+    unit = figure.scale
 
     def paint(axes: Axes):
         for height, one in enumerate(shown):
             tone = colour(one.tone)
             if one.low is not None and one.high is not None:
-                axes.hlines(height, 100 * one.low, 100 * one.high, color=tone, lw=2)
-            axes.plot(100 * one.value, height, "o", color=tone, markersize=5)
+                axes.hlines(height, unit * one.low, unit * one.high, color=tone, lw=2)
+            axes.plot(unit * one.value, height, "o", color=tone, markersize=5)
         axes.axvline(0, color=colour("muted"), lw=1)
         axes.set_yticks(range(len(shown)), [plain(one.of) for one in shown])
         axes.tick_params(axis="y", labelcolor=colour("ink"), length=0)
         axes.set_ylim(-0.7, len(shown) - 0.3)
-        axes.set_xlabel(f"gain over {against}, percentage points")
+        axes.set_xlabel(_axis(f"{figure.title}: gain over {against}", figure))
 
     return draw(f"gains {against}", paint, height=0.7 + 0.24 * len(shown), width=width)
+
+
+def _axis(name: str, figure: Figure) -> str:
+    return f"{name}, percentage points" if figure.scale == 100 else name

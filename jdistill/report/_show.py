@@ -3,12 +3,13 @@
 import html as escaping
 import importlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import rich.console
 
 from jdistill.report._html import html
+from jdistill.report._quality import FIGURES, Figure
 from jdistill.report._summary import Row
 from jdistill.report._table import table
 from jdistill.report._view import View
@@ -17,7 +18,11 @@ HEIGHT = "42rem"
 
 
 def show(
-    rows: Iterable[Row], curves: Iterable[Row] = (), *, title: str = "jdistill"
+    rows: Iterable[Row],
+    curves: Iterable[Row] = (),
+    *,
+    title: str = "jdistill",
+    figures: Sequence[Figure] = FIGURES,
 ) -> None:
     """Shows the report of an experiment: the page in a notebook, else the table.
 
@@ -25,6 +30,7 @@ def show(
         rows: rows of an experiment, as in `rows.jsonl`.
         curves: points of learning curves, as `html` takes them.
         title: of the page.
+        figures: columns of its figures in their order; the first is the headline.
 
     Returns:
         None.
@@ -38,12 +44,12 @@ def show(
          ──────────────────────────────
          teacher  dense          90.00
     """
-    view = table(rows)
+    view = table(rows, figures=figures)
     notebook: Any = sys.modules.get("IPython")
     if notebook is None or notebook.get_ipython() is None:
         rich.console.Console().print(view)
         return
-    page = escaping.escape(html(view.rows, curves, title=title))
+    page = escaping.escape(html(view.rows, curves, title=title, figures=figures))
     frame = (
         f'<iframe srcdoc="{page}" style="width: 100%; height: {HEIGHT}; border: 0; '
         'resize: vertical; overflow: auto"></iframe>'

@@ -6,24 +6,28 @@ from typing import NamedTuple
 
 from jdistill.report import _format as form
 from jdistill.report._differences import Difference, difference
+from jdistill.report._quality import ACCURACY, Figure
 from jdistill.report._summary import CHAIN, Row, Stage, find
 
 
 class Step(NamedTuple):
-    """One change: from a stage to the next, its accuracy and its bytes."""
+    """One change: from a stage to the next, its figure and its bytes."""
 
     before: Stage
     after: Stage
-    accuracy: Difference
+    change: Difference
     note: str
 
 
-def steps(stages: Sequence[Stage], rows: Sequence[Row] = ()) -> tuple[Step, ...]:
+def steps(
+    stages: Sequence[Stage], rows: Sequence[Row] = (), figure: Figure = ACCURACY
+) -> tuple[Step, ...]:
     """The steps of the chain, and distilling against training on labels alone.
 
     Args:
         stages: as `summarize` gives them.
         rows: those of an experiment, for the comparisons among them.
+        figure: what the differences are of.
 
     Returns:
         The steps for which both ends are there.
@@ -38,7 +42,9 @@ def steps(stages: Sequence[Stage], rows: Sequence[Row] = ()) -> tuple[Step, ...]
     labels, distilled = find(stages, "student"), find(stages, "distilled")
     if labels is not None and distilled is not None:
         pairs.insert(0, (labels, distilled))
-    changes = [(a, b, difference(rows, stages, b.name, a.name)) for a, b in pairs]
+    changes = [
+        (a, b, difference(rows, stages, b.name, a.name, figure)) for a, b in pairs
+    ]
     return tuple(Step(a, b, d, _bytes(a, b)) for a, b, d in changes if d is not None)
 
 

@@ -8,27 +8,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jdistill import kinds
+from jdistill.report._quality import FIGURES, Figure, checked
+from jdistill.report._quality import Real as Real
 
 Row = Mapping[str, Any]
-Real = float | int
 
 WORDS = ("dense", "masked", "packed", "executed")
 """Not compressed; simulated in dense arrays; bytes really written; really run."""
 
 CHAIN = ("teacher", "student", "distilled", "pruned", "quantised", "packed", "executed")
 BASELINES = ("equal_bytes", "teacher_half", "tfidf")
-
-FIGURES = (
-    "accuracy",
-    "recall_macro",
-    "bits_per_byte",
-    "perplexity",
-    "kl",
-    "agreement",
-    "nll",
-    "ece",
-)
-"""Of test examples: a fold counts as much as it has of them."""
 
 COSTS = (
     "errors",
@@ -64,30 +53,32 @@ class Stage(NamedTuple):
     sizes: Mapping[Any, Real] = {}
 
 
-def check(row: Row) -> None:
+def check(row: Row, *, figures: Sequence[Figure] = FIGURES) -> None:
     """Refuses a row of a model that does not say how its figures came about.
 
     Args:
-        row: values by key.
+        row: values by key; that of a model has the first of the figures.
+        figures: those of the experiment.
 
     Returns:
         None.
 
     Raises:
-        ValueError: a row with an accuracy lacks `stage`, or its `realised` is not one
-            of the four words, or its accuracy is no number.
+        ValueError: a row of a model lacks `stage`, or its `realised` is not one of the
+            four words, or its figure is no number.
 
     Example:
         >>> check({'stage': 'pruned', 'accuracy': 0.9, 'realised': 'masked'})
     """
     if not isinstance(row, Mapping):
         raise TypeError(f"a row must be a dictionary, got {kinds.got(row)}")
-    if "accuracy" not in row:
+    name = checked(figures)[0].name
+    if name not in row:
         return
     if not isinstance(row.get("stage"), str):
         raise ValueError(f"a row of a model needs 'stage'; it has {', '.join(row)}")
-    if not isinstance(row["accuracy"], Real | None):
-        raise ValueError(f"stage {row['stage']!r}: accuracy is {row['accuracy']!r}")
+    if not isinstance(row[name], Real | None):
+        raise ValueError(f"stage {row['stage']!r}: {name} is {row[name]!r}")
     if row.get("realised") not in WORDS:
         raise ValueError(
             f"stage {row['stage']!r}: realised is {row.get('realised')!r}; "
@@ -95,7 +86,9 @@ def check(row: Row) -> None:
         )
 
 
-def summarize(rows: Iterable[Row]) -> tuple[Stage, ...]:
+def summarize(
+    rows: Iterable[Row], *, figures: Sequence[Figure] = FIGURES
+) -> tuple[Stage, ...]:
     r"""Groups the rows of models by stage, with means over folds.
 
     .. math:: \bar x = \sum_f w_f x_f, \quad
@@ -108,7 +101,8 @@ def summarize(rows: Iterable[Row]) -> tuple[Stage, ...]:
     `w_f = 1 / F`. With one fold the points are its seeds.
 
     Args:
-        rows: rows of an experiment; those without an accuracy are left out.
+        rows: rows of an experiment; those without the first figure are left out.
+        figures: of test examples: a fold counts as much as it has of them.
 
     Returns:
         One stage each, in the order of the rows, the baselines last.
@@ -124,16 +118,19 @@ def summarize(rows: Iterable[Row]) -> tuple[Stage, ...]:
         (0.85, 0.05)
     """
     kinds.rows(rows=rows)
-    rows = list(rows)
+    rows, figures = list(rows), checked(figures)
+    names = [figure.name for figure in figures]
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
-        check(row)
-        if "accuracy" in row:
+        check(row, figures=figures)
+        if names[0] in row:
             groups.setdefault((row["stage"], row["realised"]), []).append(row)
     alike = any(row.get("stage") == "comparison" and "seeds" in row for row in rows)
     models = [row for group in groups.values() for row in group]
     sizes = {} if alike else fold_sizes(models)
-    stages = [Stage(*key, _means(g, sizes), g, sizes) for key, g in groups.items()]
+    stages = [
+        Stage(*key, _means(g, names, sizes), g, sizes) for key, g in groups.items()
+    ]
     return tuple(sorted(stages, key=lambda stage: _rank(stage.name)))
 
 
@@ -148,7 +145,7 @@ def find(stages: Iterable[Stage], name: str) -> Stage | None:
 
 
 def ends(stages: Sequence[Stage]) -> tuple[Stage | None, Stage | None]:
-    """What is made small, and what became of it: the teacher and the packed file.
+    """The teacher and the packed file, between which size and figures are compared.
 
     Where no stage is called so, the first stage, and the last one that was read from a
     file.
@@ -244,7 +241,9 @@ def mean_of(values: Sequence[float], weights: Sequence[float]) -> Mean | None:
     return Mean(mean, math.sqrt(count / (count - 1) * squares))
 
 
-def _means(rows: Sequence[Row], sizes: Mapping[Any, Real]) -> dict[str, Mean]:
+def _means(
+    rows: Sequence[Row], names: Sequence[str], sizes: Mapping[Any, Real]
+) -> dict[str, Mean]:
     def figure(row, key):
         if key.endswith("_uJ"):
             return (row.get("energy") or {}).get(key)
@@ -252,9 +251,9 @@ def _means(rows: Sequence[Row], sizes: Mapping[Any, Real]) -> dict[str, Mean]:
 
     def mean(key):
         values = [figure(row, key) for row in rows]
-        return mean_of(*points(rows, values, sizes if key in FIGURES else {}))
+        return mean_of(*points(rows, values, sizes if key in names else {}))
 
-    found = {key: mean(key) for key in (*FIGURES, *COSTS)}
+    found = {key: mean(key) for key in (*names, *COSTS)}
     return {key: mean for key, mean in found.items() if mean is not None}
 
 

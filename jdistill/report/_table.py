@@ -7,11 +7,11 @@ import rich.console
 import rich.text
 
 from jdistill import kinds
-from jdistill.report import _format as form
 from jdistill.report._advice import advice
-from jdistill.report._columns import COLUMNS, RARE, Column, cells, meanings
+from jdistill.report._columns import RARE, Column, cells, columns_of, meanings
 from jdistill.report._differences import Difference, compared, foremost
 from jdistill.report._findings import parts
+from jdistill.report._quality import FIGURES, Figure, checked
 from jdistill.report._summary import BASELINES, Row, Stage, summarize
 from jdistill.report._view import View, fitting, lines_of
 
@@ -19,11 +19,12 @@ LEFT = ("stage", "realised")
 TONES = {"good": "green", "bad": "red", "muted": ""}
 
 
-def markdown(rows: Iterable[Row]) -> str:
+def markdown(rows: Iterable[Row], *, figures: Sequence[Figure] = FIGURES) -> str:
     """The final table of an experiment in Markdown.
 
     Args:
         rows: rows of an experiment, as in `rows.jsonl`.
+        figures: columns of its figures in their order; the first is the headline.
 
     Returns:
         A table, one line for each stage: means over folds ± standard error.
@@ -38,8 +39,9 @@ def markdown(rows: Iterable[Row]) -> str:
         |:--|:--|--:|--:|--:|
         | teacher | dense | 90.00 | 8 MB | 1× |
     """
-    usual = [column for column in COLUMNS if column.rank < RARE]
-    columns, lines = cells(summarize(rows), usual)
+    stages = summarize(rows, figures=figures)
+    usual = [column for column in columns_of(figures) if column.rank < RARE]
+    columns, lines = cells(stages, usual)
     titles = [column.title for column in columns]
     rule = [":--" if title in LEFT else "--:" for title in titles]
     return "\n".join(
@@ -47,11 +49,12 @@ def markdown(rows: Iterable[Row]) -> str:
     )
 
 
-def table(rows: Iterable[Row]) -> View:
+def table(rows: Iterable[Row], *, figures: Sequence[Figure] = FIGURES) -> View:
     """The final table of an experiment and its comparisons, for a terminal.
 
     Args:
         rows: rows of an experiment, as in `rows.jsonl`.
+        figures: columns of its figures in their order; the first is the headline.
 
     Returns:
         What `print` and `rich.print` show as wide as the terminal is, and a notebook
@@ -69,12 +72,13 @@ def table(rows: Iterable[Row]) -> View:
          teacher  dense          90.00  8 MB       1×
     """
     kinds.rows(rows=rows)
-    rows = list(rows)
-    stages, found = summarize(rows), compared(rows)
-    said = advice(rows, stages)
+    rows, figures = list(rows), checked(figures)
+    stages = summarize(rows, figures=figures)
+    found = compared(rows, figures[0])
+    said = advice(rows, stages, figures[0])
 
     def draw(width: int) -> rich.console.RenderableType:
-        shown = [_stages(stages, width)]
+        shown = [_stages(stages, figures, width)]
         first, rest = foremost(found)
         if first:
             shown.append(_differences(first))
@@ -83,11 +87,13 @@ def table(rows: Iterable[Row]) -> View:
         shown += [rich.text.Text(f"* {line}") for line in said]
         return rich.console.Group(*shown)
 
-    return View(rows, draw, "".join(parts(rows, stages)))
+    return View(rows, draw, "".join(parts(rows, stages, figures)))
 
 
-def _stages(stages: Sequence[Stage], width: int) -> rich.console.RenderableType:
-    columns, lines = cells(stages)
+def _stages(
+    stages: Sequence[Stage], figures: Sequence[Figure], width: int
+) -> rich.console.RenderableType:
+    columns, lines = cells(stages, columns_of(figures))
     ranks = [column.rank for column in columns]
     kept, left_out = fitting(_titles(columns), lines, ranks, width=width)
     columns = [columns[i] for i in kept]
@@ -111,14 +117,15 @@ def _differences(found: Sequence[Difference]) -> rich.console.RenderableType:
     lines = [
         [
             f"{d.of} against {d.against}",
-            form.points(d.value),
-            form.interval(d.low, d.high),
+            d.text,
+            d.interval,
             d.reading,
         ]
         for d in found
     ]
-    titles = ["accuracy of", "points", "95 % interval", "so it is"]
-    left = ("accuracy of", "so it is")
+    figure = found[0].figure
+    titles = [f"{figure.title} of", figure.unit, "95 % interval", "so it is"]
+    left = (titles[0], "so it is")
     tones = [TONES[d.tone] for d in found]
     return lines_of(titles, lines, left=left, styles=tones)
 

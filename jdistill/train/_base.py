@@ -1,11 +1,11 @@
 """Parameters of the student that are given as data: never trained, kept or copied."""
 
-import difflib
 from typing import Any, NamedTuple
 
 import jax
 
 from jdistill import tree
+from jdistill.mends import near
 from jdistill.typing import Compression, Frozen, Tree
 
 
@@ -103,10 +103,9 @@ def _held(params: Tree, base: Frozen) -> dict[str, Any]:
     held, mine = tree.flatten(base.params), tree.flatten(params)
     for path, x in held.items():
         if path not in mine:
-            near = difflib.get_close_matches(path, mine, n=3)
             raise ValueError(
-                f"frozen['student'] holds {path!r}, which the student has not; near "
-                f"are {near or sorted(mine)[:5]}"
+                f"frozen['student'] holds {path!r}, which the student has not; "
+                f"{near(path, mine)}valid: {', '.join(sorted(mine))}"
             )
         found, wanted = (jax.eval_shape(lambda y=y: y) for y in (x, mine[path]))
         if found.shape != wanted.shape:

@@ -11,7 +11,7 @@ def calm() -> Iterator[None]:
     """Raises `KeyboardInterrupt` after the block instead of inside it.
 
     A program whose compilation was interrupted ends the process in a fault of memory,
-    and a save that was leaves coroutines that nobody awaits. Where Ctrl-C does
+    and a save that was leaves coroutines that are never awaited. Where Ctrl-C does
     something else than to raise, it goes on to do that at once.
 
     Example:

@@ -19,9 +19,9 @@ WINDOW_STEPS = 96
 
 
 class Dispatch(NamedTuple):
-    """`go(state, start, stop) -> (state, sums, bad)`; `explain(state, step) -> str`."""
+    """`run(state, start, stop) -> state, sums, bad`; `explain(state, step) -> str`."""
 
-    go: Callable[..., Any]
+    run: Callable[[State, int, int], tuple[State, Any, Any]]
     explain: Callable[..., str]
 
 
@@ -94,24 +94,24 @@ def dispatcher(learner, split, order, window, layout, frozen, state) -> Dispatch
         arrays = _rules.placed(_padded(with_mask(split.arrays)), mesh)
         program = _resident(step, learner.teach, window, layout, stays)
 
-        def go(state, start, stop):
+        def run(state, start, stop):
             first = start - start % window
             indices = order.window(first, first + window)
             return program(state, arrays, indices, start - first, stop - first, frozen)
 
-        return Dispatch(go, explain)
+        return Dispatch(run, explain)
 
     batches = _batches(split, order, layout)
     program = _streamed(step, layout, stays)
 
-    def go_streamed(state, start, stop):
+    def run_streamed(state, start, stop):
         sums = None
         for step in range(start, stop):
             state, metrics, bad = program(state, batches(step), frozen)
             sums = metrics if sums is None else jax.tree.map(jnp.add, sums, metrics)
         return state, sums, bad
 
-    return Dispatch(go_streamed, explain)
+    return Dispatch(run_streamed, explain)
 
 
 def _batches(split, order, layout: Layout | None) -> Callable[[int], Batch]:

@@ -64,7 +64,7 @@ def _name(callback: Callback) -> str:
 
 
 def _called(callback: Callback, state: State, means) -> tuple[Any, State]:
-    """What a callback says, and a state whose buffers nobody else holds.
+    """What a callback says, and a state whose buffers nothing else holds.
 
     The next dispatch takes the buffers of the state over, so what the callback has kept
     of it would be lost. Only then is the state copied: its arrays have more references

@@ -57,7 +57,7 @@ def _labels(recipe: Recipe, state: State, batch: Batch) -> str:
     )
     if shape is None or shape.shape[:-1] != label.shape:
         return ""
-    counts = weights_of(batch, labelled=True) != 0
+    counts = weights_of(batch, labeled=True) != 0
     wrong = counts & ((label < 0) | (label >= shape.shape[-1]))
     if not wrong.any():
         return ""

@@ -210,7 +210,7 @@ def _loop(dispatch: Dispatch, state: State, events: Events, window: int) -> Stat
     before = None  # looked at one dispatch late, so that the device is never idle
     for stop in stops(step, window, events):
         with calm():
-            state, metrics, bad = dispatch.go(state, step, stop)
+            state, metrics, bad = dispatch.run(state, step, stop)
         if before is not None:
             _done(before, state, dispatch, events)
         before, step = _Dispatched(stop, metrics, bad), stop

@@ -108,15 +108,15 @@ def _check(name: str, stages: Mapping[str, int] | None) -> None:
 def watching(
     shown: Progress | bool | None, start: int, num_steps: int, seed: int
 ) -> contextlib.AbstractContextManager[Watch]:
-    """What the loop tells how far it is; nobody, where no progress is wanted.
+    """What the loop reports to; a watch that does nothing, where no progress is wanted.
 
     Example:
         >>> with watching(None, 0, 10, 0) as watch:
         ...     watch.done(10, {})
     """
     if shown is None or shown is False:
-        nobody = Watch(lambda step, sums: None, lambda step, name, score: None)
-        return contextlib.nullcontext(nobody)
+        silent = Watch(lambda step, sums: None, lambda step, name, score: None)
+        return contextlib.nullcontext(silent)
     if shown is True:
         shown = progress()
     kinds.instance(Progress, "True or a train.progress()", {"progress": shown})

@@ -36,7 +36,7 @@ def recipe(
         frozen: the variables of networks that are not trained.
         batch_size: examples a step.
         seed: of their order.
-        named: whether the user named the recipe. Where nobody did, it is the program
+        named: whether the user named the recipe. An unnamed one is the program
             of a step, which takes about a tenth of compiling it.
 
     Returns:

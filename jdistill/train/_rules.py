@@ -192,5 +192,5 @@ def _shared(spec: PartitionSpec, owner: tuple, shape: tuple) -> PartitionSpec:
         for kept in itertools.combinations(range(len(owner)), len(shape))
         if tuple(owner[i] for i in kept) == shape
     }
-    # Of a square matrix nobody knows whether rows or columns are left.
+    # Of a square matrix it cannot be told whether rows or columns are left.
     return PartitionSpec(*ways.pop()) if len(ways) == 1 else PartitionSpec()

@@ -79,9 +79,9 @@ def with_base(
     return recipe._replace(compression=compression), state, base
 
 
-def optimiser_of(recipe: Recipe) -> compress.Optimiser:
+def optimiser_of(recipe: Recipe) -> compress.Optimizer:
     """The optimiser's step, and then the compression's."""
-    return compress.optimise(_with_aux(recipe.compression), recipe.tx)
+    return compress.optimize(_with_aux(recipe.compression), recipe.tx)
 
 
 def _with_aux(compression: Compression) -> Compression:

@@ -9,6 +9,7 @@ file in the rest of the package.
 from jdistill.typing._compression import Compression as Compression
 from jdistill.typing._compression import Observed as Observed
 from jdistill.typing._data import DataSet as DataSet
+from jdistill.typing._data import Order as Order
 from jdistill.typing._data import Split as Split
 from jdistill.typing._networks import Apply as Apply
 from jdistill.typing._networks import Decoding as Decoding
@@ -20,7 +21,9 @@ from jdistill.typing._networks import Outputs as Outputs
 from jdistill.typing._networks import SparseTarget as SparseTarget
 from jdistill.typing._networks import View as View
 from jdistill.typing._networks import Views as Views
+from jdistill.typing._terms import ApplyProjection as ApplyProjection
 from jdistill.typing._terms import Aux as Aux
+from jdistill.typing._terms import InitProjection as InitProjection
 from jdistill.typing._terms import Memory as Memory
 from jdistill.typing._terms import Metric as Metric
 from jdistill.typing._terms import Objective as Objective
@@ -43,6 +46,7 @@ from jdistill.typing._values import value_at as value_at
 __all__ = [
     "SOURCE",
     "Apply",
+    "ApplyProjection",
     "Array",
     "Augment",
     "Aux",
@@ -52,6 +56,7 @@ __all__ = [
     "Decoding",
     "Follower",
     "Frozen",
+    "InitProjection",
     "Key",
     "Learner",
     "Memory",
@@ -61,6 +66,7 @@ __all__ = [
     "Number",
     "Objective",
     "Observed",
+    "Order",
     "Outputs",
     "Projection",
     "Schedule",

@@ -1,10 +1,18 @@
 """Examples by index."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from jdistill.typing._short import classes_of, entries
 from jdistill.typing._values import Batch
+
+
+class Order(Protocol):
+    """An order of a split's own, as `data.index_batches` gives one."""
+
+    def __call__(self, *, batch_size: int, seed: int) -> Any:
+        """The `IndexBatches` of this size and seed."""
+        ...
 
 
 class Split(NamedTuple):
@@ -23,7 +31,7 @@ class Split(NamedTuple):
     take: Callable[[Any], Batch]
     arrays: Batch | None
     classes: tuple[str, ...]
-    order: Callable[..., Any] | None = None
+    order: Order | None = None
 
     def __repr__(self) -> str:
         about = [f"{self.size:,} examples", classes_of(self.classes)]

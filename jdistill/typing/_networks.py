@@ -31,7 +31,7 @@ class Outputs(NamedTuple):
     * `features`: arrays by the names of their taps.
     * `hidden`: `[batch, ..., dim]`, what the last matrix makes logits of, None where a
       network does not offer it.
-    * `sparse`: a `SparseTarget` of its distribution, None where nobody made one; caches
+    * `sparse`: a `SparseTarget` of its distribution, None where there is none; caches
       do.
     """
 

@@ -20,6 +20,31 @@ class Aux(NamedTuple):
     memory: Tree = ()
 
 
+class InitProjection(Protocol):
+    """The parameters of a projection, from the shapes of what it joins."""
+
+    def __call__(self, key: Key | None, feature: Any, like: Any, /) -> Tree:
+        """The first parameters."""
+        ...
+
+
+class ApplyProjection(Protocol):
+    """A feature brought towards another one's shape."""
+
+    def __call__(
+        self,
+        params: Tree,
+        feature: Any,
+        like: Any,
+        /,
+        *,
+        mask: Any = None,
+        key: Key | None = None,
+    ) -> Any:
+        """The feature, or a tuple of features."""
+        ...
+
+
 class Projection(NamedTuple):
     """A learned map from the features of one network towards those of the other.
 
@@ -35,8 +60,8 @@ class Projection(NamedTuple):
       random, and without it nothing is.
     """
 
-    init: Callable[..., Tree]
-    apply: Callable[..., Any]
+    init: InitProjection
+    apply: ApplyProjection
 
 
 class Memory(NamedTuple):

@@ -80,7 +80,7 @@ def test_both_routes_take_the_same_steps_bit_for_bit():
     own = compress.as_optax(C, tx)
     mine, opt_state = params, own.init(params)
     learned, state = C.init(params)
-    optimiser = compress.optimise(C, tx)
+    optimiser = compress.optimize(C, tx)
     inner = optimiser.init(params, learned, state)
 
     @jax.jit
@@ -104,7 +104,7 @@ def test_both_routes_take_the_same_steps_bit_for_bit():
 def test_direct_gradients_are_added_after_the_pull_back():
     params, c = start(), compress.magnitude(sparsity=0.5, where="first")
     learned, state = c.init(params)
-    optimiser = compress.optimise(c, optax.sgd(1.0))
+    optimiser = compress.optimize(c, optax.sgd(1.0))
     zeros = jax.tree.map(jnp.zeros_like, params)
     new, *_ = optimiser.update(
         zeros, params, learned, state, optimiser.init(params, learned, state),

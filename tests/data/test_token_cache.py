@@ -151,7 +151,7 @@ def test_renormalised_rows_warn_with_what_is_missing(cache):
         rf"{mass.mean():.3f} of .* {1 - mass.mean():.3f} is missing.*{cache.floor:.3f}"
     )
     with pytest.warns(UserWarning, match=message):
-        made = data.renormalised(cache)
+        made = data.renormalized(cache)
     found = made.rows(split_of(windows()).take(np.arange(SIZE)))
     assert found.log_tail is None
     np.testing.assert_allclose(np.exp(found.log_p[real]).sum(-1), 1, rtol=1e-5)
@@ -167,7 +167,7 @@ def test_drawn_rows_are_shares_and_have_nothing_to_renormalise(tmp_path):
     np.testing.assert_allclose(np.exp(found.log_p).sum(-1), 1, rtol=1e-6)
     assert found.log_tail is None and cache.mass is None
     with warnings.catch_warnings(), pytest.raises(ValueError, match="have no tail"):
-        data.renormalised(cache)
+        data.renormalized(cache)
 
 
 def test_rows_go_into_a_file_of_outputs_too(tmp_path):

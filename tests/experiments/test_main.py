@@ -54,6 +54,13 @@ def run(config, workdir):
 """
 
 
+FIGURES = """
+from jdistill import report
+
+FIGURES = (report.Figure("ndcg", "NDCG@10", "how early a list has it"),)
+"""
+
+
 @pytest.fixture
 def toy(tmp_path, monkeypatch):
     """A small experiment among the others, and a command line that runs it."""
@@ -91,6 +98,23 @@ def test_a_run_leaves_rows_a_table_and_a_report(toy, tmp_path, capsys):
     assert "Cost: nothing" not in page
     again = f"--config={tmp_path / 'conf.py'} --workdir={tmp_path / 'run'}"
     assert f"python -m experiments.main {again}" in page
+
+
+def test_an_experiment_names_its_figures(toy, tmp_path, capsys):
+    own = EXPERIMENT.replace('"accuracy"', '"ndcg"') + FIGURES
+    (tmp_path / "more/toy.py").write_text(own)
+    assert toy() == 0
+    said = capsys.readouterr().out
+    assert "NDCG@10 %" in said and "50.00" in said and "accuracy" not in said
+    page = (tmp_path / "run/report.html").read_text()
+    assert "of NDCG@10" in page and "of accuracy" not in page
+
+
+def test_rows_of_its_own_headline_say_how_it_came_about(toy, tmp_path, capsys):
+    own = EXPERIMENT.replace('"accuracy"', '"ndcg"') + FIGURES
+    (tmp_path / "more/toy.py").write_text(own)
+    assert toy("--config.fault=simulated") == 2
+    assert "stage 'packed': realised is 'simulated'" in capsys.readouterr().err
 
 
 def test_each_row_records_its_code_versions_and_hardware(toy, tmp_path):

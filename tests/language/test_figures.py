@@ -47,9 +47,9 @@ def test_the_figures_are_those_of_the_metrics(headed):
         "nll": metrics.nll(),
         "ece": metrics.ece(),
         "accuracy": metrics.accuracy(),
-        "kl": metrics.kl_to_teacher(labelled=True),
-        "agreement": metrics.agreement(labelled=True),
-        "acceptance": metrics.acceptance(labelled=True),
+        "kl": metrics.kl_to_teacher(labeled=True),
+        "agreement": metrics.agreement(labeled=True),
+        "acceptance": metrics.acceptance(labeled=True),
     }
     batches = data.eval_batches(windows.split, batch_size=3)
     found = evaluate(model, frozen, batches, metrics=wanted, teacher=teacher)

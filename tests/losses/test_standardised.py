@@ -41,7 +41,7 @@ def test_dist_of_one_row_relates_its_classes_only():
 
 
 @pytest.mark.parametrize("constant", [0.0, 0.1, 1e4])
-@pytest.mark.parametrize("name", ["dist", "logit_standardisation"])
+@pytest.mark.parametrize("name", ["dist", "logit_standardization"])
 def test_logits_that_do_not_vary_get_no_gradient_from_rounding(name, constant):
     loss = getattr(losses, name)
     even = jnp.full((3, 7), constant)
@@ -52,8 +52,8 @@ def test_logits_that_do_not_vary_get_no_gradient_from_rounding(name, constant):
 
 
 def test_logit_standardisation_ignores_the_scale_and_shift_of_either_side():
-    still = losses.logit_standardisation(STUDENT, TEACHER)
-    moved = losses.logit_standardisation(50 * STUDENT + 7, 0.01 * TEACHER - 3)
+    still = losses.logit_standardization(STUDENT, TEACHER)
+    moved = losses.logit_standardization(50 * STUDENT + 7, 0.01 * TEACHER - 3)
     np.testing.assert_allclose(moved, still, rtol=1e-3, atol=1e-5)
-    slope = jax.grad(lambda s: losses.logit_standardisation(s, TEACHER).sum())(STUDENT)
+    slope = jax.grad(lambda s: losses.logit_standardization(s, TEACHER).sum())(STUDENT)
     np.testing.assert_allclose((slope * STUDENT).sum(1), 0, atol=1e-5)

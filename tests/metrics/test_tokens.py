@@ -113,7 +113,7 @@ def test_only_what_has_a_label_counts_where_that_is_asked(make_metric):
     narrowed = {**without, "token_mask": batch["token_mask"] * batch["label_mask"]}
     assert make_metric() is make_metric()
     all_tokens = finished(make_metric(), views, batch)
-    targets = finished(make_metric(labelled=True), views, batch)
+    targets = finished(make_metric(labeled=True), views, batch)
     assert all_tokens == finished(make_metric(), views, without)
     assert targets == finished(make_metric(), views, narrowed) != all_tokens
 
@@ -127,8 +127,8 @@ METRICS = {
     "confusion": metrics.confusion(),
     "agreement": metrics.agreement(),
     "kl": metrics.kl_to_teacher(),
-    "kl_labelled": metrics.kl_to_teacher(labelled=True),
-    "acceptance": metrics.acceptance(labelled=True),
+    "kl_labelled": metrics.kl_to_teacher(labeled=True),
+    "acceptance": metrics.acceptance(labeled=True),
 }
 
 

@@ -185,7 +185,7 @@ def test_a_tap_that_does_not_exist_lists_the_valid_names():
     params, state = start(model, {"inputs": X})
     with pytest.raises(ValueError) as error:
         model.apply(params, state, {"inputs": X})
-    assert "no tap 'head/hiden'; did you mean ['head/hidden'" in str(error.value)
+    assert "no tap 'head/hiden'; did you mean 'head/hidden'" in str(error.value)
     assert "'shared#1'" in str(error.value)
 
 

@@ -150,9 +150,7 @@ def test_a_tap_that_does_not_exist_lists_the_valid_names():
     model, params, state = net(taps="blocks/0/liner")
     with pytest.raises(ValueError) as error:
         model.apply(params, state, {"inputs": X})
-    assert "no tap 'blocks/0/liner'; did you mean ['blocks/0/linear'" in str(
-        error.value
-    )
+    assert "no tap 'blocks/0/liner'; did you mean 'blocks/0/linear'" in str(error.value)
 
 
 def test_taps_and_masks_leave_the_classes_of_the_user_alone():

@@ -35,7 +35,7 @@ def test_a_missing_tap_lists_near_misses_and_all_names():
     with pytest.raises(ValueError) as error:
         read_taps(["Block_0/Conv_1"], {}, lambda: everything)
     assert str(error.value) == (
-        "no tap 'Block_0/Conv_1'; did you mean ['Block_0/Conv_0']? "
+        "no tap 'Block_0/Conv_1'; did you mean 'Block_0/Conv_0'? "
         "valid names: ['Block_0/Conv_0', 'Dense_0']"
     )
 
@@ -170,7 +170,7 @@ def test_a_weight_that_does_not_exist_lists_those_that_do():
     with pytest.raises(ValueError) as error:
         jax.eval_shape(model.apply, params, state, BATCH)
     assert "'Dense_0/kernal'" in str(error.value)
-    assert "did you mean ['Dense_0/kernel'" in str(error.value)
+    assert "did you mean 'Dense_0/kernel'" in str(error.value)
     assert "'Dense_1/kernel'" in str(error.value)
 
 

@@ -176,7 +176,7 @@ def test_a_loss_that_lacks_an_argument_says_so_when_its_term_is_made():
 BETWEEN_LOGITS = (
     *("kl", "soft_cross_entropy", "reverse_kl", "jsd", "total_variation", "cosine"),
     *("skewed_kl", "skewed_reverse_kl", "logit_mse", "logit_euclidean", "dkd", "nkd"),
-    *("mft", "dist", "logit_standardisation", "hinge_ranking", "logistic_ranking"),
+    *("mft", "dist", "logit_standardization", "hinge_ranking", "logistic_ranking"),
     *("binary_kl", "ctc_kl", "ctc_kl_without_blank", "rd", "rrd"),
 )
 LEFT_OUT = ("rd", "rrd")

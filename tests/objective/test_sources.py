@@ -42,7 +42,7 @@ def test_what_a_network_does_not_give_is_named_with_what_it_gives():
     seen = {"student": View(Outputs(None, {"a": X}, X))}
     with pytest.raises(ValueError, match=r"student has no logits; .* hidden, tap 'a'"):
         value(term(total, objective.logits("student")), seen)
-    with pytest.raises(ValueError, match=r"no 'techer' .*did you mean \['teacher'\]"):
+    with pytest.raises(ValueError, match=r"no 'techer' .*did you mean 'teacher'\?"):
         value(term(total, objective.logits("techer")), views(teacher=Y))
 
 

@@ -3,8 +3,13 @@ import jax.numpy as jnp
 import pytest
 
 from jdistill import ops
-from jdistill.ops._jaxpr import bodies
-from jdistill.ops._run_nested import ENTER
+from jdistill.ops._jaxpr import NESTED, bodies
+from jdistill.ops._run_nested import RUNNERS
+from jdistill.ops._walk_nested import _WALKERS
+
+
+def test_there_is_one_table_of_the_primitives_that_hold_functions():
+    assert set(RUNNERS) == set(NESTED) and set(_WALKERS) < set(NESTED)
 
 
 def test_all_that_the_walk_enters_the_run_can_build_again():
@@ -22,7 +27,7 @@ def test_all_that_the_walk_enters_the_run_can_build_again():
     for function in made:
         eqns = jax.make_jaxpr(function)(x).jaxpr.eqns
         entered = [e.primitive.name for e in eqns if bodies(e)]
-        assert entered and set(entered) <= set(ENTER)
+        assert entered and set(entered) <= set(RUNNERS)
 
 
 @pytest.mark.parametrize("policy", ["everything_saveable", "dots_saveable"])

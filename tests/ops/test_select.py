@@ -33,7 +33,7 @@ def test_products_are_selected_by_weight_or_key(where, keys):
 @pytest.mark.parametrize(
     "where, message",
     [
-        ("firs", r"where='firs' matches no product; did you mean \['first'\]"),
+        ("firs", r"where='firs' matches no product; did you mean 'first'\?"),
         (("secnd",), r"where names 'secnd', which no product reads; did you mean"),
         ((), "where is empty"),
     ],

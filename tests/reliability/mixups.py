@@ -191,8 +191,8 @@ def calls() -> dict[str, Taking]:
             {"student": t.frozen, "teacher": t.frozen},
             {"student": ("frozen",), "teacher": ("frozen",)},
         ),
-        "optimise": Taking(
-            compress.optimise,
+        "optimize": Taking(
+            compress.optimize,
             {"compression": prune, "tx": tx},
             {"compression": ("compression",), "tx": ("optimiser",)},
         ),
@@ -203,8 +203,8 @@ def calls() -> dict[str, Taking]:
         ),
         "mixed": Taking(
             functools.partial(data.mixed, share=0.5),
-            {"labelled": t.split, "unlabelled": t.split},
-            {"labelled": ("split",), "unlabelled": ("split",)},
+            {"labeled": t.split, "unlabeled": t.split},
+            {"labeled": ("split",), "unlabeled": ("split",)},
         ),
         "generate": Taking(
             functools.partial(language.generate, steps=2),

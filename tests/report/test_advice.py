@@ -14,7 +14,7 @@ def compared(of, against, low, high):
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.of}-{rule.against}")
 def test_each_loss_that_is_told_apart_has_its_line(rule):
     (line,) = advice([compared(rule.of, rule.against, -0.04, -0.02)], ())
-    assert line.startswith(rule.lost) and rule.attempt in line
+    assert line.startswith(rule.lost.format(figure="accuracy")) and rule.attempt in line
     assert "−3.00 points, 95 % interval −4.00 to −2.00" in line
 
 

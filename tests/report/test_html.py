@@ -245,7 +245,7 @@ def test_of_many_stages_the_best_is_named_and_all_are_compared():
     few, page = report.html(many(10)), report.html(many(30))
     assert "Gain over" not in few and few.count(" (dense)</text>") == 10
     assert re.findall(r">(loss \d+) \(dense\)</text>", page) == ["loss 29"]
-    assert "Named are those that no other" in page
+    assert "Only those are named of which no other" in page
     gains = page[page.index("<h3>Gain over loss 0</h3>") :]
     assert len(re.findall(r">loss \d+</text>", gains)) == 29
 

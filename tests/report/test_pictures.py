@@ -41,7 +41,7 @@ def test_a_picture_of_sizes_names_each_stage_and_both_axes(rows):
         "teacher (dense)",
         "packed (packed)",
         "tfidf (dense)",
-        "accuracy, %",
+        "accuracy %",
         "bytes (log scale)",
     ):
         assert stage in shown
@@ -49,12 +49,12 @@ def test_a_picture_of_sizes_names_each_stage_and_both_axes(rows):
 
 def test_another_figure_may_stand_against_the_bytes():
     rows = [of_text("teacher", 0.8, 4_000), of_text("small", 0.9, 1_000)]
-    shown = texts(report.size_picture(rows, figure="bits_per_byte"))
+    shown = texts(report.size_picture(rows, figures=report.named("bits_per_byte")))
     assert {
         "teacher (packed)",
         "small (packed)",
         "0.90",
-        "bits per byte of text",
+        "bits/byte",
     } <= set(shown)
 
 
@@ -90,8 +90,8 @@ def test_a_picture_stands_alone_in_both_schemes(rows, picture):
     ("call", "message"),
     [
         (
-            lambda: report.size_picture([], figure="f1"),
-            "no figure 'f1'; valid: accuracy, bits_per_byte, perplexity",
+            lambda: report.size_picture([], figures=report.named("f1")),
+            f"no figure 'f1'; valid: {', '.join(f.name for f in report.FIGURES)}",
         ),
         (lambda: report.size_picture([]), "no row has both 'accuracy' and 'bytes'"),
         (

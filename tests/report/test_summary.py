@@ -110,8 +110,8 @@ def test_steps_are_differences_within_folds():
     ]
     (step,) = steps(report.summarize([*before, *after]))
     assert (step.before.name, step.after.name) == ("teacher", "packed")
-    assert step.accuracy.value == pytest.approx(0.01)
-    assert step.accuracy[3:5] == pytest.approx((0.01, 0.01))
+    assert step.change.value == pytest.approx(0.01)
+    assert step.change[3:5] == pytest.approx((0.01, 0.01))
 
 
 def test_steps_follow_the_chain_and_skip_what_is_not_there(rows):

@@ -198,5 +198,5 @@ def test_a_teacher_sees_one_part_at_a_time(streamed):
         recipe, part, data.index_batches(40, batch_size=8, seed=0), 1, None,
         frozen(TEACHER), started,
     )  # fmt: skip
-    dispatch.go(started, 0, 1)
+    dispatch.run(started, 0, 1)
     assert sizes == {4}

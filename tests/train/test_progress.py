@@ -226,11 +226,11 @@ def test_nothing_is_read_of_a_dispatch_that_may_not_be_over(monkeypatch):
     def counted(*arguments):
         dispatch = make(*arguments)
 
-        def go(state, start, stop):
+        def run(state, start, stop):
             gone.append(stop)
-            return dispatch.go(state, start, stop)
+            return dispatch.run(state, start, stop)
 
-        return dispatch._replace(go=go)
+        return dispatch._replace(run=run)
 
     monkeypatch.setattr(_loop, "dispatcher", counted)
     shown = train.progress(console=screen())

@@ -33,7 +33,7 @@ def said_rotation(config: DecoderConfig) -> dict[str, Any]:
     """The old spelling of `rotation`.
 
     Args:
-        config: whose first layer that rotates speaks for all.
+        config: whose first layer with rotary positions stands for all.
     """
     turns = [t for t in _each(config.theta) if t] or [10000.0]
     said: dict[str, Any] = {"rope_theta": turns[0], "rope_scaling": None}
@@ -81,7 +81,7 @@ def said_two_rotations(config: DecoderConfig) -> dict[str, Any]:
     """The old spelling of `two_rotations`.
 
     Args:
-        config: the first layer of either kind speaks for its kind.
+        config: the first layer of either kind stands for its kind.
     """
     given = config.theta, config.position_factor, config.window
     rows = list(zip(*map(_each, given), strict=True))
@@ -121,7 +121,7 @@ def said_windows(config: DecoderConfig) -> dict[str, Any]:
     """The size, which layers have it, and from which on.
 
     Args:
-        config: the first layer with a window speaks for all.
+        config: the first layer with a window stands for all.
     """
     window = _each(config.window)
     sizes = [w for w in window if w]

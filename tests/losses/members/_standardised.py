@@ -14,7 +14,7 @@ def standardised(z):
     return (z - z.mean(-1, keepdims=True)) / z.std(-1, keepdims=True)
 
 
-def logit_standardisation(student, teacher, temperature=2.0):
+def logit_standardization(student, teacher, temperature=2.0):
     return kl(standardised(student), standardised(teacher), temperature)
 
 
@@ -53,10 +53,10 @@ MEMBERS = {
         relates=True,
         shift_invariant=True,
     ),
-    "logit_standardisation": Member(
-        losses.logit_standardisation,
+    "logit_standardization": Member(
+        losses.logit_standardization,
         logits,
-        logit_standardisation,
+        logit_standardization,
         golden=(
             # two logits are standardised to -1 and 1: softmax of a gap of 2 over T
             (
