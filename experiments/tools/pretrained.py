@@ -118,7 +118,8 @@ class _Reader(NamedTuple):
 def _reader(name: str, steps: int, compute_dtype: str) -> _Reader:
     """An encoder, and what it has made of texts so far."""
     found = read(name, compute_dtype=compute_dtype)
-    if getattr(found.config, "head", None) != "sentence" or found.tokenizer is None:
+    tokenizer = found.tokenizer
+    if getattr(found.config, "head", None) != "sentence" or tokenizer is None:
         raise ValueError(f"{name!r} is no encoder of sentences with a tokenizer")
     # Once on the device, and an argument of the program, not a part of it.
     params = jax.device_put(found.frozen.params)
@@ -127,13 +128,13 @@ def _reader(name: str, steps: int, compute_dtype: str) -> _Reader:
 
     def vectors(texts: Sequence[str]) -> np.ndarray:
         left = [text for text in dict.fromkeys(texts) if text not in known]
-        sizes = [len(found.tokenizer.frame(t, None, steps=steps)[0]) for t in left]
+        sizes = [len(tokenizer.frame(t, None, steps=steps)[0]) for t in left]
         if left:
             sys.stdout.write(f"{name}: the vectors of {len(left)} texts\n")
             sys.stdout.flush()
         for rows, width in batches(sizes, steps):
             some = [left[row] for row in rows]
-            batch = tokenizers.framed(found.tokenizer, some, steps=width)
+            batch = tokenizers.framed(tokenizer, some, steps=width)
             made = np.array(apply(params, _whole(batch)).hidden, np.float32)
             made *= np.sqrt(found.config.dim) / np.linalg.norm(made, axis=1)[:, None]
             known.update(zip(some, made[: len(some)], strict=True))
