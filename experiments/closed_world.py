@@ -64,7 +64,7 @@ def run(config: Any, workdir: pathlib.Path) -> Iterator[dict[str, Any]]:
         teacher = read(config["teacher"])
     rows = read_rows(pathlib.Path(workdir) / "rows.jsonl")
     there = {tuple(row.get(key) for key in KNOWN) for row in rows}
-    shown = train.progress()
+    shown = train.progress(stages=_runs(config, there))
     for seed in config["seeds"]:
         wanted = {(name, size, seed) for size in config["students"] for name in methods}
         if wanted <= there:
@@ -77,6 +77,24 @@ def run(config: Any, workdir: pathlib.Path) -> Iterator[dict[str, Any]]:
             folder = pathlib.Path(workdir) / f"seed{seed}"
             job = Job(config, world, size, seed, folder, shown)
             yield from _students(job, wanted - there)
+
+
+def _runs(config: Mapping[str, Any], there: Collection[tuple]) -> dict[str, int]:
+    """How many steps each run has whose row is not there, in their order.
+
+    The first of each size is taken up again where any of its seed is left.
+    """
+    methods = _methods(config)
+    runs: dict[str, int] = {}
+    for seed in config["seeds"]:
+        sizes = {s: [n for n in methods if (n, s, seed) not in there]
+                 for s in config["students"]}  # fmt: skip
+        for size, left in sizes.items() if any(sizes.values()) else ():
+            for name in methods:
+                if name in {FIRST, *left}:
+                    steps = methods[name].get("num_steps", config["num_steps"])
+                    runs[f"{size}-{name} {seed}"] = steps
+    return runs
 
 
 def _students(job: Job, wanted: Collection[tuple]) -> Iterator[dict[str, Any]]:

@@ -60,7 +60,7 @@ def run(config: Any, workdir: pathlib.Path) -> Iterator[Row]:
     """Yields one row for each run, seed and temperature."""
     makers = {"teacher": _noisy, "student": _small, "temperatures": _warmed}
     config, whole, test = rehearsal.hinton2015(config, _joined, makers)
-    shown = train.progress()
+    shown = train.progress(stages=_runs(config, whole))
     for seed in config["seeds"]:
         folder = pathlib.Path(workdir) / f"seed{seed}"
         job = Job(config, seed, folder, whole.size, test, shown)
@@ -85,6 +85,28 @@ def run(config: Any, workdir: pathlib.Path) -> Iterator[Row]:
             yield from _temperatures(job, taught, units)
 
 
+def _runs(config: Mapping[str, Any], whole: Split) -> dict[str, int]:
+    """How many steps each run has, in their order."""
+    spec, size, epochs = config["student"], whole.size, config["student"]["epochs"]
+    moved = [
+        (f"distilled_moved_{n}", _equal(config, e, size, n * size))
+        for n, e in spec.get("moved", ())
+    ]
+    runs = {"teacher": _steps(config, config["teacher"]["epochs"], size)}
+    for name, (split, _) in _transfers(config, whole).items():
+        runs[name] = _equal(config, epochs, size, split.size)
+    for n in spec.get("longer", ()):
+        runs[f"distilled_{n}"] = _equal(config, n, size, size)
+    runs |= dict(moved)
+    for n in config["teacher"].get("longer", ()):
+        runs[f"teacher_{n}"] = _steps(config, n, size)
+        runs[f"distilled_by_{n}"] = _equal(config, epochs, size, size)
+        runs |= {f"{name}_by_{n}": steps for name, steps in moved}
+    warm = _steps(config, config["temperatures"]["epochs"], size)
+    runs |= {f"units{n}": warm for n in config["temperatures"]["units"]}
+    return {f"{n} {s}": steps for s in config["seeds"] for n, steps in runs.items()}
+
+
 def _joined(parts: DataSet, examples: int | None) -> Split:
     """Training and validation images together, as in the paper."""
     both = [part.arrays for part in (parts.train, parts.valid)]
@@ -100,22 +122,25 @@ class Trained(NamedTuple):
     frozen: Frozen
 
 
-def _train(job: Job, name: str, learner: Learner, split: Split, epochs: int) -> Frozen:
-    steps = _steps(job.config, epochs, split.size)
-    size = job.config["batch_size"]
-    where = {"seed": job.seed, "num_steps": steps, "batch_size": size}
-    where |= {"progress": job.progress}
-    return trained(job.folder, name, job.config, learner, split, **where)
+def _train(job: Job, name: str, learner: Learner, split: Split, steps: int) -> Frozen:
+    run = {"seed": job.seed, "num_steps": steps, "progress": job.progress}
+    run |= {"batch_size": job.config["batch_size"]}
+    return trained(job.folder, name, job.config, learner, split, **run)
 
 
 def _teacher(job: Job, whole: Split, name: str, epochs: int) -> Trained:
     steps = _steps(job.config, epochs, whole.size)
     model, learner = _noisy(job.config, steps)
-    return Trained(model, _train(job, name, learner, whole, epochs))
+    return Trained(model, _train(job, name, learner, whole, steps))
 
 
 def _steps(config: Mapping[str, Any], epochs: int, size: int) -> int:
     return max(1, epochs * size // config["batch_size"])
+
+
+def _equal(config: Mapping[str, Any], epochs: int, whole: int, size: int) -> int:
+    """As many steps, however small the transfer set is."""
+    return _steps(config, round(epochs * whole / size), size)
 
 
 def _noisy(config, steps: int) -> tuple[Model, Learner]:
@@ -152,11 +177,10 @@ def _warmed(config, steps: int, units: int | None = None):
 
 def _longer_taught(job: Job, whole: Split, longer: int) -> Iterator[Row]:
     """A teacher of more epochs, and the students that it teaches."""
-    name, epochs = f"teacher_{longer}", job.config["student"]["epochs"]
-    teacher = _teacher(job, whole, name, longer)
+    epochs = job.config["student"]["epochs"]
+    teacher = _teacher(job, whole, name := f"teacher_{longer}", longer)
     yield _row(job, name, _logits(job, teacher), longer)
-    name = f"distilled_by_{longer}"
-    taught = _taught(whole, teacher)
+    name, taught = f"distilled_by_{longer}", _taught(whole, teacher)
     student = _student(job, name, taught, _soft(job.config), epochs)
     yield _row(job, name, _logits(job, student), epochs)
     yield from _taught_moved(job, whole, teacher, by=f"_by_{longer}")
@@ -200,8 +224,7 @@ def _moved(job: Job, whole: Split, copies: int) -> Split:
 
 def _transfers(config, taught: Split) -> dict[str, tuple[Split, Objective]]:
     """For each student: the examples that it sees, and what it learns from them."""
-    soft = _soft(config)
-    labels = taught.arrays["label"]
+    soft, labels = _soft(config), taught.arrays["label"]
     return {
         "alone": (taught, HARD),
         "distilled": (taught, soft),
@@ -220,14 +243,10 @@ def _where(split: Split, chosen: np.ndarray) -> Split:
     return data.in_memory(arrays, classes=split.classes, name="transfer")
 
 
-def _student(
-    job: Job, name: str, split: Split, goal: Objective, epochs: int
-) -> Trained:
-    # As many steps, however small the transfer set is.
-    epochs = round(epochs * job.examples / split.size)
-    steps = _steps(job.config, epochs, split.size)
+def _student(job: Job, name, split: Split, goal: Objective, epochs: int) -> Trained:
+    steps = _equal(job.config, epochs, job.examples, split.size)
     model, learner = _small(job.config, steps, goal)
-    return Trained(model, _train(job, name, learner, split, epochs))
+    return Trained(model, _train(job, name, learner, split, steps))
 
 
 def _temperatures(job: Job, taught: Split, units: int) -> Iterator[Row]:
@@ -235,12 +254,11 @@ def _temperatures(job: Job, taught: Split, units: int) -> Iterator[Row]:
     spec = job.config["temperatures"]
     steps = _steps(job.config, spec["epochs"], taught.size)
     model, recipe = _warmed(job.config, steps, units)
-    lanes = _train(job, f"units{units}", recipe, taught, spec["epochs"])
+    lanes = _train(job, f"units{units}", recipe, taught, steps)
     for index, value in enumerate(np.array(spec["values"], np.float32).tolist()):
         one = jax.tree.map(lambda x, i=index: x[i], lanes)
-        row = _row(
-            job, "temperature", _logits(job, Trained(model, one)), spec["epochs"]
-        )
+        logits = _logits(job, Trained(model, one))
+        row = _row(job, "temperature", logits, spec["epochs"])
         name = f"{units} units, T = {value:g}"
         yield {**row, "stage": name, "temperature": value, "units": units}
 

@@ -18,7 +18,7 @@ from experiments.tools.changes import KEYS, Now, Place, begun, changed
 from experiments.tools.plan import at
 from experiments.tools.rows import read_rows
 from experiments.tools.texts import Text, text
-from jdistill import data, language, models, report, tree
+from jdistill import data, language, models, report, train, tree
 from jdistill.files import replacing
 
 IDENTITY = ("model", "text", "tokens")
@@ -96,18 +96,26 @@ def _seen(stage: Mapping[str, Any]) -> int | None:
 def _stages(config, stages, texts, now: Now, workdir) -> Iterator[dict[str, Any]]:
     made = {START: now}
     first: dict[str, models.Pretrained] = {}
+    shown = train.progress(stages=_runs(stages))
     for number, stage in enumerate(stages):
         name, before = stage["stage"], made[stage["after"]]
         _say(f"{name}: made, scored, and asked to write")
         teacher = _teacher(first, before.pretrained)
         with at(f"stage {name!r}"):
-            now = changed(before, stage, Place(name, texts[0], workdir, teacher))
+            place = Place(name, texts[0], workdir, teacher, shown)
+            now = changed(before, stage, place)
         made[name] = now
         teacher = _teacher(first, now.pretrained)
         if stage.get("scored", True):
             yield from _rows(config, stage, texts, now, teacher)
         waited = {later["after"] for later in stages[number + 1 :]}
         made = {kept: one for kept, one in made.items() if kept in waited}
+
+
+def _runs(stages: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """The steps of each run; stages of one name are one that goes on."""
+    trained = [stage for stage in stages if "train" in stage]
+    return {f"{s['stage']} {_seed(s)}": s["train"]["steps"] for s in trained}
 
 
 def _teacher(first: dict[str, models.Pretrained], one: models.Pretrained):

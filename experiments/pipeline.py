@@ -81,8 +81,6 @@ def _pack(job: Job, stage: recipes.Stage, trained: Trained) -> artifact.Packed:
     artifact.pack(
         path,
         trained.encoded,
-        trained.frozen.state["model"],
-        activations=trained.frozen.state["activations"],
         description=recipes.description(job.config, job.dataset, stage.spec),
     )
     if job.fold == job.config["folds"][0]:
@@ -119,7 +117,6 @@ def _equal_bytes(job, stage, done, teacher) -> Result:
     artifact.pack(
         path,
         trained.encoded,
-        trained.frozen.state,
         description=recipes.description(job.config, job.dataset, stage.spec),
     )
     packed = artifact.unpack(path, like=trained.frozen.params)

@@ -34,7 +34,8 @@ def weights_of(
     Args:
         batch: arrays by name.
         per: 'example', 'token', or None: tokens where the labels are a sequence, or
-            where there are no labels and the logits of a network are.
+            where there are no labels and the logits of a network are. Floats `[batch,
+            classes]` are shares of classes, or several, of an example.
         labeled: whether only what has a label counts: times `label_mask`, which is
             `[batch]` or of the shape of the labels.
 
@@ -95,7 +96,9 @@ def _has_label(mask, weights):
 
 def _per(batch):
     if "label" in batch:
-        return "token" if batch["label"].ndim > 1 else "example"
+        label = batch["label"]
+        shares = label.ndim == 2 and jnp.issubdtype(label.dtype, jnp.floating)
+        return "token" if label.ndim > 1 and not shares else "example"
     return "token" if any(x.ndim > 2 for x in _logits(batch)) else "example"
 
 

@@ -66,3 +66,13 @@ def test_kept_arrays_keep_their_type():
     for kind in (jnp.bfloat16, jnp.int8, bool):
         kept = counting.keep(jnp.ones((2, 3), kind), jnp.array([1.0, 0.0]))
         assert kept.dtype == kind and kept.sum() == 3
+
+
+def test_shares_of_classes_are_one_label_of_an_example_and_not_a_sequence():
+    shares = {"label": jnp.array([[0.3, 0.7], [1.0, 0.0]]), "mask": jnp.array([1, 0])}
+    assert counting.weights_of(shares).tolist() == [1, 0]
+    sequence = {**shares, "label": jnp.array([[3, 7], [1, 0]])}
+    assert counting.weights_of(sequence).tolist() == [[1, 1], [0, 0]]
+    steps = {"label": jnp.ones((2, 4, 3))}  # shares of each token
+    assert counting.weights_of(steps).shape == (2, 4)
+    assert counting.weights_of(shares, per="token").shape == (2, 2)

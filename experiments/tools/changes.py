@@ -10,7 +10,7 @@ import numpy as np
 import jdistill as jd
 from experiments.tools import language_training
 from experiments.tools.texts import Text
-from jdistill import compress, data, language, models, ops, tokenizers, tree
+from jdistill import compress, data, language, models, ops, tokenizers, train, tree
 from jdistill.build import build
 from jdistill.typing import Compression, Frozen, Tokenizer, Tree
 
@@ -49,12 +49,14 @@ class Place(NamedTuple):
     * `of`: the text that tokens are chosen by, and that is learned from.
     * `folder`: where files are written.
     * `teacher`: the first network of the same vocabulary.
+    * `progress`: where it is shown how far all stages are.
     """
 
     name: str
     of: Text
     folder: pathlib.Path
     teacher: models.Pretrained
+    progress: train.Progress | None = None
 
 
 def begun(pretrained: models.Pretrained) -> Now:
@@ -142,7 +144,8 @@ def _learned(now: Now, how: Mapping[str, Any], place: Place) -> Now:
     """Trained on the text, beside the first network of its vocabulary."""
     one = now.pretrained
     frozen = language_training.learned(
-        one, place.teacher, how, place.of, place.folder, place.name
+        *(one, place.teacher, how, place.of, place.folder, place.name),
+        progress=place.progress,
     )
     return _dense(now, frozen.params, one.config)
 

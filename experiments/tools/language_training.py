@@ -53,6 +53,8 @@ def learned(
     of: Text,
     folder: pathlib.Path,
     name: str,
+    *,
+    progress: train.Progress | None = None,
 ) -> Frozen:
     """What a network has learned after `how['steps']` steps, counted from the first.
 
@@ -68,6 +70,7 @@ def learned(
         of: the text.
         folder: where checkpoints and the text's ids are.
         name: of the stage.
+        progress: where it is shown how far it is.
 
     Raises:
         ValueError: the run that is there was of another recipe, or went further.
@@ -92,7 +95,7 @@ def learned(
         seed=seed,
         num_steps=how["steps"],
         batch_size=how["batch_size"],
-        progress=train.progress(),
+        progress=progress,
         frozen=teacher.frozen,
         start=one.frozen,
         save_every=how.get("save_every", 1000),

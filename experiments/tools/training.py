@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from experiments.tools import few
+from experiments.tools import beside, few
 from experiments.tools.board import scalars
 from experiments.tools.names import safe
 from experiments.tools.recipes import Stage
@@ -49,7 +49,7 @@ class Trained(NamedTuple):
     """
 
     frozen: Frozen
-    encoded: Mapping[str, Any]
+    encoded: Frozen
     seconds: float | None
     aux: Mapping[str, Any]
 
@@ -60,7 +60,8 @@ def train_stage(job: Job, stage: Stage, done: Mapping[str, Frozen]) -> Trained:
     folder = job.workdir / f"fold{job.fold}" / safe(stage.name)
     # One key for all stages: students that differ in how they learn start alike.
     key = jax.random.fold_in(jax.random.key(seed), job.fold)
-    recipe = {"config": config, "stage": stage.name, "fold": job.fold}
+    recipe = beside.recipe(config, stage.name, job.fold)
+    beside.take(job.workdir, folder, recipe, curve=CURVE)
     saved = train.checkpoints(folder / "checkpoints", recipe=recipe)
     begin, resumed = time.perf_counter(), any((folder / "checkpoints/steps").iterdir())
     with (
@@ -83,6 +84,7 @@ def train_stage(job: Job, stage: Stage, done: Mapping[str, Frozen]) -> Trained:
             save_every=config["save_every"],
             mesh=job.mesh,
         )
+    beside.finish(folder, recipe)
     seconds = None if resumed else round(time.perf_counter() - begin, 3)
     encoded = _compiled(stage.learner.encode)(state)
     frozen = _compiled(stage.learner.finish)(state)

@@ -1,9 +1,12 @@
 """The rows of several runs that differ in a value or in their seed, as one table's."""
 
+import math
 import pathlib
 import statistics
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
+
+from scipy import stats
 
 from experiments.tools.names import safe
 from experiments.tools.rows import read_rows
@@ -31,7 +34,8 @@ def joined(
 
     A stage that is not the same in all runs has its value in its name, those that are
     stand there once, and seeds stay rows of one stage. What several seeds say of a
-    difference becomes its mean, with the means of its bounds.
+    difference becomes its mean. Its interval is that of the test examples, the mean of
+    the seeds' own, widened by what seeds of the same fold differ in.
 
     Args:
         runs: what each has that the others have not, and its folder.
@@ -101,17 +105,58 @@ def _in(stage: str, name: str, same: Collection[str]) -> str:
     return stage if stage in same or not name else f"{stage} {name}"
 
 
-def _averaged(rows: Iterable[Row]) -> list[Row]:
+def _averaged(rows: Sequence[Row]) -> list[Row]:
     """One row for each difference, of all seeds."""
     made: dict[tuple, list[Row]] = {}
+    figures = {(r.get("stage"), r.get("fold"), r.get("seed")): r for r in rows}
     for number, row in enumerate(rows):
         keys = ("of", "against", "metric", "fold")
         key = (number,) if not _pair(row) else tuple(row.get(k) for k in keys)
         made.setdefault(key, []).append(row)
-    return [_mean(group) if len(group) > 1 else group[0] for group in made.values()]
+    return [
+        _mean(group, figures) if len(group) > 1 else group[0] for group in made.values()
+    ]
 
 
-def _mean(rows: Sequence[Row]) -> Row:
+def _mean(rows: Sequence[Row], figures: Mapping[tuple, Row]) -> Row:
+    """A difference over several seeds, with an interval of examples and of seeds."""
     bounds = {k: [row[k] for row in rows if row.get(k) is not None] for k in BOUNDS}
     means = {k: statistics.fmean(x) if x else None for k, x in bounds.items()}
-    return {**rows[0], **means, "seed": "all"}
+    if None not in means.values():
+        of_seeds = _half(_by_fold(rows, figures))
+        middle = means["difference"]
+        means["low"] = middle - math.hypot(middle - means["low"], of_seeds)
+        means["high"] = middle + math.hypot(means["high"] - middle, of_seeds)
+    return {**rows[0], **means, "seed": "all", "seeds": len(rows)}
+
+
+def _by_fold(rows: Sequence[Row], figures: Mapping[tuple, Row]) -> list[list[float]]:
+    """The differences of the seeds in each fold, or of all folds where that is all."""
+    row = rows[0]
+    key, folds = row.get("metric", "accuracy"), {fold for _, fold, _ in figures}
+    chosen = folds if row.get("fold") in (None, "all") else {row["fold"]}
+    found: list[list[float]] = []
+    for fold in chosen:
+        pairs = [
+            [
+                figures.get((row[k], fold, one.get("seed")), {})
+                for k in ("of", "against")
+            ]
+            for one in rows
+        ]
+        given = [(a.get(key), b.get(key)) for a, b in pairs]
+        found.append([a - b for a, b in given if a is not None and b is not None])
+    whole = [values for values in found if len(values) == len(rows)]
+    return whole or [[one["difference"] for one in rows]]
+
+
+def _half(folds: Sequence[Sequence[float]]) -> float:
+    r"""Half of Student's 95 % interval of the mean over seeds, pooled over folds.
+
+    .. math:: t_{0.975, F (S - 1)} \sqrt{\frac{1}{F S} \frac{1}{F (S - 1)}
+        \sum_{f, s} (d_{f s} - \bar d_f)^2}
+    """
+    seeds, number = len(folds[0]), len(folds)
+    free = number * (seeds - 1)
+    variance = sum(statistics.variance(values) for values in folds) / number
+    return float(stats.t.ppf(0.975, free)) * math.sqrt(variance / (number * seeds))

@@ -25,17 +25,18 @@ def pack(
 
     Of an encoding a tensor is written dense, or as the entries that are not zero with a
     bitmap or an index of their places, whatever takes fewest bytes. Codes below 8 bits
-    are packed. Of variables, `Frozen(params, state)`, every array is written as it is.
+    are packed. What a learner encodes has its state beside the forms. Of variables,
+    `Frozen(params, state)`, every array is written as it is.
     The file is in the safetensors format, where an array has its own path for a name,
     without pickle, and appears in one piece: an old file is replaced when all is
     written, keeps its mode, and links to it stay.
 
     Args:
         path: of the file.
-        encoded: `encode` of a compression, forms by path; or the variables of a
-            network, as `learner.finish(state)` gives them. Those of an int8 form
-            (`models.observe_int8`) hold the state and the activations.
-        state: the model's state (batch statistics) beside an encoding, any pytree;
+        encoded: `learner.encode(state)`, or `encode` of a compression, forms by path;
+            or the variables of a network, as `learner.finish(state)` gives them. Those
+            of an int8 form (`models.observe_int8`) hold the state and the activations.
+        state: the model's state (batch statistics) beside forms by path, any pytree;
             stored as it is.
         description: anything that JSON can hold; `jd.describe(model)` says what `load`
             needs.
@@ -64,8 +65,8 @@ def pack(
     forms = SMALLEST, NUMBERS
     if isinstance(encoded, Frozen):
         _check_alone(state, activations)
-        encoded, state, activations = _parts(encoded)
-        forms = AS_IT_IS, AS_IT_IS
+        variables, (encoded, state, activations) = encoded, _parts(encoded)
+        forms = forms if _are_forms(variables.params) else (AS_IT_IS, AS_IT_IS)
     _check_encoded(encoded)
     _check_more(description, activations)
     extra = {name: Dense(x) for name, x in (activations or {}).items()}
@@ -77,12 +78,20 @@ def pack(
     return write(path, entries, description or {})
 
 
-def _parts(frozen: Frozen) -> tuple[dict[str, Dense], Tree, Any]:
+def _parts(frozen: Frozen) -> tuple[Mapping[str, Encoded], Tree, Any]:
     """Parameters, state and the step sizes that variables of an int8 form hold."""
     params, state = frozen
+    params = params if _are_forms(params) else _dense(params)
     if isinstance(state, Mapping) and set(state) == {"model", "activations"}:
-        return _dense(params), state["model"], state["activations"]
-    return _dense(params), state, None
+        return params, state["model"], state["activations"]
+    return params, state, None
+
+
+def _are_forms(params: Any) -> bool:
+    """Whether these are what `encode` gave, and no parameters."""
+    return isinstance(params, Mapping) and any(
+        isinstance(form, Encoded) for form in params.values()
+    )
 
 
 def _dense(values: Tree) -> dict[str, Dense]:

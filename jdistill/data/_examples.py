@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from jax import dtypes
 
 from jdistill.data._labels import Labels, labels_of
 from jdistill.data._sources import scale, scaled
@@ -164,7 +165,8 @@ def _arrays(shape: tuple[int, ...]) -> Callable[[Any], Batch]:
                 f"examples are [batch, {', '.join(map(str, shape))}], "
                 f"got {list(x.shape)}"
             )
-        return {"inputs": scale(x)}
+        x = scale(x)
+        return {"inputs": x.astype(dtypes.canonicalize_dtype(x.dtype))}
 
     return prepare
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 from flax.errors import InvalidRngError
 
 from jdistill import kinds
@@ -18,6 +19,7 @@ from jdistill.models._taps import read_taps
 from jdistill.typing import Batch, Model, Outputs, Tree
 
 CAPTURED = "intermediates"
+CONVOLUTIONS = (nn.Conv, nn.ConvLocal, nn.ConvTranspose)
 
 
 def from_linen(
@@ -46,7 +48,8 @@ def from_linen(
 
     Returns:
         The model. Its `apply` raises ValueError for a batch without the inputs, for a
-        tap that does not exist and where a `key` is needed and not given.
+        tap that does not exist, where a `key` is needed and not given, and for images
+        without a channel, which linen would take for one example.
 
     Example:
         >>> model = from_linen(nn.Sequential([nn.Dense(3), nn.relu, nn.Dense(2)]),
@@ -62,10 +65,11 @@ def from_linen(
     supply = keywords(type(module).__call__, after=1 + len(read))
 
     def forward(variables, batch, *, train, key, capture):
-        with _masked_statistics(batch) if train else contextlib.nullcontext():
+        inputs = entries(batch, read)
+        with _checked_images(inputs), _masked_statistics(batch, train=train):
             return module.apply(
                 variables,
-                *entries(batch, read),
+                *inputs,
                 rngs=None if key is None else {"params": key},
                 mutable=[*(set(variables) - {"params"}), CAPTURED],
                 capture_intermediates=capture,
@@ -73,8 +77,9 @@ def from_linen(
             )
 
     def init(key: Any, batch: Batch) -> tuple[Tree, Tree]:
-        arguments = supply(batch, train=False)
-        variables = dict(module.init(key, *entries(batch, read), **arguments))
+        arguments, inputs = supply(batch, train=False), entries(batch, read)
+        with _checked_images(inputs):
+            variables = dict(module.init(key, *inputs, **arguments))
         params = variables.pop("params", {})
         return params, _without_sown(forward, params, variables, batch)
 
@@ -154,7 +159,30 @@ def _without_sown(forward, params, state, batch: Batch) -> dict[str, Any]:
     }
 
 
-def _masked_statistics(batch: Batch):
+def _checked_images(inputs: Sequence[Any]):
+    """Refuses a convolution that takes a whole batch for one example, as linen does."""
+    shapes = {jnp.shape(x) for x in inputs}
+
+    def check(call, args, kwargs, context):
+        module = context.module
+        if isinstance(module, CONVOLUTIONS) and args and args[0].shape in shapes:
+            size = module.kernel_size
+            if args[0].ndim <= 1 + (1 if isinstance(size, int) else len(size)):
+                raise ValueError(
+                    f"the convolution {'/'.join(module.path)!r} takes inputs "
+                    f"{list(args[0].shape)} for one example and no batch: it reads "
+                    "[batch, ..., channels], and grey images have one channel behind, "
+                    "x[..., None]"
+                )
+        return call(*args, **kwargs)
+
+    return nn.intercept_methods(check)
+
+
+def _masked_statistics(batch: Batch, *, train: bool):
+    if not train:
+        return contextlib.nullcontext()
+
     def give_mask(call, args, kwargs, context):
         module = context.module
         if isinstance(module, nn.BatchNorm) and context.method_name == "__call__":

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -53,10 +54,10 @@ def reader(texts: Texts | None, inputs: Inputs) -> Callable[[Any], tuple[Batch, 
             kinds.batch(examples=examples)
             return examples, False
         if isinstance(examples, str):
-            return _of_texts(texts, [examples]), True
+            return _of_texts(texts, [examples], inputs), True
         several = _listed(examples)
         if several is not None and any(isinstance(x, str) for x in several):
-            return _of_texts(texts, several), False
+            return _of_texts(texts, several, inputs), False
         if inputs.whole and several is not None and _uneven(several):
             return _padded(several), False
         array = _checked(examples if several is None else several, inputs)
@@ -89,6 +90,19 @@ def inputs_of(says: Any) -> Inputs:
     raise ValueError(f"its inputs are no shape and type: {str(says)[:60]}")
 
 
+def example_of(inputs: Inputs) -> Batch | None:
+    """A batch of one example as shapes, None where they are not known.
+
+    Example:
+        >>> example_of(Inputs((2, 3), whole=False))['inputs'].shape
+        (1, 2, 3)
+    """
+    if inputs.shape is None or None in inputs.shape:
+        return None
+    dtype = jnp.int32 if inputs.whole else jnp.float32
+    return {"inputs": jax.ShapeDtypeStruct((1, *inputs.shape), dtype)}
+
+
 _WHOLE = {
     **dict.fromkeys(("bfloat16", "float16", "float32", "float64"), False),
     **dict.fromkeys(("bool", "int8", "int16", "int32", "int64"), True),
@@ -107,10 +121,16 @@ def _listed(examples: Any) -> list[Any] | None:
     return list(examples)
 
 
-def _of_texts(texts: Texts | None, several: Sequence[Any]) -> Batch:
+def _of_texts(texts: Texts | None, several: Sequence[Any], inputs: Inputs) -> Batch:
     for number, text in enumerate(several):
         if not isinstance(text, str):
             raise TypeError(f"example {number} is {kinds.got(text)}, and others texts")
+    if texts is None and inputs.whole is False:
+        shape = "numbers" if inputs.shape is None else f"arrays {list(inputs.shape)}"
+        raise ValueError(
+            f"its examples are {shape}, not texts: an image that is in a file is "
+            "opened first, such as numpy.asarray(PIL.Image.open(file))"
+        )
     if texts is None:
         raise ValueError(
             "the file says nothing of how texts become inputs (prepare or tokenizer): "

@@ -12,7 +12,7 @@ import numpy as np
 
 from jdistill import artifact, data, kinds, language, models
 from jdistill.checks import whole
-from jdistill.predictor._examples import Inputs, inputs_of, reader
+from jdistill.predictor._examples import Inputs, example_of, inputs_of, reader
 from jdistill.predictor._loaded import Loaded
 from jdistill.predictor._network import holding, line, listed, own
 from jdistill.predictor._prepare import reading
@@ -81,6 +81,9 @@ def load(
         classes = _classes(says.get("classes", ()), spec)
         read = reading(says, spec)
     hold = holding(model, frozen, known=known)
+    if one := example_of(inputs):
+        with _named(path):
+            hold(one)
     if packed.activations:
         model = models.simulate_int8(model)
         state = {"model": frozen.state, "activations": packed.activations}
@@ -112,10 +115,10 @@ def _named(path: Any):
 
 def _described(says: Mapping[str, Any]) -> Any:
     if "model" not in says:
-        raise ValueError(
-            "it does not say which model it holds: pass model=, or pack it with "
-            "description=jd.describe(model)"
-        )
+        mend = "pack it with description=jd.describe(model), or pass model="
+        if says:  # by `describe`, of a network that is not of the library
+            mend = "a network of your own is passed again, load(path, model=...)"
+        raise ValueError(f"it does not say which model it holds: {mend}")
     return says["model"]
 
 

@@ -145,12 +145,12 @@ def holding(model: Model, frozen: Frozen, *, known: bool) -> Callable[[Batch], b
     seen: dict[Any, bool] = {}
 
     def hold(batch: Batch) -> bool:
-        shapes = {name: (jnp.shape(x), x.dtype) for name, x in batch.items()}
+        shapes = {name: (x.shape, x.dtype) for name, x in batch.items()}
         kind = tuple(sorted(shapes.items(), key=lambda item: item[0]))
         if kind not in seen:
             made = _made(model.init, batch)
             if made is not None:
-                _hold(made, frozen, jnp.shape(batch.get("inputs", ())))
+                _hold(made, frozen, getattr(batch.get("inputs"), "shape", ()))
             seen[kind] = known or made is not None
         return seen[kind]
 
@@ -159,7 +159,8 @@ def holding(model: Model, frozen: Frozen, *, known: bool) -> Callable[[Batch], b
 
 def _hold(made: Frozen, frozen: Frozen, inputs: Sequence[int]) -> None:
     if differs := difference(made, frozen):
-        raise ValueError(f"for inputs {list(inputs)} the network has {differs}")
+        said = f"for inputs {list(inputs)} the network has {differs}"
+        raise ValueError(f"{said}{_hint(made.state, frozen)}")
     form = jax.tree.structure
     for one, other in zip(made, frozen, strict=True):
         if jax.tree.leaves(one) and form(one) != form(other):

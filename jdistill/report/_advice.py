@@ -35,7 +35,8 @@ RULES = (
         "student",
         "Distilling lost to the student on labels alone",
         "a temperature of 1 or 2, a smaller alpha, more steps, unlabelled "
-        "examples for the teacher to label, or a teacher stopped before it overfits",
+        "examples for the teacher to label, or a teacher stopped before it overfits; "
+        "docs/recipes.md has what decided on four data sets",
     ),
     Rule(
         "pruned",

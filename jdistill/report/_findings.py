@@ -29,7 +29,8 @@ OVER_EXAMPLES = (
 )
 OVER_SEEDS = (
     "the mean over the seeds. The interval is Student's, of the differences between "
-    "two models of one seed, without a correction for there being many."
+    "two models of one seed, beside that of the test examples where the runs have one, "
+    "without a correction for there being many."
 )
 
 

@@ -13,6 +13,7 @@ from jdistill.report import _format as form
 from jdistill.report._markup import grid, text
 from jdistill.report._summary import Row
 from jdistill.report._view import View, fitting, lines_of
+from jdistill.typing import Frozen
 
 BINS = 33
 BLOCKS = " ▁▂▃▄▅▆▇█"
@@ -23,7 +24,7 @@ MERGED = 3
 """Bins of a block on a terminal."""
 
 
-def layers(encoded: Mapping[str, Encoded]) -> View:
+def layers(encoded: Mapping[str, Encoded] | Frozen) -> View:
     """What each parameter takes in a file, largest first, with its values' histogram.
 
     Args:
@@ -48,6 +49,8 @@ def layers(encoded: Mapping[str, Encoded]) -> View:
         <BLANKLINE>
         1 parameter, 12 B, 33 % of the numbers are zero.
     """
+    if isinstance(encoded, Frozen):  # what a learner encodes
+        encoded = encoded.params
     check_encoded(encoded)
     found = [
         {

@@ -53,7 +53,7 @@ def against_bytes(
                 elinewidth=1,
             )
         named = shown if len(shown) <= MOST_NAMED else foremost(shown, figure)
-        names = [f"{plain(s.name)} ({s.realised})" * (s in named) for s in shown]
+        names = [_named(s) * (s in named) for s in shown]
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: form.size(x)))
         axes.xaxis.set_minor_formatter(FuncFormatter(lambda *_: ""))
         axes.set_xlabel("bytes (log scale)")
@@ -61,6 +61,12 @@ def against_bytes(
         label(axes, names, sizes, heights, bars)
 
     return draw(f"{figure.title} against bytes", paint, height=4.2, width=width)
+
+
+def _named(stage: Stage) -> str:
+    """Its name and how its figures came about, unless the name says it."""
+    name, word = plain(stage.name), stage.realised
+    return name if name == word else f"{name} ({word})"
 
 
 def foremost(stages: Sequence[Stage], figure: Figure = ACCURACY) -> list[Stage]:
@@ -101,7 +107,7 @@ def recall_per_class(
             facecolors="none",
             edgecolors=colour("teacher"),
             linewidths=1.8,
-            label=f"{plain(teacher.name)} ({teacher.realised})",
+            label=_named(teacher),
             s=42,
             zorder=3,
         )
@@ -109,7 +115,7 @@ def recall_per_class(
             after[order],
             heights,
             color=colour("packed"),
-            label=f"{plain(packed.name)} ({packed.realised})",
+            label=_named(packed),
             s=42,
             zorder=3,
         )

@@ -46,10 +46,15 @@ class View:
         return document(title, f"<h1>{text(title)}</h1>", self.markup)
 
     def _repr_html_(self) -> str:
-        """The same where no style sheet says how columns are aligned."""
-        return self.markup.replace(
+        """The same where no style sheet says how columns are aligned.
+
+        What heads a part of a page is no heading of the notebook that it is in.
+        """
+        found = self.markup.replace(
             'class="text', 'style="text-align: left" class="text'
         )
+        found = found.replace("<h2>", "<p><strong>")
+        return found.replace("</h2>", "</strong></p>")
 
 
 def lines_of(

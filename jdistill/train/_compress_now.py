@@ -1,6 +1,6 @@
 """Post-training compression that looks at the inputs of each layer in turn."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import jax
@@ -25,11 +25,11 @@ class Compressed(NamedTuple):
     """A model made small after its training.
 
     * `frozen`: its variables as the model sees them; `evaluate` takes them.
-    * `encoded`: its parameters as `artifact.pack` writes them.
+    * `encoded`: the same as `artifact.pack` writes it, forms by path and the state.
     """
 
     frozen: Frozen
-    encoded: Mapping[str, compress.Encoded]
+    encoded: Frozen
 
 
 def compress_now(
@@ -79,7 +79,7 @@ def compress_now(
         >>> small = compress_now(plain, frozen, c, [batch])
         >>> int((small.frozen.params['Dense_0']['kernel'] == 0).sum())
         4
-        >>> type(small.encoded['Dense_0/kernel']).__name__
+        >>> type(small.encoded.params['Dense_0/kernel']).__name__
         'Sparse'
     """
     kinds.model(model=model)
@@ -92,7 +92,8 @@ def compress_now(
         raise ValueError("there are no batches to compress with")
     at = _calibrated(model, frozen, compression, batches, key)
     params = compression.apply(*at)
-    return Compressed(Frozen(params, frozen.state), compression.encode(*at))
+    encoded = Frozen(compression.encode(*at), frozen.state)
+    return Compressed(Frozen(params, frozen.state), encoded)
 
 
 def _calibrated(

@@ -144,11 +144,10 @@ def learner(
         at = _compressed(recipe, state, seen.by_name(frozen))
         return Frozen(recipe.compression.apply(*at), state.model_state)
 
-    def encode(state: State, frozen: Variables = None):
+    def encode(state: State, frozen: Variables = None) -> Frozen:
         kinds.instance(State, "what run or step gave", {"state": state})
-        return recipe.compression.encode(
-            *_compressed(recipe, state, seen.by_name(frozen))
-        )
+        at = _compressed(recipe, state, seen.by_name(frozen))
+        return Frozen(recipe.compression.encode(*at), state.model_state)
 
     def explained(state, batch, frozen=None) -> str:
         named = seen.by_name(frozen)

@@ -183,7 +183,7 @@ def _watch(
             figures.update({n: _one(x) for n, x in found.items() if n == "loss"})
         if now - shown_at >= shown.pause(now - begin) and not last:
             shown_at = now
-            pace = _pace(first, (run.start, begin), (step, now))
+            pace = None if at == run.start else _pace(first, (step, now))
             shown.show(_seen(plan, run, step, now - begin, pace, figures))
         at, first = step, (step, now) if at == run.start else first
 
@@ -221,12 +221,10 @@ def _one(value: Any) -> float:
     )
 
 
-def _pace(first, start, now) -> float:
-    """Seconds a step."""
+def _pace(first, now) -> float | None:
+    """Seconds a step; None where only what was compiled is over."""
     (step, moment), (done, present) = first, now
-    if step == done or step == start[0]:
-        step, moment = start
-    return (present - moment) / max(done - step, 1)
+    return None if done == step else (present - moment) / (done - step)
 
 
 def _begin(shown: Display, plan: _Plan, run: _Run) -> None:

@@ -45,7 +45,8 @@ class Learner(NamedTuple):
       student, so a loop may compute it for many steps at once.
     * `step(state, batch, frozen=None) -> (state, metrics)`
     * `finish(state, frozen=None) -> Frozen`: the student as the model sees it.
-    * `encode(state, frozen=None) -> {path: Encoded}`: the student as `pack` writes it.
+    * `encode(state, frozen=None) -> Frozen({path: Encoded}, state)`: the student as
+      `pack` writes it.
     * `explain(state, batch, frozen=None) -> str`: which loss or gradient is not finite.
     * `name`: what its text says of it.
     """
@@ -54,7 +55,7 @@ class Learner(NamedTuple):
     teach: Callable[..., Batch]
     step: Callable[..., tuple[State, Mapping[str, tuple[Any, Any]]]]
     finish: Callable[..., Frozen]
-    encode: Callable[..., Mapping[str, Any]]
+    encode: Callable[..., Frozen]
     explain: Callable[..., str]
     name: str = ""
 

@@ -91,3 +91,12 @@ def test_a_file_of_another_kind_is_refused(tmp_path):
     np.save(tmp_path / "b.npy", POINTS)
     with pytest.raises(ValueError, match=r"b\.npy is none"):
         data.npz(tmp_path / "b.npy")
+
+
+def test_inputs_have_the_type_that_jax_gives_them(tmp_path):
+    label = np.arange(90) % 3
+    for dtype, wanted in ((np.float64, np.float32), (np.int64, np.int32)):
+        inputs = (POINTS * 10).astype(dtype)
+        made = data.npz(save(tmp_path / "a.npz", inputs=inputs, label=label))
+        assert made.train.arrays["inputs"].dtype == wanted
+        assert made.prepare(inputs)["inputs"].dtype == wanted

@@ -46,6 +46,25 @@ def test_a_row_for_each_method_is_there_once(tmp_path):
     assert not list(experiment.run(config, tmp_path)), "computed again"
 
 
+def test_the_bar_knows_the_runs_that_are_left_with_the_first_of_each_size():
+    students = {"small": {}, "large": {}}
+    methods = {"own": {"num_steps": 2}, "kl": {}}
+    config = {"methods": methods, "first": {"num_steps": 5}, "students": students,
+              "seeds": [0, 1], "num_steps": 9}  # fmt: skip
+    names = ("first", "own", "kl")
+    there = {(name, size, 0) for name in names for size in students}
+    one = {"small-first 1": 5, "small-own 1": 2, "small-kl 1": 9}
+    large = {"large-first 1": 5, "large-own 1": 2, "large-kl 1": 9}
+    assert experiment._runs(config, there) == one | large
+    there |= {(name, "large", 1) for name in names} | {("own", "small", 1)}
+    left = {"small-first 1": 5, "small-kl 1": 9, "large-first 1": 5}
+    assert [*experiment._runs(config, there).items()] == [*left.items()]
+    assert (
+        experiment._runs(config, there | {("kl", "small", 1), ("first", "small", 1)})
+        == {}
+    )
+
+
 def test_caches_keep_what_they_say(world, tmp_path):
     config = settings(cache_bias, train_rows=64)
     job = experiment.Job(config, world, "tiny", 0, tmp_path)

@@ -115,6 +115,40 @@ def test_outputs_keep_their_form():
     assert isinstance(out, Outputs) and state == {}
 
 
+def test_the_bar_of_all_runs_knows_each_of_them_and_its_steps(tmp_path, monkeypatch):
+    done, bars = {}, []
+
+    def trained(folder, name, config, learner, split, *, seed, num_steps, **more):
+        assert more["progress"] == "the bar" and f"{name} {seed}" not in done
+        done[f"{name} {seed}"] = num_steps
+        return num_steps
+
+    def bar(*, stages):
+        bars.append(stages)
+        return "the bar"
+
+    digits = data.digits()
+    monkeypatch.setattr(hinton2015.data, "tfds", lambda name: digits)
+    monkeypatch.setattr(hinton2015, "trained", trained)
+    monkeypatch.setattr(hinton2015, "_taught", lambda whole, teacher: whole)
+    monkeypatch.setattr(hinton2015, "_temperatures", _only_trained)
+    logits = np.zeros((digits.test.size, 10))
+    monkeypatch.setattr(hinton2015, "_logits", lambda job, one: logits)
+    monkeypatch.setattr(hinton2015.train, "progress", bar)
+    c = config.get_config("smoke")
+    c.seeds = (3, 5)
+    c.student.longer, c.teacher.longer, c.teacher.epochs = (2, 7), (3, 4), 2
+    list(hinton2015.run(c, tmp_path))
+    assert [*bars[0].items()] == [*done.items()] and len(done) == 2 * 15
+
+
+def _only_trained(job, taught, units):
+    epochs = job.config["temperatures"]["epochs"]
+    steps = hinton2015._steps(job.config, epochs, taught.size)
+    hinton2015._train(job, f"units{units}", None, taught, steps)
+    return ()
+
+
 @pytest.mark.slow
 def test_the_whole_grid_runs_and_goes_on_from_where_it_was(tmp_path, monkeypatch):
     """On 8x8 digits: the same images of MNIST need a data set that is downloaded."""

@@ -77,14 +77,19 @@ def learning(steps, **more):
     } | (more)
 
 
-def test_a_stage_trains_from_the_one_it_names_and_goes_on(small, tmp_path):
+def test_a_stage_trains_from_the_one_it_names_and_goes_on(small, tmp_path, monkeypatch):
     first = {"stage": "whole"}
     fewer = {"stage": "fewer", "keep_layers": {"number": 2, "by": "first"}}
     other = {"stage": "other", "after": "whole", "keep_layers": [0], "scored": False}
     learn = {"stage": "learned", "after": "fewer"}
     parts = [learn | {"train": learning(n, save_every=10)} for n in (2, 20)]
     config = settings(small, [first, fewer, other, *parts])
+    bars, bar = [], language.train.progress
+    monkeypatch.setattr(
+        language.train, "progress", lambda **of: bars.append(of) or bar(**of)
+    )
     rows = list(language.run(config | {"prompt": None}, tmp_path / "a"))
+    assert bars == [{"stages": {"learned 0": 20}}]
     assert [(row["stage"], row.get("tokens")) for row in rows] == [
         ("whole", None),
         ("fewer", None),

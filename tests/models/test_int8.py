@@ -198,7 +198,7 @@ def test_a_learner_trains_a_simulated_model_whose_file_executes_alike():
         student.state["activations"],
         start.state["activations"],
     )
-    weights = compress.step_sizes(learner.encode(state))
+    weights = compress.step_sizes(learner.encode(state).params)
     assert set(weights) == set(KERNELS[:2])
     executed = logits(
         models.execute_int8(plain),

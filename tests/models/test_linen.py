@@ -291,3 +291,41 @@ def test_hidden_states_that_a_module_returns_are_kept():
     outputs, _ = model.apply(*start(model, {"inputs": X}), {"inputs": X})
     np.testing.assert_array_equal(outputs.hidden, 2 * X)
     assert list(outputs.features) == ["Dense_0"]
+
+
+class Seen(nn.Module):
+    grey: bool = False
+    kind: type[nn.Module] = nn.Conv
+
+    @nn.compact
+    def __call__(self, x):
+        x = x[..., None] if self.grey else x
+        return self.kind(2, (3, 3))(x).reshape(len(x), -1)
+
+
+@pytest.mark.parametrize("kind", [nn.Conv, nn.ConvLocal, nn.ConvTranspose])
+def test_images_without_a_channel_are_not_taken_for_one_example(kind):
+    batch = {"inputs": jnp.ones((5, 8, 8))}
+    model = from_linen(Seen(kind=kind))
+    said = r"'.*_0' takes inputs \[5, 8, 8\] for one example .* x\[\.\.\., None\]"
+    with pytest.raises(ValueError, match=said):
+        model.init(KEY, batch)
+    whole = from_linen(Seen(grey=True, kind=kind))
+    variables = start(whole, batch)
+    assert whole.apply(*variables, batch)[0].logits.shape == (5, 128)
+    with pytest.raises(ValueError, match=said):
+        model.apply(*variables, batch)
+
+
+def test_a_convolution_that_is_mapped_over_the_examples_is_left_alone():
+    class Mapped(nn.Module):
+        @nn.compact
+        def __call__(self, x):
+            conv = nn.vmap(
+                nn.Conv, variable_axes={"params": None}, split_rngs={"params": False}
+            )
+            return conv(2, (3, 3))(x).reshape(len(x), -1)
+
+    batch = {"inputs": jnp.ones((5, 8, 8, 1))}
+    model = from_linen(Mapped())
+    assert model.apply(*start(model, batch), batch)[0].logits.shape == (5, 128)

@@ -136,7 +136,7 @@ def test_what_is_no_example_is_one_line_that_names_the_file(texts, name):
 
 BAD_IMAGES = {
     "bytes": (np.ones((8, 8), np.uint8), TypeError, "got uint8: scale bytes"),
-    "a text": ("a", ValueError, "says nothing of how texts become inputs"),
+    "a text": ("a", ValueError, "are .*8, 8, 1.*, not texts: an image that is"),
     "two sizes": ([np.ones((8, 8)), np.ones((9, 9))], ValueError, "differ in shape"),
     "a row": (np.ones(64), ValueError, r"of shape \[8, 8, 1\].*got \[64\]"),
     "colours": (np.ones((2, 8, 8, 3)), ValueError, r"\[2, 8, 8, 3\] the network has"),

@@ -54,7 +54,14 @@ def test_activations_of_the_file_are_rounded(tmp_path):
 
 def test_a_file_without_a_model_is_refused(tmp_path):
     packed(tmp_path / "f", {"classes": ["x"]})
-    with pytest.raises(ValueError, match="which model it holds: pass model="):
+    with pytest.raises(
+        ValueError, match=r"your own is passed again, load\(path, model="
+    ):
+        load(tmp_path / "f")
+    packed(tmp_path / "f", {})
+    with pytest.raises(
+        ValueError, match=r"holds: pack it with .*describe\(model\), or"
+    ):
         load(tmp_path / "f")
 
 

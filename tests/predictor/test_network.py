@@ -142,6 +142,21 @@ def test_a_state_that_was_not_packed_is_asked_for(tmp_path):
         jd.load(tmp_path / "f", model=OWN["nnx"]())
 
 
+def test_what_a_file_says_of_its_inputs_is_held_against_the_network_at_once(tmp_path):
+    about = {"inputs": {"shape": [4], "dtype": "float32"}}
+    normed = OWN["linen"]()
+    params, state = jax.jit(normed.init)(jax.random.key(0), BATCH)
+    jd.pack(tmp_path / "f", Frozen(params), description=about)
+    with pytest.raises(
+        ValueError, match=r"for inputs \[1, 4\] .* has none: pack an enc"
+    ):
+        jd.load(tmp_path / "f", model=normed)
+    jd.pack(tmp_path / "f", Frozen(params, state), description=about)
+    assert jd.load(tmp_path / "f", model=normed).predict(BATCH).shape == (5, 2)
+    with pytest.raises(ValueError, match=r"for inputs \[1, 4\] the network has "):
+        jd.load(tmp_path / "f", model=OWN["a function of a dictionary"]())
+
+
 def test_inputs_of_another_width_are_named_when_it_first_predicts(tmp_path):
     packed(tmp_path / "f", OWN["linen"]())
     found = jd.load(tmp_path / "f", model=OWN["linen"]())

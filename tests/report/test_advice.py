@@ -1,5 +1,8 @@
 """A report says when a recipe lost for certain, and what to try."""
 
+import pathlib
+import re
+
 import pytest
 
 from jdistill import report
@@ -40,3 +43,9 @@ def test_a_page_and_a_table_say_it_in_the_same_words():
     (line,) = advice(rows, ())
     assert line in report.html(rows)
     assert line in " ".join(str(report.table(rows)).split())
+
+
+def test_a_lost_distillation_names_the_page_of_recipes():
+    (line,) = advice([compared("distilled", "student", -0.04, -0.02)], ())
+    (page,) = re.findall(r"docs/\w+\.md", line)
+    assert (pathlib.Path(__file__).parents[2] / page).is_file()

@@ -133,7 +133,8 @@ def test_each_difference_says_what_its_interval_says(page):
 
 def test_every_point_of_the_size_plot_carries_its_word(page):
     labels = re.findall(r">(\w+) \((\w+)\)</text>", page)
-    assert {("pruned", "masked"), ("executed", "executed")} <= set(labels)
+    assert {("pruned", "masked"), ("teacher", "dense")} <= set(labels)
+    assert {"packed", "executed"} <= {*re.findall(r">(\w+)</text>", page)}, "once"
 
 
 def test_text_from_rows_is_escaped(page):

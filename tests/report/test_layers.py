@@ -23,6 +23,11 @@ ENCODED = {
 }
 
 
+def test_what_a_learner_encodes_is_read_as_its_forms():
+    learned = jd.Frozen(ENCODED, {"mean": jnp.ones(3)})
+    assert report.layers(learned).rows == report.layers(ENCODED).rows
+
+
 def test_the_rows_are_those_of_the_file(tmp_path):
     jd.pack(tmp_path / "m.safetensors", ENCODED)
     wanted = {r.path: r for r in jd.artifact.table(tmp_path / "m.safetensors")}

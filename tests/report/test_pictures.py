@@ -39,7 +39,7 @@ def test_a_picture_of_sizes_names_each_stage_and_both_axes(rows):
     shown = texts(report.size_picture(rows))
     for stage in (
         "teacher (dense)",
-        "packed (packed)",
+        "packed",
         "tfidf (dense)",
         "accuracy %",
         "bytes (log scale)",

@@ -90,7 +90,8 @@ def test_names_are_no_markup_on_a_terminal():
 def test_a_notebook_gets_the_same_as_markup(rows):
     markup = report.table(rows)._repr_html_()
     assert "packed against teacher" in markup and "63.8×" in markup
-    assert "<style" not in markup and "<h1" not in markup
+    assert "<style" not in markup and "<h" not in markup
+    assert "<strong>Differences in accuracy</strong>" in markup
 
 
 def test_printed_text_has_no_codes_of_a_terminal_even_in_a_kernel(rows, monkeypatch):

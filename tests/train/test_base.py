@@ -65,7 +65,9 @@ def test_the_step_is_that_of_a_base_in_the_state_that_is_frozen():
     finished = data.finish(mine, given())
     assert same(finished.params, kept.finish(theirs).params)
     assert same(finished.params["base"], frozen(WIDE).params)
-    encoded = {k: compress.decode(x) for k, x in data.encode(mine, given()).items()}
+    encoded = {
+        k: compress.decode(x) for k, x in data.encode(mine, given()).params.items()
+    }
     assert same(encoded, tree.flatten(finished.params))
 
 

@@ -148,7 +148,7 @@ def test_a_chain_is_calibrated_and_codes_are_seen_by_what_follows():
     frozen = Frozen(*model.init(KEY, BATCHES[0]))
     c = compress.chain(compress.wanda(sparsity=0.5), compress.fake_quant(bits=2))
     small = train.compress_now(model, frozen, c, BATCHES)
-    forms = small.encoded
+    forms = small.encoded.params
     assert type(forms["Dense_1/kernel"].values) is compress.Quantized
     first = np.float64(small.frozen.params["Dense_0"]["kernel"])
     hidden = np.maximum(X @ first + np.float64(frozen.params["Dense_0"]["bias"]), 0)
@@ -203,7 +203,7 @@ def test_what_is_packed_is_what_is_evaluated(tmp_path):
     c = compress.chain(compress.magnitude(sparsity=0.5), compress.fake_quant())
     small = train.compress_now(model, frozen, c, BATCHES)
     assert small.frozen.state is frozen.state
-    artifact.pack(tmp_path / "f", small.encoded, small.frozen.state)
+    artifact.pack(tmp_path / "f", small.encoded)
     read = artifact.unpack(tmp_path / "f", like=small.frozen.params)
     jax.tree.map(np.testing.assert_array_equal, read.params, small.frozen.params)
     np.testing.assert_array_equal(read.state["stats"]["mean"], 1)

@@ -65,7 +65,7 @@ def test_raw_parameters_are_followed_under_a_compression():
     state, _ = jax.jit(learner.step)(state, batch())
     kernel = state.followers["mean"].params["Dense_0"]["kernel"]
     assert kernel.shape == state.params["Dense_0"]["kernel"].shape
-    assert set(learner.encode(state)) == {
+    assert set(learner.encode(state).params) == {
         f"Dense_{n}/{k}" for n in (0, 1) for k in ("kernel", "bias")
     }
 

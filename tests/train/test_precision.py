@@ -82,7 +82,7 @@ def test_what_is_evaluated_and_packed_is_float32_and_equal_bit_for_bit():
     recipe = adam(compression=pruned_and_rounded(), **HALF)
     state, _ = steps(recipe, 2)
     finished = recipe.finish(state)
-    encoded = recipe.encode(state)
+    encoded = recipe.encode(state).params
     assert isinstance(encoded["Dense_0/kernel"], compress.Sparse)
     decoded = {path: compress.decode(form) for path, form in encoded.items()}
     assert same(decoded, tree.flatten(finished.params))

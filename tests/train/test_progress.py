@@ -95,6 +95,17 @@ def test_the_share_and_the_time_left_are_those_of_all_stages(monkeypatch):
     assert last.left == pytest.approx(1 + 8 * 8 / 7)
 
 
+def test_the_step_that_is_compiled_says_nothing_of_the_time_left(monkeypatch):
+    seen = []
+    shown = _displays.Display(seen.append, lambda line: None, lambda: None, lambda _: 0)
+    monkeypatch.setattr(_progress, "display", lambda console: shown)
+    times = iter([0.0, 100.0, 101.0, 102.0, 103.0, 103.0, 103.0])
+    ticking = types.SimpleNamespace(monotonic=lambda: next(times))
+    monkeypatch.setattr(_progress, "time", ticking)
+    run(progress=True, num_steps=4, steps_per_dispatch=1)
+    assert [(s.step, s.left) for s in seen] == [(0, None), (1, None), (2, 2), (3, 1)]
+
+
 def test_the_curve_has_the_means_of_the_loss_and_the_scores_of_callbacks():
     shown = train.progress("student", console=screen())
 

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jdistill import losses, models, objective, train
+from jdistill import artifact, compress, losses, models, objective, train
 from tests.train.examples import (
     CLASSES,
     adam,
@@ -38,6 +38,16 @@ def test_batch_statistics_follow_the_applied_parameters():
     found = after.model_state["batch_stats"]["BatchNorm_0"]["mean"]
     np.testing.assert_allclose(found, 0.1 * hidden.mean(0), rtol=1e-4, atol=1e-6)
     assert same(recipe.finish(after).state, after.model_state)
+
+
+def test_what_is_encoded_takes_the_batch_statistics_into_the_file(tmp_path):
+    recipe = adam(models.from_linen(Normed()), compression=pruned_and_rounded())
+    state, _ = jax.jit(recipe.step)(begin(recipe), batch())
+    artifact.pack(tmp_path / "f", recipe.encode(state))
+    finished, read = recipe.finish(state), artifact.unpack(tmp_path / "f")
+    assert same(read.params, finished.params) and same(read.state, finished.state)
+    assert read.state["batch_stats"]["BatchNorm_0"]["mean"].any()
+    assert isinstance(read.encoded["Dense_0/kernel"], compress.Quantized)
 
 
 def padded(found, extra=3):

@@ -46,7 +46,7 @@ def test_what_is_finished_and_encoded_has_a_lane_for_each_value():
     assert kernel.shape == (3, 5, 6)
     zeros = (np.asarray(kernel) == 0).mean(axis=(1, 2))
     np.testing.assert_allclose(zeros, SPARSITY, atol=1 / 30)
-    encoded = THREE.encode(state)
+    encoded = THREE.encode(state).params
     one = {p: jax.tree.map(lambda x: x[2], x) for p, x in encoded.items()}
     decoded = {path: compress.decode(x) for path, x in one.items()}
     alone = make(0.9, 4.0)

@@ -3,10 +3,13 @@
 import re
 import sys
 
+import numpy as np
 import pytest
+from scipy import stats
 
 import experiments
 from experiments.main import main
+from experiments.tools import variants
 from experiments.tools.flags import parse
 from experiments.tools.rows import read_rows
 from tests.experiments.small import ROOT
@@ -108,8 +111,48 @@ def test_seeds_of_one_seed_are_a_run_each_and_their_rows_one_stage(tried, tmp_pa
     places = [(fold, seed) for seed in (0, 2) for fold in (0, 1)]
     assert found[:8] == [(s, *p) for s in ("teacher", "student") for p in places]
     (difference,) = rows(tmp_path)[8:]
-    assert (difference["difference"], difference["low"]) == (pytest.approx(1.1), 0.0)
-    assert (difference["high"], difference["seed"]) == (pytest.approx(1.2), "all")
+    assert difference["difference"] == pytest.approx(1.1)
+    assert (difference["seed"], difference["seeds"]) == ("all", 2)
+    # The student is 0.14 or -0.06 above the teacher in fold 0, 0.24 or 0.04 in fold 1:
+    # a variance of 0.02 in each, of 2 folds x (2 - 1) degrees of freedom.
+    of_seeds = stats.t.ppf(0.975, 2) * np.sqrt(0.02 / 4)
+    low, high = difference["low"], difference["high"]
+    assert 1.1 - low == pytest.approx(np.hypot(1.1 - 0.0, of_seeds))
+    assert high - 1.1 == pytest.approx(np.hypot(1.2 - 1.1, of_seeds))
+
+
+def test_an_interval_over_seeds_holds_the_truth_as_often_as_it_says():
+    """Test examples and training both make chance differences; a fold is drawn anew."""
+    rng, held, tried = np.random.default_rng(0), 0, 300
+    for _ in range(tried):
+        examples = rng.normal(0, 0.01, 2)  # what the examples of each fold make
+        found: dict = {}
+        for seed in range(3):
+            of_fold = examples + rng.normal(0, 0.02, 2)  # and each training
+            place = {"seed": seed, "of": "a", "against": "b", "stage": "comparison"}
+            half = 1.96 * 0.01 / np.sqrt(2)
+            middle = of_fold.mean()
+            bounds = {"low": middle - half, "high": middle + half}
+            made = {"fold": "all", "difference": middle, **bounds, **place}
+            found.setdefault("rows", []).append(made)
+            for fold, value in enumerate(of_fold):
+                found["rows"] += [
+                    {"stage": "a", "fold": fold, "seed": seed, "accuracy": value},
+                    {"stage": "b", "fold": fold, "seed": seed, "accuracy": 0.0},
+                ]
+        (row,) = [r for r in variants._averaged(found["rows"]) if "of" in r]
+        held += row["low"] <= 0 <= row["high"]
+    assert 0.93 < held / tried < 1.0
+
+
+def test_a_figure_that_no_row_has_is_compared_over_the_seeds_alone():
+    rows = [
+        {"stage": "comparison", "of": "a", "against": "b", "metric": "bits", "fold": 0,
+         "seed": s, "difference": d, "low": d, "high": d}
+        for s, d in enumerate((0.1, 0.3))
+    ]  # fmt: skip
+    (row,) = variants._averaged(rows)
+    assert row["high"] - 0.2 == pytest.approx(stats.t.ppf(0.975, 1) * 0.1)
 
 
 def test_several_sweeps_and_seeds_are_every_combination(tried, tmp_path):

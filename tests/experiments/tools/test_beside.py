@@ -1,0 +1,72 @@
+"""What runs of a sweep have in common is trained once."""
+
+import json
+
+import pytest
+
+from experiments.tools import beside, training
+from experiments.tools.rows import read_rows
+from jdistill import train
+from tests.experiments.tools.test_training import CONFIG, PARTS, stage
+from tests.train.examples import same
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"sweep": ["objective"]}))
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text("{}")
+    return tmp_path
+
+
+@pytest.fixture
+def steps(monkeypatch):
+    """How many steps each run of the loop made."""
+    made, run = [], train.run
+
+    def counted(learner, split, *, progress, **options):
+        shown = train.progress()
+        state = run(learner, split, progress=shown, **options)
+        made.append(len(shown.curve))
+        return state
+
+    monkeypatch.setattr(training.train, "run", counted)
+    return made
+
+
+def trained(folder, name="student", **more):
+    job = training.Job({**CONFIG, **more}, PARTS, 0, folder)
+    return training.train_stage(job, stage(name), {})
+
+
+def test_what_no_value_concerns_is_trained_once(sweep, steps):
+    first = trained(sweep / "a", objective={"temperature": 1}, student={"x": 1})
+    again = trained(sweep / "b", objective={"temperature": 2}, student={"x": 1})
+    assert steps[0] > 0 and steps[1] == 0
+    assert same(first.frozen, again.frozen)
+    curves = [read_rows(sweep / name / "curves.jsonl") for name in ("a", "b")]
+    assert curves[0] == curves[1] and len(curves[0]) == 18
+
+
+def test_what_a_value_concerns_is_trained_for_each(sweep, steps):
+    trained(sweep / "a", student={"x": 1})
+    trained(sweep / "b", student={"x": 2})
+    assert min(steps) > 0
+    trained(sweep / "a", "distilled", objective={"temperature": 1})
+    trained(sweep / "b", "distilled", objective={"temperature": 2})
+    assert min(steps) > 0 and len(steps) == 4
+
+
+def test_folders_that_are_no_sweep_and_stages_that_were_stopped_give_nothing(sweep):
+    trained(sweep / "a")
+    made = beside.recipe(CONFIG, "student", 0)
+    place, of = sweep / "b" / "fold0" / "student", {"curve": training.CURVE}
+    (sweep / "config.json").write_text("{}")
+    assert not beside.take(sweep / "b", place, made, **of)
+    (sweep / "config.json").write_text(json.dumps({"sweep": ["seed"]}))
+    (sweep / "a/fold0/student" / beside.FINISHED).unlink()
+    assert not beside.take(sweep / "b", place, made, **of)
+    beside.finish(sweep / "a/fold0/student", made)
+    assert beside.take(sweep / "b", place, made, **of)
+    assert not beside.take(sweep / "b", place, made, **of), "it has its own"
