@@ -14,7 +14,6 @@ windows of `--context` tokens, with and without a 'bos' before each: the same ta
 import argparse
 import os
 import pathlib
-import re
 import resource
 import time
 from collections.abc import Callable
@@ -145,7 +144,7 @@ def scores(read: Any, args: argparse.Namespace, *, begins: bool) -> dict[str, An
     """Perplexity and bits per byte over the first windows of the text."""
     import jax
 
-    tokens = spelt(read.tokenizer, text(args)[: 40 * args.windows * args.context])
+    tokens = read.tokenizer.encode(text(args)[: 40 * args.windows * args.context])
     rows = tokens[: args.windows * args.context].reshape(args.windows, args.context)
     bos = np.full((len(rows), 1), read.tokenizer.special["bos"], np.int32)
 
@@ -174,19 +173,6 @@ def scores(read: Any, args: argparse.Namespace, *, begins: bool) -> dict[str, An
         "perplexity": float(np.exp(total / targets)),
         "bits_per_byte": total / np.log(2) / size,
     }
-
-
-def spelt(tokenizer: Any, words: str) -> np.ndarray:
-    """Ids of a text in which the name of a control token is a word like another.
-
-    `<unk>`, which the edition writes for rare words, is such a name of Gemma's, and no
-    network ever learned to say it.
-    """
-    names = {tokenizer.bytes_of([i]).decode() for i in tokenizer.control} - {""}
-    within = (f"(?<={re.escape(x[0])})(?={re.escape(x[1:])})" for x in sorted(names))
-    found = re.split("|".join(within), words)
-    ids = [tokenizer.encode(x, inside=i > 0) for i, x in enumerate(found)]
-    return np.concatenate(ids)
 
 
 def text(args: argparse.Namespace) -> str:

@@ -81,7 +81,8 @@ def evaluate(
     models = tuple((name, network) for name, (network, _) in networks.items())
     variables = _placed({name: theirs for name, (_, theirs) in networks.items()})
     parts = tuple((name, metric.sums) for name, metric in metrics.items())
-    sums = _sums(model.apply, model.head, model.cap, models[1:], parts)
+    known = model.cap, model.words
+    sums = _sums(model.apply, model.head, known, models[1:], parts)
     totals = None
     for batch in batches:
         part = sums(variables, dict(batch))
@@ -217,11 +218,13 @@ def _placed(variables: Any) -> Any:
 def _sums(
     apply: Callable[..., Any],
     head: Callable[..., Any] | None,
-    cap: float | None,
+    known: tuple[float | None, int | None],
     others: tuple[tuple[str, Model], ...],
     parts: tuple[tuple[str, Callable[..., Any]], ...],
 ) -> Callable[..., dict[str, Any]]:
-    models = {views.STUDENT: Model(lambda *_: ({}, {}), apply, head, cap=cap)}
+    cap, words = known
+    student = Model(lambda *_: ({}, {}), apply, head, cap=cap, words=words)
+    models = {views.STUDENT: student}
     models |= dict(others)
 
     def sums(variables, batch):

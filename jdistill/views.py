@@ -30,7 +30,7 @@ def view(views: Views, network: str) -> View:
 
 
 def logits_of(views: Views, network: str = STUDENT) -> Any:
-    """The logits of a network, `[batch, ..., classes]`.
+    """The logits of a network, `[batch, ..., classes]`, without those that only pad.
 
     Raises:
         ValueError: there is no such network, or it has none.
@@ -39,7 +39,8 @@ def logits_of(views: Views, network: str = STUDENT) -> Any:
         >>> logits_of({'student': View(Outputs(3.0))})
         3.0
     """
-    return _part(views, network, "logits")
+    found, words = _part(views, network, "logits"), view(views, network).words
+    return found if words is None else found[..., :words]
 
 
 def hidden_of(views: Views, network: str = STUDENT) -> Any:
@@ -139,6 +140,7 @@ def views_of(
                 raw=frozen.params,
                 head=head,
                 cap=model.cap,
+                words=model.words,
                 run=lambda batch, m=model, f=fixed: m.apply(*f, batch, train=False)[0],
             )
         found[name] = seen

@@ -28,6 +28,7 @@ from jdistill.data._npz import npz as npz
 from jdistill.data._order import IndexBatches as IndexBatches
 from jdistill.data._order import index_batches as index_batches
 from jdistill.data._order import stream as stream
+from jdistill.data._paired import paired as paired
 from jdistill.data._pairs import pairs as pairs
 from jdistill.data._sources import scale as scale
 from jdistill.data._splits import Parts as Parts
@@ -91,6 +92,7 @@ __all__ = [
     "npz",
     "open_tokens",
     "packed",
+    "paired",
     "pairs",
     "random_sampled",
     "renormalized",

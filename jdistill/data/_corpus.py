@@ -16,7 +16,7 @@ from jdistill.files import replacing
 from jdistill.typing import Tokenizer
 
 _BATCH = 2**22
-_FORMAT = 1
+_FORMAT = 2
 _IDS, _STARTS, _NOTE = "ids.bin", "starts.npy", "corpus.json"
 
 
@@ -26,8 +26,8 @@ class Corpus(NamedTuple):
     * `ids`: `[tokens]`, in memory or mapped from a file.
     * `starts`: int64 `[documents + 1]`, where each begins and the last ends.
     * `tokenizer`: the one that made them.
-    * `info`: `documents`, `tokens`, `bytes` of text, `edition`, the `tokenizer`'s
-      fingerprint and the `fingerprint` of the ids.
+    * `info`: `documents`, `tokens`, `bytes` of text, `edition`, `control`, the
+      `tokenizer`'s fingerprint and the `fingerprint` of the ids.
     """
 
     ids: Any
@@ -42,6 +42,7 @@ def tokenize(
     *,
     folder: str | os.PathLike[str] | None = None,
     edition: str = "",
+    control: bool = False,
 ) -> Corpus:
     """The ids of texts, each a document; text is read and cut a few MB at a time.
 
@@ -51,6 +52,9 @@ def tokenize(
         folder: where the ids are kept, for a corpus larger than memory and for other
             runs; by default in memory only.
         edition: which text it is, in words, for rows of figures.
+        control: whether the name of a control token in a text is that token, as where
+            texts are conversations in a template; a text that is data says `</s>` and
+            means it.
 
     Returns:
         The corpus; one in a folder is mapped and not read.
@@ -68,16 +72,17 @@ def tokenize(
         ([2, 2, 0], [0, 2, 3])
     """
     kind = np.dtype("<u2" if tokenizer.vocab <= 2**16 else "<i4")
+    facts = {"edition": edition, "control": control}
     if folder is None:
         memory = io.BytesIO()
-        starts, info = _write(texts, tokenizer, kind, edition, memory.write)
+        starts, info = _write(texts, tokenizer, kind, facts, memory.write)
         return Corpus(np.frombuffer(memory.getbuffer(), kind), starts, tokenizer, info)
     path = pathlib.Path(folder)
     if (path / _NOTE).exists():
         raise ValueError(f"{path} has a corpus already: load_corpus reads it")
     path.mkdir(parents=True, exist_ok=True)
     with replacing(path / _IDS) as file:
-        starts, info = _write(texts, tokenizer, kind, edition, file.write)
+        starts, info = _write(texts, tokenizer, kind, facts, file.write)
     with replacing(path / _STARTS) as file:
         np.save(file, starts)
     with replacing(path / _NOTE) as file:  # the last, so that all is there with it
@@ -141,7 +146,7 @@ def _write(
     texts: Iterable[str | Part],
     tokenizer: Tokenizer,
     kind: np.dtype,
-    edition: str,
+    facts: Mapping[str, Any],
     write: Callable[[bytes], Any],
 ) -> tuple[np.ndarray, dict[str, Any]]:
     """Cuts texts, writes their ids, and says where each document begins."""
@@ -150,7 +155,9 @@ def _write(
     tokens, begun = 0, False
     for batch in _batches(texts):
         rows = tokenizer.encode_many(
-            [part.text for part in batch], inside=[part.inside for part in batch]
+            [part.text for part in batch],
+            inside=[part.inside for part in batch],
+            control=facts["control"],
         )
         for part, ids in zip(batch, rows, strict=True):
             if not part.inside:
@@ -171,7 +178,7 @@ def _write(
         "documents": len(starts),
         "tokens": tokens,
         "bytes": size,
-        "edition": edition,
+        **facts,
         "vocab": tokenizer.vocab,
         "tokenizer": tokenizer.fingerprint,
         "fingerprint": digest.hexdigest(),

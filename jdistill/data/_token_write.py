@@ -63,7 +63,7 @@ def cache_tokens(
         bos: how windows begin, such as 'window', 'document' or 'none'.
         temperature: that the distributions are taken at.
         valid: how many of the vocabulary's ids are real, where it is padded behind
-            them; None for all.
+            them; None for the model's `words`.
         shard_size: examples of a shard.
         batch_size: examples that the teacher computes at once.
         seed: of what is drawn at random.
@@ -99,6 +99,7 @@ def cache_tokens(
         1
     """
     _check_numbers(process, processes, shard_size, batch_size, temperature)
+    valid = model.words if valid is None else valid
     compute = _computing(model.apply, targets.take, float(temperature), valid)
     first = _arrays(split.take(np.zeros(1, np.int32)))
     keys_of(first)

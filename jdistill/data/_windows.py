@@ -16,7 +16,8 @@ class Windows(NamedTuple):
     """Windows as a split, and how they were made, for rows of figures.
 
     `protocol` has `context` (steps), `stride`, `bos`, `eos`, `packed`, `edition`,
-    `documents`, `targets`, the `tokenizer`'s fingerprint and the `corpus`'.
+    `control` (whether names of control tokens in the text became these), `documents`,
+    `targets`, the `tokenizer`'s fingerprint and the `corpus`'.
     """
 
     split: Split
@@ -236,6 +237,7 @@ def _made(
         "bos": bool(bos),
         "eos": ends,
         "edition": corpus.info["edition"],
+        "control": corpus.info["control"],
         "documents": corpus.info["documents"],
         "targets": int(np.maximum(_inputs(corpus, ends) + bos, 0).sum()),
         "tokenizer": corpus.info["tokenizer"],

@@ -1,4 +1,4 @@
-"""Decoders of fewer layers: which to keep, and what is left."""
+"""Networks of fewer layers: which to keep, and what is left."""
 
 import dataclasses
 import itertools
@@ -11,26 +11,36 @@ import numpy as np
 
 from jdistill import kinds
 from jdistill.batching import batched
-from jdistill.models import DecoderConfig
+from jdistill.models import DecoderConfig, EncoderConfig, EncoderDecoderConfig
 from jdistill.typing import Batch, Frozen, Model, Split, Tree
+
+Config = DecoderConfig | EncoderConfig | EncoderDecoderConfig
 
 
 def keep_layers(
-    params: Tree, config: DecoderConfig, layers: Sequence[int]
-) -> tuple[Tree, DecoderConfig]:
-    """A decoder of some of its layers, in order.
+    params: Tree,
+    config: Config,
+    layers: Sequence[int],
+    *,
+    source_layers: Sequence[int] | None = None,
+) -> tuple[Tree, Any]:
+    """A network of some of its layers, in order: decoder, encoder or both in one.
 
     Args:
-        params: those of the whole decoder.
+        params: those of the whole network.
         config: its sizes.
-        layers: numbers of the layers that stay, rising, from 0.
+        layers: numbers of the layers that stay, rising, from 0; of an encoder-decoder
+            those of the decoder.
+        source_layers: those of the encoder that reads the source, of an
+            encoder-decoder; None for all.
 
     Returns:
-        The parameters and the configuration of the smaller decoder; rotation and
+        The parameters and the configuration of the smaller network; rotation and
         window stay with their layers.
 
     Raises:
-        ValueError: the numbers do not rise, or there is no such layer.
+        ValueError: the numbers do not rise, there is no such layer, or no source.
+        TypeError: the configuration is of another network.
 
     References:
         Sanh et al., DistilBERT, arXiv:1910.01108, for students begun like this.
@@ -44,20 +54,67 @@ def keep_layers(
         >>> small['layers']['x'], less.depth, less.window
         (Array([0, 2], dtype=int32), 2, (4, 4))
     """
+    if isinstance(config, EncoderDecoderConfig):
+        return _both(params, config, layers, source_layers)
+    check_config(config)
+    if source_layers is not None:
+        name = type(config).__name__
+        raise ValueError(f"source_layers= are an encoder-decoder's, and this is {name}")
+    chosen = _chosen("layers", layers, config.depth)
+    own: dict[str, Any] = {}
+    if isinstance(config, DecoderConfig):
+        names = ("theta", "position_factor", "window")
+        own = {name: tuple(getattr(config, name)[i] for i in chosen) for name in names}
+    small = dataclasses.replace(config, depth=len(chosen), **own)
+    return _cut(params, chosen), small
+
+
+def check_config(config: Any) -> None:
+    """Refuses what is no configuration of a network of tokens.
+
+    Args:
+        config: of a decoder, an encoder or both in one.
+
+    Raises:
+        TypeError: it is something else.
+
+    Example:
+        >>> check_config(7)
+        Traceback (most recent call last):
+        TypeError: config must be a DecoderConfig, an EncoderConfig or an \
+EncoderDecoderConfig, got an int
+    """
+    if not isinstance(config, Config):
+        raise TypeError(
+            "config must be a DecoderConfig, an EncoderConfig or an "
+            f"EncoderDecoderConfig, got {kinds.got(config)}"
+        )
+
+
+def _both(params: Tree, config: EncoderDecoderConfig, layers: Any, source: Any):
+    depth = config.decoder_depth or config.depth
+    chosen = _chosen("layers", layers, depth)
+    source = range(config.depth) if source is None else source
+    read = _chosen("source_layers", source, config.depth)
+    sides = {"encoder": read, "decoder": chosen}
+    small = {name: _cut(params[name], kept) for name, kept in sides.items()}
+    less = dataclasses.replace(config, depth=len(read), decoder_depth=len(chosen))
+    return {**params, **small}, less
+
+
+def _chosen(name: str, layers: Sequence[int], depth: int) -> list[int]:
     chosen = [int(number) for number in layers]
     rising = all(a < b for a, b in itertools.pairwise(chosen))
-    if not chosen or not rising or not 0 <= chosen[0] <= chosen[-1] < config.depth:
+    if not chosen or not rising or not 0 <= chosen[0] <= chosen[-1] < depth:
         raise ValueError(
-            f"layers must be rising numbers from 0 to {config.depth - 1}, got {chosen}"
+            f"{name} must be rising numbers from 0 to {depth - 1}, got {chosen}"
         )
+    return chosen
+
+
+def _cut(params: Tree, chosen: Sequence[int]) -> Tree:
     index = np.array(chosen)
-    stack = jax.tree.map(lambda x: x[index], params["layers"])
-    own = {
-        name: tuple(getattr(config, name)[i] for i in chosen)
-        for name in ("theta", "position_factor", "window")
-    }
-    small = dataclasses.replace(config, depth=len(chosen), **own)
-    return {**params, "layers": stack}, small
+    return {**params, "layers": jax.tree.map(lambda x: x[index], params["layers"])}
 
 
 def spread(depth: int, number: int) -> tuple[int, ...]:

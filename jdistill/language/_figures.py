@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from jdistill import data, kinds, metrics
 from jdistill.evaluate import Network, evaluate
+from jdistill.language._sizes import within
 from jdistill.typing import Frozen, Metric, Model
 
 _OWN = {
@@ -44,14 +45,15 @@ def figures(
         teacher: a network and its variables that the model is compared with.
         batch_size: rows at a time.
         tokens: whose logits are held at a time, where the networks offer a head.
-        vocab: the number of ids that are real, where heads are padded past them.
+        vocab: the number of ids that are real, by default the `words` of each model.
 
     Returns:
         `nll`, `perplexity`, `bits_per_byte`, `accuracy` and `ece`; beside a teacher
         `kl`, `agreement` and `acceptance`; and the windows' `protocol`.
 
     Raises:
-        ValueError: as `evaluate`.
+        ValueError: the windows have ids that the model does not know, which are
+            counted, or more positions than it; or as `evaluate`.
 
     References:
         Biderman et al., Lessons from the trenches on reproducible evaluation of
@@ -76,6 +78,7 @@ def figures(
         _together(tuple(wanted.values())), tokens=tokens, vocab=vocab
     )
     batches = data.eval_batches(windows.split, batch_size=batch_size)
+    batches = within(model, frozen, batches)
     found = evaluate(
         model, frozen, batches, metrics={"figures": together}, teacher=teacher
     )["figures"]

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jdistill import kinds
 from jdistill.checks import check_key, known, whole
 from jdistill.language._choose import Choose, sample
+from jdistill.language._sizes import refuse_outside
 from jdistill.typing import (
     SOURCE,
     Array,
@@ -63,7 +64,7 @@ def generate(
     logits for each token works too, and reads the whole text for each token.
 
     Args:
-        model: a model of tokens.
+        model: a model of tokens; ids past its `words` are never written.
         frozen: its variables.
         prompts: `inputs` ids `[batch, prompt]`, and `token_mask` where they are of
             different lengths (padding behind them); for an encoder-decoder also
@@ -72,14 +73,15 @@ def generate(
         key: what is drawn; each row and step has its own.
         steps: the most tokens to write.
         choose: `choose(logits, key) -> id`: `sample(...)` or `greedy`.
-        stop: ids that end a text.
+        stop: ids that end a text, such as a tokenizer's `ends`.
         pad: what stands behind the end of a text.
 
     Returns:
         `Generated(tokens, lengths, log_probs)`. The loop ends when all texts have.
 
     Raises:
-        ValueError: `steps` or a prompt is empty; there is no room for as many tokens.
+        ValueError: `steps` or a prompt is empty; there is no room for as many tokens,
+            or the model does not know an id, outside a compiled program.
 
     Example:
         >>> from jdistill.models import DecoderConfig, decoder
@@ -102,11 +104,18 @@ def generate(
         there = f"{tokens.dtype}{list(tokens.shape)}"
         raise ValueError(f"prompts must be ids [batch, prompt], got {there}")
     whole(steps=steps)
+    if known(tokens):
+        refuse_outside(model, frozen, [prompts])
     rows, width = tokens.shape
     count = _count(prompts, tokens)
     go_on = model.decoding or reading_all(model)
     cache = go_on.start(frozen.params, frozen.state, prompts, width + steps)
-    logits, cache = go_on.step(frozen.params, frozen.state, cache, tokens, count)
+
+    def read(cache: Tree, tokens: Array, count: Array) -> tuple[Array, Tree]:
+        logits, cache = go_on.step(frozen.params, frozen.state, cache, tokens, count)
+        return logits[:, : model.words], cache  # what pads a vocabulary is no word
+
+    logits, cache = read(cache, tokens, count)
     keys = jax.vmap(lambda row: jax.random.fold_in(key, row))(jnp.arange(rows))
 
     def write(loop: _Loop) -> _Loop:
@@ -116,13 +125,7 @@ def generate(
         ends = (token[:, None] == jnp.asarray([*stop, -1])[None]).any(1)
         done = loop.done | ends
         # what has ended reads nothing more
-        logits, cache = go_on.step(
-            frozen.params,
-            frozen.state,
-            loop.cache,
-            token[:, None],
-            jnp.where(done, 0, 1),
-        )
+        logits, cache = read(loop.cache, token[:, None], jnp.where(done, 0, 1))
         return _Loop(loop.step + 1, cache, logits, done, written)
 
     first = _Loop(

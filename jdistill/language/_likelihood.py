@@ -1,7 +1,7 @@
 """How likely a network finds that a text goes on in a certain way."""
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jdistill import kinds, programs, views
+from jdistill.language._sizes import refuse_outside
 from jdistill.losses import cross_entropy
 from jdistill.metrics import by_chunks
 from jdistill.typing import Frozen, Metric, Model, Tokenizer
@@ -46,6 +47,7 @@ def log_likelihoods(
     batch_size: int = 8,
     tokens: int = 1024,
     vocab: int | None = None,
+    control: bool = False,
 ) -> Likelihoods:
     r"""The log-probability of continuations of prompts.
 
@@ -65,14 +67,16 @@ def log_likelihoods(
             beginning of its prompt.
         batch_size: texts at a time; they are sorted by length.
         tokens: whose logits are held at a time, where the network offers a head.
-        vocab: the number of ids that are real, where the head is padded past them.
+        vocab: the number of ids that are real, by default the model's `words`.
+        control: whether the name of a control token in a text is that token.
 
     Returns:
         The sums, how many tokens they are over, and what was cut.
 
     Raises:
-        ValueError: there are no pairs, a continuation is empty or longer than
-            `steps`, or a text without a prompt has nothing to stand behind.
+        ValueError: there are no pairs, the model does not know an id, a continuation is
+            empty or longer than `steps`, or a text without a prompt has nothing to
+            stand behind.
 
     References:
         Gao et al., A framework for few-shot language model evaluation, 2021
@@ -97,9 +101,12 @@ def log_likelihoods(
         raise ValueError("there are no texts")
     if batch_size < 1 or steps < 1:
         raise ValueError(f"{batch_size=} and {steps=} must be positive")
-    rows = [_row(tokenizer, pair, i, steps) for i, pair in enumerate(pairs)]
+    encode = functools.partial(tokenizer.encode, control=control)
+    rows = [_row(tokenizer, encode, *x, steps) for x in enumerate(pairs)]
+    refuse_outside(model, frozen, ({"inputs": row.inputs} for row in rows))
+    refuse_outside(model, frozen, ({"label": row.label} for row in rows))
     metric = by_chunks(_by_row(batch_size), tokens=tokens, vocab=vocab)
-    sums = _sums(model.apply, model.head, model.cap, metric)
+    sums = _sums(model.apply, model.head, (model.cap, model.words), metric)
     log_prob = np.zeros(len(rows))
     for numbers, batch in _batches(rows, batch_size, steps):
         log_prob[numbers] = np.asarray(sums(frozen, batch))[: len(numbers)]
@@ -110,12 +117,18 @@ def log_likelihoods(
     )
 
 
-def _row(tokenizer: Tokenizer, pair: tuple[str, str], number: int, steps: int) -> _Row:
+def _row(
+    tokenizer: Tokenizer,
+    encode: Callable[[str], np.ndarray],
+    number: int,
+    pair: tuple[str, str],
+    steps: int,
+) -> _Row:
     prompt, more = pair
     bare = prompt.rstrip(" ")
     more = prompt[len(bare) :] + more
-    whole = tokenizer.encode(bare + more)
-    known = len(tokenizer.encode(bare)) if bare else 0
+    whole = encode(bare + more)
+    known = len(encode(bare)) if bare else 0
     if known >= len(whole):
         raise ValueError(f"text {number}: the continuation {pair[1]!r} has no token")
     before = _before(tokenizer, known, number)
@@ -191,8 +204,9 @@ def _by_row(size: int) -> Metric:
 
 
 @programs.kept
-def _sums(apply: Any, head: Any, cap: float | None, metric: Metric):
-    model = Model(lambda *_: ({}, {}), apply, head, cap=cap)
+def _sums(apply: Any, head: Any, known: tuple[Any, Any], metric: Metric):
+    cap, words = known
+    model = Model(lambda *_: ({}, {}), apply, head, cap=cap, words=words)
 
     def sums(frozen, batch):
         networks = {views.STUDENT: (model, frozen)}

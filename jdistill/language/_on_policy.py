@@ -69,7 +69,7 @@ def on_policy(
         prompt: how many tokens of a row are kept, from 1 (the first of a text).
         choose: how tokens are drawn; as it stands from the student's own distribution,
             which the equation needs.
-        stop: ids that end a text.
+        stop: ids that end a text, such as a tokenizer's `ends`.
         every: steps between two writings; in between, rows are drawn from those kept.
         keep: how many writings are kept, the oldest goes first.
 

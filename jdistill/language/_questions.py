@@ -80,6 +80,7 @@ def multiple_choice(
     batch_size: int = 8,
     tokens: int = 1024,
     vocab: int | None = None,
+    control: bool = False,
 ) -> dict[str, Any]:
     r"""The share of questions whose right answer the network finds likeliest.
 
@@ -96,7 +97,8 @@ def multiple_choice(
             beginning of its prompt.
         batch_size: texts at a time.
         tokens: whose logits are held at a time, where the network offers a head.
-        vocab: the number of ids that are real, where the head is padded past them.
+        vocab: the number of ids that are real, by default the model's `words`.
+        control: whether the name of a control token in a text is that token.
 
     Returns:
         `accuracy` and `accuracy_per_byte` with the standard error of each (`_error`),
@@ -137,6 +139,7 @@ def multiple_choice(
         batch_size=batch_size,
         tokens=tokens,
         vocab=vocab,
+        control=control,
     )
     size = np.array([len(c.encode("utf-8")) for q in questions for c in q.choices])
     by_name = {

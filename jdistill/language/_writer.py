@@ -1,14 +1,17 @@
 """From a prompt to a text."""
 
 import functools
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
+from jdistill import kinds
 from jdistill.language._choose import Choose, greedy
 from jdistill.language._generate import generate
+from jdistill.language._sizes import positions_of, refuse_outside
 from jdistill.typing import Frozen, Model, Tokenizer
 
 _ROUND = 32
@@ -23,6 +26,8 @@ def writer(
     steps: int = 64,
     choose: Choose = greedy,
     stop: Sequence[int] | None = None,
+    control: bool = True,
+    start: int | None = None,
 ) -> Callable[..., Any]:
     """A function that writes on after texts.
 
@@ -32,7 +37,11 @@ def writer(
         tokenizer: its vocabulary; a prompt begins with 'bos' where windows do.
         steps: the most tokens to write.
         choose: `sample(...)` or `greedy`.
-        stop: ids that end a text, by default 'eos' where there is one.
+        stop: ids that end a text, by default the tokenizer's `ends`.
+        control: whether the name of a control token in a prompt is that token, as
+            templates of chats need it; False for texts of strangers.
+        start: of a network that reads a source, the id that its texts begin with; by
+            default that of `models.encoder_decoder`. A prompt is a source then.
 
     Returns:
         `write(prompt, *, seed=0)`: what comes after the prompt; for a list of prompts
@@ -53,15 +62,22 @@ def writer(
         >>> write('ab'), write(['a', 'bca'])
         ('cabc', ['bcab', 'bcab'])
     """
-    eos = tokenizer.special.get("eos")
-    ends = tuple(stop) if stop is not None else () if eos is None else (eos,)
+    ends = tokenizer.ends if stop is None else tuple(stop)
+    start = start_of(model) if start is None else start
     run = jax.jit(
         functools.partial(generate, model, steps=steps, choose=choose, stop=ends)
     )
 
-    def write(prompt: str | Sequence[str], *, seed: int = 0) -> Any:
-        texts = [prompt] if isinstance(prompt, str) else list(prompt)
-        batch = prompts(tokenizer, texts)
+    def write(prompt: Any, *, seed: int = 0) -> Any:
+        alone = isinstance(prompt, str) or not isinstance(prompt, Iterable)
+        texts: list[Any] = [prompt] if alone else [*prompt]
+        wrong = [x for x in texts if not isinstance(x, str)]
+        if wrong:
+            raise TypeError(f"a prompt is a text, got {kinds.got(wrong[0])}")
+        batch = prompts(tokenizer, texts, control=control, start=start)
+        refuse_outside(model, frozen, [batch])
+        if start is None:
+            batch = _roomy(batch, steps, positions_of(model))
         written = run(frozen, batch, key=jax.random.key(seed))
         found = [
             tokenizer.decode(ids[:length])
@@ -74,15 +90,51 @@ def writer(
     return write
 
 
-def prompts(tokenizer: Tokenizer, texts: Sequence[str]) -> dict[str, np.ndarray]:
+def _roomy(
+    batch: dict[str, np.ndarray], steps: int, most: int | None
+) -> dict[str, np.ndarray]:
+    """Prompts without padding that would take the room of what is to be written."""
+    longest = int(batch["token_mask"].sum(1).max(initial=0))
+    width = batch["inputs"].shape[1]
+    if most is not None and longest + steps <= most < width + steps:
+        width = most - steps
+    return {name: x[:, :width] for name, x in batch.items()}
+
+
+def start_of(model: Model) -> int | None:
+    """The id that texts of an encoder-decoder begin with, None of another network.
+
+    Args:
+        model: of `jdistill.models`.
+
+    Example:
+        >>> from jdistill import models
+        >>> start_of(models.mlp(widths=(8,), classes=3)) is None
+        True
+    """
+    spec = {} if model.spec is None else json.loads(model.spec)
+    return spec["config"]["start"] if spec.get("name") == "encoder_decoder" else None
+
+
+def prompts(
+    tokenizer: Tokenizer,
+    texts: Sequence[str],
+    *,
+    control: bool = True,
+    start: int | None = None,
+) -> dict[str, np.ndarray]:
     """Texts as ids side by side, padded behind.
 
     Args:
         tokenizer: a text begins with its 'bos' where windows do.
         texts: one or more.
+        control: whether the name of a control token in a text is that token.
+        start: where texts are sources, the id that what is written begins with.
 
     Returns:
-        `inputs` and `token_mask` `[batch, prompt]`.
+        `inputs` and `token_mask` `[batch, prompt]`; with `start` `source` and
+        `source_mask`, each text with what its vocabulary's template puts around it
+        (T5's '</s>'), and `inputs` of `start` alone.
 
     Raises:
         ValueError: a text has no token.
@@ -95,8 +147,12 @@ def prompts(tokenizer: Tokenizer, texts: Sequence[str]) -> dict[str, np.ndarray]
         >>> prompts(letters, ['ab', 'c'])['token_mask'].sum(1)
         array([2., 1.], dtype=float32)
     """
-    first = [tokenizer.special["bos"]] if tokenizer.begins else []
-    rows = [np.concatenate([first, ids]) for ids in tokenizer.encode_many(texts)]
+    if start is None:
+        first = [tokenizer.special["bos"]] if tokenizer.begins else []
+        found = tokenizer.encode_many(texts, control=control)
+        rows = [np.concatenate([first, ids]) for ids in found]
+    else:
+        rows = [tokenizer.frame(text, control=control)[0] for text in texts]
     for number, row in enumerate(rows):
         if not row.size:
             raise ValueError(f"prompt {number} has no token: {texts[number]!r}")
@@ -106,4 +162,7 @@ def prompts(tokenizer: Tokenizer, texts: Sequence[str]) -> dict[str, np.ndarray]
     mask = np.zeros((len(rows), width), np.float32)
     for number, row in enumerate(rows):
         ids[number, : row.size], mask[number, : row.size] = row, 1
-    return {"inputs": ids, "token_mask": mask}
+    if start is None:
+        return {"inputs": ids, "token_mask": mask}
+    begun = np.full((len(rows), 1), start, np.int32)
+    return {"source": ids, "source_mask": mask, "inputs": begun}

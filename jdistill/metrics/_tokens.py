@@ -113,7 +113,8 @@ def by_chunks(
     Args:
         metric: of one value for each token, such as `perplexity()`.
         tokens: how many tokens at a time.
-        vocab: the number of ids that are real, where heads are padded past them.
+        vocab: the number of ids that are real, where heads are padded past them; by
+            default what each network says (`Model.words`).
 
     Returns:
         A metric with the same figure.
@@ -152,7 +153,9 @@ def by_chunks(
         def of_chunk(chunk):
             rows, part = chunk
             logits = {
-                name: _logits(x, heads[name], vocab, views[name].cap)
+                name: _logits(
+                    x, heads[name], vocab or views[name].words, views[name].cap
+                )
                 for name, x in rows.items()
             }
             seen = {name: View(Outputs(x)) for name, x in logits.items()}

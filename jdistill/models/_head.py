@@ -11,6 +11,7 @@ def offer_head(
     weight: str,
     transposed: bool = False,
     cap: float | None = None,
+    words: int | None = None,
 ) -> Model:
     r"""The model with its last hidden states and the matrix that makes logits of them.
 
@@ -26,6 +27,7 @@ def offer_head(
         weight: the path of the matrix `[dim, classes]`, which may be an embedding.
         transposed: whether it is `[classes, dim]`, as an embedding is.
         cap: c where the logits are `c tanh(z / c)`.
+        words: how many columns of the matrix are of real ids, None for all.
 
     Returns:
         The same model; where its logits are not read they are not computed.
@@ -58,4 +60,4 @@ def offer_head(
         matrix = tree.flatten(params)[weight]
         return matrix.T if transposed else matrix
 
-    return model._replace(apply=apply, head=head, cap=cap)
+    return model._replace(apply=apply, head=head, cap=cap, words=words)

@@ -1,7 +1,7 @@
 """Terms of large vocabularies: of hidden states and heads, or of some classes."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from jdistill.losses import over_vocabulary
@@ -32,9 +32,10 @@ def on_vocabulary(
         teacher: the network that teaches, where the loss has one.
         per: 'token', 'example', or None: as the labels are.
         network: who learns.
-        more: the options of `losses.over_vocabulary`, such as `form`, `chunk` and
-            `valid` (caps are those of the models), and the loss's own numbers, where a
-            function of the step is a schedule.
+        more: the options of `losses.over_vocabulary`, such as `form` and `chunk` (caps
+            are those of the models, and `valid` is what they say of a padded
+            vocabulary, `Model.words`, unless it is given), and the loss's own numbers,
+            where a function of the step is a schedule.
 
     Returns:
         A term of weight 1.
@@ -51,17 +52,19 @@ def on_vocabulary(
     """
     names = inspect.signature(over_vocabulary).parameters
     options = {name: more.pop(name) for name in [*more] if name in names}
+    bounds = {"cap": network}
     if "labels" in inspect.signature(over_vocabulary(loss, **options)).parameters:
         other: Source = labels()
     else:
         other, more["teacher_head"] = hidden(teacher), head(teacher)
+        bounds["teacher_cap"] = teacher
     more |= {"head": head(network), "weights": _COUNTED}
 
-    def made(**caps: float | None) -> Term:
-        values = over_vocabulary(loss, **{**options, **caps})
+    def made(words: int | None = None, **caps: float | None) -> Term:
+        values = over_vocabulary(loss, **{**options, "valid": words, **caps})
         return term(values, hidden(network), other, per=per, **more)
 
-    return _capped(made, cap=network, teacher_cap=teacher)
+    return _known(made, options.get("valid"), bounds)
 
 
 _COUNTED = Source(lambda context, _: context.weights)
@@ -118,8 +121,8 @@ def on_sparse_vocabulary(
             example, such as `losses.sparse_vocabulary_kl`.
         per: 'token' or 'example'.
         teacher: the network that teaches.
-        more: the loss's numbers, such as `chunk` and `valid` (the cap is the model's),
-            where a function of the step is a schedule.
+        more: the loss's numbers, such as `chunk` (the cap and, unless it is given,
+            `valid` are the model's), where a function of the step is a schedule.
 
     Returns:
         A term of weight 1.
@@ -136,19 +139,35 @@ def on_sparse_vocabulary(
     """
     both = hidden(STUDENT), sparse(teacher)
 
-    def made(**caps: float | None) -> Term:
-        known = {**more, **{n: c for n, c in caps.items() if c is not None}}
-        return term(loss, *both, per=per, head=head(STUDENT), **known)
+    def made(words: int | None = None, **caps: float | None) -> Term:
+        known = {"valid": words, **caps}
+        known = {name: x for name, x in known.items() if x is not None}
+        return term(loss, *both, per=per, head=head(STUDENT), **{**more, **known})
 
-    return _capped(made, cap=STUDENT)
+    return _known(made, more.get("valid"), {"cap": STUDENT})
 
 
-def _capped(made: Callable[..., Term], **networks: str) -> Term:
-    """A term that bounds logits as their networks do, which only its views say."""
+def _known(
+    made: Callable[..., Term], valid: int | None, networks: Mapping[str, str]
+) -> Term:
+    """A term that takes logits as their networks do, which only its views say."""
 
     def values(views, batch, /, **context):
-        seen_there = {name: views[n] for name, n in networks.items() if n in views}
-        caps = {name: view.cap for name, view in seen_there.items()}
-        return made(**caps).values(views, batch, **context)
+        there = {name: views[n] for name, n in networks.items() if n in views}
+        caps = {name: view.cap for name, view in there.items()}
+        words = {networks[name]: view.words for name, view in there.items()}
+        ids = _words(words) if valid is None else valid
+        return made(ids, **caps).values(views, batch, **context)
 
-    return made()._replace(values=values)
+    return made(valid)._replace(values=values)
+
+
+def _words(known: Mapping[str, int | None]) -> int | None:
+    """How many ids networks have, where heads are padded behind them."""
+    said = {name: words for name, words in known.items() if words is not None}
+    if len(set(said.values())) > 1:
+        raise ValueError(
+            f"networks of different vocabularies: {said} ids are real; valid= says how "
+            "many are compared"
+        )
+    return next(iter(said.values()), None)

@@ -15,7 +15,7 @@ from jdistill.checks import whole
 from jdistill.predictor._examples import Inputs, example_of, inputs_of, reader
 from jdistill.predictor._loaded import Loaded
 from jdistill.predictor._network import holding, line, listed, own
-from jdistill.predictor._prepare import reading
+from jdistill.predictor._prepare import config_start, reading
 from jdistill.typing import Batch, Frozen, Model, Tokenizer
 
 
@@ -97,7 +97,9 @@ def load(
         predict=_predicting(answer),
         classify=_classifying(path, answer, classes),
         tokenizer=read.tokenizer,
-        **_of_texts(path, model, frozen, _writing(spec, read.tokenizer)),
+        **_of_texts(
+            path, model, frozen, _writing(spec, read.tokenizer), config_start(spec)
+        ),
         description=says,
         bytes=packed.bytes,
     )
@@ -206,7 +208,13 @@ def _writing(spec: Mapping[str, Any], tokenizer: Tokenizer | None) -> Any:
     return tokenizer
 
 
-def _of_texts(path: Any, model: Model, frozen: Frozen, tokenizer: Tokenizer | str):
+def _of_texts(
+    path: Any,
+    model: Model,
+    frozen: Frozen,
+    tokenizer: Tokenizer | str,
+    start: int | None,
+):
     """`generate` and `score`; what is compiled is kept for each choice of options."""
 
     def needed() -> Tokenizer:
@@ -215,14 +223,38 @@ def _of_texts(path: Any, model: Model, frozen: Frozen, tokenizer: Tokenizer | st
         return tokenizer
 
     @functools.cache
-    def make(steps: int, choose: Any):
-        return language.writer(model, frozen, needed(), steps=steps, choose=choose)
+    def make(steps: int, choose: Any, control: bool):
+        own = {"steps": steps, "choose": choose, "control": control, "start": start}
+        return language.writer(model, frozen, needed(), **own)
 
-    def generate(prompt, *, steps: int = 64, choose: Any = language.greedy, seed=0):
-        return make(steps, choose)(prompt, seed=seed)
+    def generate(
+        prompt,
+        *,
+        steps: int = 64,
+        choose: Any = language.greedy,
+        seed: int = 0,
+        control: bool = True,
+    ):
+        return make(steps, choose, control)(prompt, seed=seed)
 
-    def score(texts, *, steps: int = 512) -> dict[str, Any]:
-        corpus = data.tokenize([texts] if isinstance(texts, str) else texts, needed())
-        return language.figures(model, frozen, data.windows(corpus, steps=steps))
+    def score(
+        texts, *, sources: Any = None, steps: int = 512, control: bool = False
+    ) -> dict[str, Any]:
+        texts, sources = ([x] if isinstance(x, str) else x for x in (texts, sources))
+        if start is None and sources is None:
+            corpus = data.tokenize(texts, needed(), control=control)
+            made = data.windows(corpus, steps=steps)
+        else:
+            made = _about(path, needed(), texts, sources, start, control)
+        return language.figures(model, frozen, made)
 
     return {"generate": generate, "score": score}
+
+
+def _about(path: Any, tokenizer, texts, sources, start, control) -> data.Windows:
+    """Windows of texts about sources, of a model that reads them."""
+    if sources is None:
+        raise ValueError(f"{path} reads a source: score(texts, sources=[...])")
+    if start is None:
+        raise ValueError(f"{path} reads no source: score(texts)")
+    return data.paired(tokenizer, sources, list(texts), start=start, control=control)

@@ -49,10 +49,13 @@ class Loaded(NamedTuple):
       probabilities are the softmax of the logits. Without names a class is its number.
     * `classes`: the names of the logits, in order.
     * `tokenizer`: that of a model of texts, else None.
-    * `generate(prompt, *, steps=64, choose=language.greedy, seed=0)`: what a model of
-      texts writes after a prompt, or after each of a list of them.
-    * `score(texts, *, steps=512)`: the figures of a model of texts on one text or
-      several, in windows of `steps` tokens: bits per byte, perplexity, accuracy...
+    * `generate(prompt, *, steps=64, choose=language.greedy, seed=0, control=True)`:
+      what a model of texts writes after a prompt, or after each of a list of them. With
+      `control` the name of a control token in a prompt is that token, which templates
+      need and strangers' texts must not have.
+    * `score(texts, *, sources=None, steps=512, control=False)`: the figures of a model
+      of texts on one text or several, in windows of `steps` tokens: bits per byte,
+      perplexity, accuracy... Of a model that reads a source, texts about `sources`.
     * `description`: what the file says of itself.
     * `bytes`: the size of the file.
     """

@@ -49,17 +49,36 @@ def reading(says: Mapping[str, Any], spec: Mapping[str, Any]) -> Read:
         config = spec.get("config", {})
         tokenizers.check_vocabulary(tokenizer, config.get("vocab", 0))
     if spec.get("name") == "encoder":
-        return Read(_framed(tokenizer, spec["config"]["max_steps"]), tokenizer)
-    return Read(lambda texts: language.prompts(tokenizer, texts), tokenizer)
+        return Read(_framed(tokenizer, spec["config"]), tokenizer)
+    start = config_start(spec)
+    return Read(
+        lambda texts: language.prompts(tokenizer, texts, start=start), tokenizer
+    )
 
 
-def _framed(tokenizer: Tokenizer, max_steps: int) -> Texts:
+def config_start(spec: Mapping[str, Any]) -> int | None:
+    """The id that texts begin with, of a network that reads a source.
+
+    Args:
+        spec: the network that was made of a description, empty for one's own.
+
+    Example:
+        >>> config_start({'name': 'decoder', 'config': {}}) is None
+        True
+    """
+    if spec.get("name") != "encoder_decoder":
+        return None
+    return spec["config"].get("start", 0)
+
+
+def _framed(tokenizer: Tokenizer, config: Mapping[str, Any]) -> Texts:
     """Texts between the tokens that the vocabulary puts around them."""
+    asks = config.get("head") == "vocabulary"  # what stands at '[MASK]'
 
     def texts(several):
-        longest = max(len(tokenizer.frame(text)[0]) for text in several)
-        steps = min(longest, max_steps)
-        return tokenizers.framed(tokenizer, several, steps=steps)
+        longest = max(len(tokenizer.frame(x, control=asks)[0]) for x in several)
+        steps = min(longest, config["max_steps"])
+        return tokenizers.framed(tokenizer, several, steps=steps, control=asks)
 
     return texts
 

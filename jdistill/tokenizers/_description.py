@@ -28,13 +28,14 @@ def describe(tokenizer: Tokenizer) -> dict[str, Any]:
         ...                    'unk_token': '?'}, 'version': '1.0'}
         >>> says = describe(from_json(json.dumps(words)))
         >>> sorted(says), from_description(says).vocab
-        (['begins', 'definition', 'special'], 2)
+        (['begins', 'definition', 'ends', 'special'], 2)
     """
     squeezed = zlib.compress(tokenizer.definition().encode("utf-8"), 9)
     return {
         "definition": base64.b85encode(squeezed).decode("ascii"),
         "special": dict(tokenizer.special),
         "begins": tokenizer.begins,
+        "ends": list(tokenizer.ends),
     }
 
 
@@ -55,7 +56,7 @@ def from_description(says: Any) -> Tokenizer:
         Traceback (most recent call last):
         ValueError: its tokenizer is no description: its keys are ['definition']
     """
-    keys = {"begins", "definition", "special"}
+    keys = {"begins", "definition", "ends", "special"}
     if not isinstance(says, Mapping) or set(says) != keys:
         found = sorted(map(str, says)) if isinstance(says, Mapping) else says
         raise ValueError(
@@ -65,9 +66,12 @@ def from_description(says: Any) -> Tokenizer:
     whole = isinstance(special, Mapping) and all(
         type(number) is int for number in special.values()
     )
+    ends: list[Any] = says["ends"] if isinstance(says["ends"], list) else [None]
+    whole = whole and all(type(number) is int for number in ends)
     if not isinstance(text, str) or not whole or not isinstance(begins, bool):
         raise ValueError("its tokenizer is no description: a part has another type")
-    return from_json(_unfolded(text), special={"bos": None, **special}, begins=begins)
+    special = {"bos": None, "eos": None, **special}
+    return from_json(_unfolded(text), special=special, begins=begins, ends=ends)
 
 
 def _unfolded(text: str) -> str:

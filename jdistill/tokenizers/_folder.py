@@ -3,7 +3,7 @@
 import json
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import tokenizers
@@ -15,14 +15,17 @@ from jdistill.typing import Tokenizer
 _WHOLE = "tokenizer.json"
 _SETTINGS = "tokenizer_config.json"
 _SPECIAL = "special_tokens_map.json"
+_NETWORK = ("generation_config.json", "config.json")
+"""What says which ids end a text, the first that does so."""
 
 
 def from_hf(folder: str | os.PathLike[str]) -> Tokenizer:
     """The tokenizer of a Hugging Face folder, or of a `tokenizer.json` alone.
 
     The folder's `tokenizer_config.json` and `special_tokens_map.json` name the special
-    tokens, and whether a text begins with one. A special token that the vocabulary
-    does not have is none.
+    tokens, and whether a text begins with one. Which ids end a text, besides 'eos', is
+    what its `generation_config.json` says, or else the network's `config.json`. A
+    special token that the vocabulary does not have is none.
 
     Args:
         folder: with `tokenizer.json`, or that file itself.
@@ -51,7 +54,8 @@ def from_hf(folder: str | os.PathLike[str]) -> Tokenizer:
         return _named(whole, lambda: from_json(_read(whole)))
     settings = _settings(path / _SETTINGS)
     named = {**settings, **_settings(path / _SPECIAL)}
-    return _named(whole, lambda: _folder(_read(whole), named, settings))
+    ends = _ends(path)
+    return _named(whole, lambda: _folder(_read(whole), named, settings, ends))
 
 
 def to_hf(tokenizer: Tokenizer, folder: str | os.PathLike[str]) -> None:
@@ -63,7 +67,8 @@ def to_hf(tokenizer: Tokenizer, folder: str | os.PathLike[str]) -> None:
             `special_tokens_map.json` go; it is made where it is missing.
 
     Returns:
-        None.
+        None. Which ids end a text besides 'eos' stands in files of the network:
+        `models.to_hf` writes both.
 
     Example:
         >>> import tempfile
@@ -94,7 +99,12 @@ def to_hf(tokenizer: Tokenizer, folder: str | os.PathLike[str]) -> None:
     _write(path / _SPECIAL, json.dumps(special, indent=2))
 
 
-def _folder(definition: str, named: Mapping[str, Any], settings: Mapping[str, Any]):
+def _folder(
+    definition: str,
+    named: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    ends: Sequence[int],
+) -> Tokenizer:
     inner = tokenizers.Tokenizer.from_str(definition)
     special = {
         role: _token(named[f"{role}_token"])
@@ -109,7 +119,23 @@ def _folder(definition: str, named: Mapping[str, Any], settings: Mapping[str, An
     begins = settings.get("add_bos_token")
     if begins is not None and not isinstance(begins, bool):
         raise ValueError(f"add_bos_token must be true or false, got {begins!r}")
-    return from_inner(inner, special=known, begins=begins)
+    there = [number for number in ends if inner.id_to_token(number) is not None]
+    return from_inner(inner, special=known, begins=begins, ends=there)
+
+
+def _ends(folder: pathlib.Path) -> list[int]:
+    """The ids that end a text: one, several or none, as the network's files say."""
+    for name in _NETWORK:
+        found = _settings(folder / name).get("eos_token_id")
+        several: list[Any] = found if isinstance(found, list) else [found]
+        if found is not None:
+            if not several or any(type(x) is not int or x < 0 for x in several):
+                raise ValueError(
+                    f"{folder / name}: eos_token_id must be an id or several, got "
+                    f"{str(found)[:60]}"
+                )
+            return several
+    return []
 
 
 def _token(value: Any) -> str | None:

@@ -14,6 +14,7 @@ def framed(
     *,
     steps: int,
     pairs: Sequence[str] | None = None,
+    control: bool = False,
 ) -> Batch:
     """A batch of texts, each between the tokens that the vocabulary puts around it.
 
@@ -22,6 +23,8 @@ def framed(
         texts: one a row.
         steps: tokens of a row; of longer texts the end is cut, shorter ones are padded.
         pairs: a second text for each row, such as the answer to a question.
+        control: whether the name of a control token in a text, such as '[MASK]', is
+            that token.
 
     Returns:
         `inputs`, `token_mask` and `token_type`, each `[batch, steps]`.
@@ -48,19 +51,18 @@ def framed(
     types, mask = np.zeros(shape, np.int32), np.zeros(shape, np.float32)
     for i, text in enumerate(texts):
         pair = None if pairs is None else pairs[i]
-        ids, kinds = tokenizer.frame(text, pair, steps=steps)
+        ids, kinds = tokenizer.frame(text, pair, steps=steps, control=control)
         inputs[i, : len(ids)], types[i, : len(ids)] = ids, kinds
         mask[i, : len(ids)] = 1
     return {"inputs": inputs, "token_mask": mask, "token_type": types}
 
 
-def between(inner: Any, text: str, pair: Any, steps: Any) -> tuple[Any, Any]:
+def between(inner: Any, parts: Sequence[Any], steps: Any) -> tuple[Any, Any]:
     """Ids and token types of a text or two as the file's own template frames them.
 
     Args:
         inner: an object of the `tokenizers` package.
-        text: the first.
-        pair: the second, None for none.
+        parts: one text or two, cut by it.
         steps: the most tokens, None for no end; the longer text is cut first.
 
     Raises:
@@ -69,13 +71,12 @@ def between(inner: Any, text: str, pair: Any, steps: Any) -> tuple[Any, Any]:
     Example:
         >>> import tokenizers
         >>> words = tokenizers.models.WordLevel({'a': 0}, unk_token='a')
-        >>> between(tokenizers.Tokenizer(words), 'a', None, None)[0].tolist()
+        >>> made = tokenizers.Tokenizer(words)
+        >>> between(made, [made.encode('a')], None)[0].tolist()
         [0]
     """
-    texts = [text] if pair is None else [text, pair]
-    parts = [inner.encode(x, add_special_tokens=False) for x in texts]
     if steps is not None:
-        room = steps - inner.num_special_tokens_to_add(pair is not None)
+        room = steps - inner.num_special_tokens_to_add(len(parts) > 1)
         if room < 0:
             raise ValueError(
                 f"steps={steps} leaves no room between the tokens around a text"

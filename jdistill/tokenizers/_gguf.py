@@ -11,7 +11,7 @@ from jdistill.tokenizers._scores import scored
 from jdistill.tokenizers._tokenizer import from_inner
 from jdistill.typing import Tokenizer
 
-_NORMAL, _CONTROL, _USER = 1, 3, 4
+_NORMAL, _UNKNOWN, _CONTROL, _USER, _UNUSED = 1, 2, 3, 4, 5
 """Types of tokens as GGUF numbers them."""
 
 _CONTRACTIONS = "'s|'t|'re|'ve|'m|'ll|'d"
@@ -64,6 +64,9 @@ ROLES = {
 }
 """Special tokens by their names here, and by those in the format."""
 
+ENDS = ("eos", "eot", "eom")
+"""What may end a text: it as a whole, a turn of a chat, a message."""
+
 
 def from_gguf(metadata: Mapping[str, Any]) -> Tokenizer:
     """The tokenizer that the metadata of a GGUF file describe.
@@ -100,6 +103,7 @@ def from_gguf(metadata: Mapping[str, Any]) -> Tokenizer:
     tokens = [_text(token) for token in facts.needed("tokens")]
     _refuse_twins(tokens)
     types = facts.array("token_type", len(tokens)) or [_NORMAL] * len(tokens)
+    facts, tokens, types = _used(facts, tokens, types)
     inner, begins = kinds[kind](facts, tokens, types)
     _add(inner, tokens, types)
     begins = bool(facts.get("add_bos_token", begins))
@@ -108,7 +112,25 @@ def from_gguf(metadata: Mapping[str, Any]) -> Tokenizer:
         for role, key in ROLES.items()
         if facts.get(f"{key}_token_id") is not None
     }
-    return from_inner(inner, special={"bos": None, **special}, begins=begins)
+    ends = [facts.get(f"{key}_token_id") for key in ENDS]
+    return from_inner(
+        inner,
+        special={"bos": None, **special},
+        begins=begins,
+        ends=[number for number in ends if number is not None],
+    )
+
+
+def _used(facts, tokens, types):
+    """All but unused tokens at the end, which stand for rows that pad an embedding."""
+    size = len(types)
+    while size > 1 and types[size - 1] == _UNUSED:
+        size -= 1
+    if size == len(types):
+        return facts, tokens, types
+    scores = facts.array("scores", len(tokens))
+    cut = facts if scores is None else facts.having(scores=scores[:size])
+    return cut, tokens[:size], types[:size]
 
 
 def _refuse_twins(tokens) -> None:
@@ -125,6 +147,10 @@ class _Facts:
 
     def __init__(self, metadata: Mapping[str, Any]):
         self._metadata = metadata
+
+    def having(self, **more: Any) -> "_Facts":
+        ours = {f"tokenizer.ggml.{key}": value for key, value in more.items()}
+        return _Facts({**self._metadata, **ours})
 
     def get(self, key: str, default: Any = None) -> Any:
         return self._metadata.get(f"tokenizer.ggml.{key}", default)
@@ -195,7 +221,7 @@ def _score_pairs(facts, tokens, types) -> tuple[tokenizers.Tokenizer, bool]:
 
 def _add(inner, tokens, types) -> None:
     """Tells tokens that are found before all others: control, and those of users."""
-    special = {_CONTROL: True, _USER: False}
+    special = {_UNKNOWN: True, _CONTROL: True, _USER: False}
     inner.add_tokens(
         [
             tokenizers.AddedToken(token, special=special[kind], normalized=False)

@@ -27,9 +27,10 @@ def keep(tokenizer: Tokenizer, ids: Any) -> Kept:
     """The tokenizer of some ids, of all that they are joined from, and of each byte.
 
     Besides `ids` these stay: what a kept token is joined from, pair by pair; every
-    token that no pair makes, such as bytes and characters; control and special tokens.
-    So a text whose tokens are all among `ids` is cut as before, and any other is cut
-    into more and shorter tokens, down to bytes: nothing is lost or unknown.
+    token that no pair makes, such as bytes and characters; control and special tokens,
+    and those that end a text. So a text whose tokens are all among `ids` is cut as
+    before, and any other is cut into more and shorter tokens, down to bytes: nothing is
+    lost or unknown.
 
     Args:
         tokenizer: one that joins pairs (a byte-pair encoding).
@@ -79,6 +80,7 @@ def keep(tokenizer: Tokenizer, ids: Any) -> Kept:
         json.dumps(definition),
         special={"bos": None, **special},
         begins=tokenizer.begins,
+        ends=[new[number] for number in tokenizer.ends],
     )
     return Kept(made, old)
 
@@ -92,7 +94,7 @@ def _always(tokenizer: Tokenizer, definition: Mapping[str, Any], merges) -> set[
     """Tokens that no pair makes (bytes, characters), and those with a role."""
     made = {left + right for left, right in merges}
     vocab = definition["model"]["vocab"]
-    roles = {*tokenizer.special.values(), *tokenizer.control}
+    roles = {*tokenizer.special.values(), *tokenizer.control, *tokenizer.ends}
     return {t for t, number in vocab.items() if t not in made or number in roles}
 
 

@@ -5,7 +5,7 @@ import pathlib
 import struct
 
 from jdistill.tokenizers._gguf import from_gguf
-from jdistill.tokenizers._tokenizer import SPACE
+from jdistill.tokenizers._pieces import SPACE
 from jdistill.typing import Tokenizer
 
 _HEADER, _ENTRY = struct.Struct("<i"), struct.Struct("<fi")

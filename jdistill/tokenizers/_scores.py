@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 import tokenizers
 from tokenizers import decoders, models, normalizers
 
-from jdistill.tokenizers._tokenizer import SPACE
+from jdistill.tokenizers._pieces import SPACE
 
 
 def scored(

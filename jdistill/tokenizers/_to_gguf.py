@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tokenizers
 
-from jdistill.tokenizers._gguf import ROLES, SPLITS, from_gguf
+from jdistill.tokenizers._gguf import ENDS, ROLES, SPLITS, from_gguf
 from jdistill.typing import Tokenizer
 
 _NORMAL, _UNKNOWN, _CONTROL, _USER, _BYTE = 1, 2, 3, 4, 6
@@ -30,7 +30,8 @@ def to_gguf(tokenizer: Tokenizer) -> dict[str, Any]:
         Values by key, all of `tokenizer.ggml`.
 
     Raises:
-        ValueError: no metadata give the same tokenizer.
+        ValueError: no metadata give the same tokenizer, or more ids end a text than
+            there are keys for ('eos', 'eot', 'eom').
 
     Example:
         >>> made = from_gguf({'tokenizer.ggml.model': 'gpt2',
@@ -39,6 +40,12 @@ def to_gguf(tokenizer: Tokenizer) -> dict[str, Any]:
         >>> to_gguf(made)['tokenizer.ggml.merges']
         ['a b']
     """
+    if len(tokenizer.ends) > len(ENDS):
+        raise ValueError(
+            f"a GGUF file names {len(ENDS)} ids that end a text, and the tokenizer has "
+            f"{len(tokenizer.ends)}: {list(tokenizer.ends)}; give it fewer with "
+            "_replace(ends=(...))"
+        )
     definition = json.loads(tokenizer.definition())
     if definition["model"].get("type") == "BPE":
         common = _common(tokenizer, definition)
@@ -69,6 +76,8 @@ def _common(tokenizer: Tokenizer, definition: Mapping[str, Any]) -> dict[str, An
     }
     for role, i in tokenizer.special.items():
         facts[f"{ROLES[role]}_token_id"] = i
+    for key, i in zip(ENDS, tokenizer.ends, strict=False):
+        facts[f"{key}_token_id"] = i
     return facts
 
 
@@ -93,8 +102,9 @@ def _scored(
     for number in range(256):
         if (i := vocab.get(f"<0x{number:02X}>")) is not None:
             types[i] = _BYTE
-    if (unknown := definition["model"].get("unk_token")) in vocab:
-        types[vocab[unknown]] = _UNKNOWN
+    unknown = vocab.get(definition["model"].get("unk_token"))
+    if unknown is not None and types[unknown] == _CONTROL:
+        types[unknown] = _UNKNOWN
     order = list(dict.fromkeys(vocab["".join(pair)] for pair in _merges(definition)))
     scores = np.zeros(len(types), np.float32)
     scores[order] = -1 - np.arange(len(order), dtype=np.float32)

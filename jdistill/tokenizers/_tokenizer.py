@@ -1,7 +1,6 @@
 """The one tokenizer: whatever the `tokenizers` package reads, as pure functions."""
 
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,15 +9,13 @@ import tokenizers
 from tokenizers import processors
 
 from jdistill.tokenizers._framed import between
+from jdistill.tokenizers._ordinary import control_of, cutting
+from jdistill.tokenizers._pieces import pieces_of
 from jdistill.typing import Tokenizer
 
 ROLES = ("bos", "eos", "pad", "unk", "cls", "sep", "mask")
-SPACE = "▁"
-"""What SentencePiece writes for a space."""
-
 _FRAME = ("bos", "eos", "pad", "cls", "sep")
 _SAMPLED = 4096
-_BYTE = re.compile("<0x[0-9A-F]{2}>")
 _PROBE = (
     "The 3 quick-brown foxes' 1,024 jumps;  it's \n\n\tnaïve Ünïcode — 你好 мир 🙂 "
     "def f(x):\n    return x**2 <s> http://a.b/c?d=e&f=g  "
@@ -30,6 +27,7 @@ def from_json(
     *,
     special: Mapping[str, int | str | None] | None = None,
     begins: bool | None = None,
+    ends: Sequence[int] = (),
 ) -> Tokenizer:
     """A tokenizer from the text of a `tokenizer.json`.
 
@@ -40,13 +38,14 @@ def from_json(
             file itself puts before or behind a text is it, if it is not 'cls' or 'sep'.
         begins: whether every window begins with 'bos'; by default where the file
             itself begins every text with it.
+        ends: ids that end a text, besides 'eos'.
 
     Returns:
         The tokenizer.
 
     Raises:
-        ValueError: the text is no tokenizer, a special token is not in it, or windows
-            shall begin with a 'bos' that there is not.
+        ValueError: the text is no tokenizer, a special token or an end is not in it, or
+            windows shall begin with a 'bos' that there is not.
 
     Example:
         >>> import json
@@ -60,7 +59,7 @@ def from_json(
         inner = tokenizers.Tokenizer.from_str(definition)
     except Exception as error:  # the package raises its bare base class
         raise ValueError(f"this is no tokenizer.json: {_line(error)}") from error
-    return from_inner(inner, special=special, begins=begins)
+    return from_inner(inner, special=special, begins=begins, ends=ends)
 
 
 def from_inner(
@@ -68,6 +67,7 @@ def from_inner(
     *,
     special: Mapping[str, int | str | None] | None = None,
     begins: bool | None = None,
+    ends: Sequence[int] = (),
 ) -> Tokenizer:
     """The same from an object of the `tokenizers` package, which is taken over.
 
@@ -82,7 +82,7 @@ def from_inner(
     """
     inner.no_truncation()
     inner.no_padding()
-    pieces = _pieces(inner)
+    pieces = pieces_of(inner)
     added, behind = _around(inner)
     roles = _roles(inner, dict(special or {}), len(pieces))
     for name, token, other in (("bos", added, "cls"), ("eos", behind, "sep")):
@@ -97,7 +97,7 @@ def from_inner(
         )
     if begins and added != roles["bos"]:
         _begin(inner, roles["bos"])
-    return _made(inner, pieces, roles, bool(begins))
+    return _made(inner, pieces, roles, bool(begins), _ends(roles, ends, len(pieces)))
 
 
 def _begin(inner, bos: int) -> None:
@@ -110,40 +110,47 @@ def _begin(inner, bos: int) -> None:
     )
 
 
-def _made(inner, pieces, roles, begins) -> Tokenizer:
+def _made(inner, pieces, roles, begins, ends) -> Tokenizer:
+    cut = cutting(inner, len(pieces))
+
     def joined(ids: Any) -> bytes:
         return b"".join(pieces[i] for i in _checked(ids, len(pieces)))
 
-    def plain(text: str) -> np.ndarray:
-        return np.array(inner.encode(text, add_special_tokens=False).ids, np.int32)
+    one, two, probe = map(_ids, cut(["a", " a", _PROBE + _sample(pieces)], True))
+    prefix, doubled = _spaces(joined(one)), _spaces(joined(two)) > 1
 
-    prefix = _spaces(joined(plain("a")))
-    doubled = _spaces(joined(plain(" a"))) > 1
-
-    def cut(text: str, inside: bool) -> str:
+    def behind(text: str, inside: bool) -> str:
         return text[1:] if inside and doubled and text.startswith(" ") else text
 
-    def encode(text: str, *, inside: bool = False) -> np.ndarray:
-        return plain(cut(text, inside))
+    def encode(text: str, *, inside: bool = False, control: bool = False) -> np.ndarray:
+        return _ids(cut([behind(text, inside)], control)[0])
 
     def encode_many(
-        texts: Sequence[str], *, inside: bool | Sequence[bool] = False
+        texts: Sequence[str],
+        *,
+        inside: bool | Sequence[bool] = False,
+        control: bool = False,
     ) -> list[np.ndarray]:
         flags = [inside] * len(texts) if isinstance(inside, bool) else inside
-        found = inner.encode_batch_fast(
-            [cut(text, flag) for text, flag in zip(texts, flags, strict=True)],
-            add_special_tokens=False,
-        )
-        return [np.array(each.ids, np.int32) for each in found]
+        pairs = zip(texts, flags, strict=True)
+        return [_ids(x) for x in cut([behind(*pair) for pair in pairs], control)]
 
-    left_out = {roles[name] for name in _FRAME if name in roles}
+    control = control_of(inner)
+    left_out = {roles[name] for name in _FRAME if name in roles} | control & {*ends}
 
     def decode(ids: Any) -> str:
         kept = [i for i in _checked(ids, len(pieces)) if i not in left_out]
         return inner.decode(kept, skip_special_tokens=False)
 
-    def frame(text: str, pair: str | None = None, *, steps: int | None = None):
-        return between(inner, text, pair, steps)
+    def frame(
+        text: str,
+        pair: str | None = None,
+        *,
+        steps: int | None = None,
+        control: bool = False,
+    ):
+        texts = [text] if pair is None else [text, pair]
+        return between(inner, cut(texts, control), steps)
 
     return Tokenizer(
         encode,
@@ -154,12 +161,17 @@ def _made(inner, pieces, roles, begins) -> Tokenizer:
         np.array([len(piece) for piece in pieces], np.int32),
         len(pieces),
         roles,
-        _control(inner),
+        control,
+        ends,
         begins,
         prefix,
-        _fingerprint(pieces, plain(_PROBE + _sample(pieces))),
+        _fingerprint(pieces, probe),
         inner.to_str,
     )
+
+
+def _ids(found: Any) -> np.ndarray:
+    return np.array(found.ids, np.int32)
 
 
 def _checked(ids, vocab) -> list[int]:
@@ -189,6 +201,15 @@ def _roles(inner, special, vocab) -> dict[str, int]:
     return found
 
 
+def _ends(roles, ends: Sequence[int], vocab: int) -> tuple[int, ...]:
+    """The ids that end a text, 'eos' first, each once."""
+    wrong = [x for x in ends if type(x) is not int or not 0 <= x < vocab]
+    if wrong:
+        raise ValueError(f"the end {wrong[0]!r} is not in this vocabulary of {vocab}")
+    first = [roles["eos"]] if "eos" in roles else []
+    return tuple(dict.fromkeys([*first, *ends]))
+
+
 def _around(inner) -> tuple[int | None, int | None]:
     """The tokens that the tokenizer itself puts before a text and behind it."""
     bare = inner.encode("a", add_special_tokens=False).ids
@@ -199,66 +220,6 @@ def _around(inner) -> tuple[int | None, int | None]:
     rest = whole[len(before) + len(bare) :]
     behind = rest if whole[: len(whole) - len(rest)] == before + bare else []
     return (before or [None])[0], (behind or [None])[0]
-
-
-def _control(inner) -> frozenset[int]:
-    added = inner.get_added_tokens_decoder().items()
-    return frozenset(i for i, token in added if token.special)
-
-
-def _pieces(inner) -> list[bytes]:
-    """The bytes that each id stands for, none where there is no token."""
-    added = set(inner.get_added_tokens_decoder())
-    parts = [
-        b"" if part is None else part.__getstate__()
-        for part in (inner.decoder, inner.pre_tokenizer, inner.normalizer)
-    ]
-    spelling = b"".join(parts).decode("utf-8")
-    of_token = _byte_level if "ByteLevel" in spelling else _spelt(inner.model, spelling)
-    names = inner.get_vocab(with_added_tokens=True)
-    pieces = [b""] * (max(names.values(), default=-1) + 1)
-    for token, number in names.items():
-        literal = number in added
-        pieces[number] = token.encode("utf-8") if literal else of_token(token)
-    return pieces
-
-
-def _spelt(model, spelling):
-    """Tokens written as text: SentencePiece's spaces and bytes, WordPiece's marks."""
-    marks = SPACE in spelling or "Metaspace" in spelling
-    fallback = getattr(model, "byte_fallback", False)
-    mark = getattr(model, "continuing_subword_prefix", None) or ""
-
-    def of_token(token: str) -> bytes:
-        if fallback and _BYTE.fullmatch(token):
-            return bytes([int(token[3:5], 16)])
-        if mark and token.startswith(mark):
-            token = token[len(mark) :]
-        return (token.replace(SPACE, " ") if marks else token).encode("utf-8")
-
-    return of_token
-
-
-def _byte_level(token: str) -> bytes:
-    if all(char in _BYTES for char in token):
-        return bytes(_BYTES[char] for char in token)
-    return token.encode("utf-8")
-
-
-def _byte_table() -> dict[str, int]:
-    """The byte that each character of a byte-level vocabulary stands for.
-
-    References:
-        Radford et al., Language models are unsupervised multitask learners, 2019: the
-        bytes that print stand for themselves, the others follow from U+0100 on.
-    """
-    printed = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    others = [byte for byte in range(256) if byte not in printed]
-    table = {chr(byte): byte for byte in printed}
-    return table | {chr(256 + i): byte for i, byte in enumerate(others)}
-
-
-_BYTES = _byte_table()
 
 
 def _fingerprint(pieces: Sequence[bytes], probe: np.ndarray) -> str:

@@ -65,7 +65,8 @@ def student_view(recipe: Recipe, outputs: Outputs, applied: Tree, raw: Tree) -> 
     needs, head = recipe.objective.needs, recipe.model.head
     needed = needs is None or (STUDENT, "head") in needs
     matrix = head(applied) if head and needed else None
-    return View(outputs, applied, raw, matrix, cap=recipe.model.cap)
+    bounds = {"cap": recipe.model.cap, "words": recipe.model.words}
+    return View(outputs, applied, raw, matrix, **bounds)
 
 
 def trained_of(aux: Any) -> dict[str, Tree]:

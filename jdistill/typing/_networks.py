@@ -83,6 +83,8 @@ class Model(NamedTuple):
       `Outputs.hidden`, None where a network does not offer it.
     * `decoding`: how it goes on from a cache, None where it only reads whole texts.
     * `cap`: c where its logits are `c tanh(z / c)` of those that the head makes.
+    * `words`: how many of its logits, the first, are of real ids, where the rest pads a
+      vocabulary and means nothing; None for all.
     * `spec`: what `build(models, ...)` makes it of, as JSON; None for a network of
       one's own. Networks of other variables (`models.lora`, `models.peers`) have none.
     * `name`: what its text says of it.
@@ -96,6 +98,7 @@ class Model(NamedTuple):
     head: Callable[[Tree], Any] | None = None
     decoding: Decoding | None = None
     cap: float | None = None
+    words: int | None = None
     spec: str | None = None
     name: str = ""
 
@@ -142,6 +145,7 @@ class View(NamedTuple):
     * `raw`: for the student, its parameters before the compression.
     * `head`: `[dim, classes]`, what makes logits of `outputs.hidden`.
     * `cap`: c where logits are `c tanh(z / c)` of what the head makes.
+    * `words`: how many logits are of real ids, None for all.
     * `run(batch) -> Outputs`: the network on other inputs, with its parameters fixed
       and nothing random.
     """
@@ -152,6 +156,7 @@ class View(NamedTuple):
     head: Any = None
     run: Callable[[Batch], Outputs] | None = None
     cap: float | None = None
+    words: int | None = None
 
 
 Views = Mapping[str, View]

@@ -9,22 +9,28 @@ import numpy as np
 class Tokenizer(NamedTuple):
     """A vocabulary, and how text is cut into its tokens.
 
-    * `encode(text, *, inside=False) -> ids`: int32 `[tokens]`, no token added in front
-      or at the end. `inside` says that other text stands before this one, so that a
-      tokenizer that begins every text with a space does not.
-    * `encode_many(texts, *, inside=False) -> [ids, ...]`: the same, in parallel.
-    * `frame(text, pair=None, *, steps=None) -> (ids, types)`: with the tokens that the
-      vocabulary's own template puts around a text, or around two; `types` are 0 for the
-      first text and 1 for the second where the template says so. Of what is longer
-      than `steps` the end is cut, that of the longer text first.
-    * `decode(ids) -> str`: without the ids of 'bos', 'eos', 'pad', 'cls' and 'sep'.
+    * `encode(text, *, inside=False, control=False) -> ids`: int32 `[tokens]`, no token
+      added in front or at the end. `inside` says that other text stands before this
+      one, so that a tokenizer that begins every text with a space does not. `control`
+      says that the text is a template, in which the name of a control token stands for
+      it; in a text that is data, `</s>` is four characters.
+    * `encode_many(texts, *, inside=False, control=False) -> [ids, ...]`: the same, in
+      parallel.
+    * `frame(text, pair=None, *, steps=None, control=False) -> (ids, types)`: with the
+      tokens that the vocabulary's own template puts around a text, or around two;
+      `types` are 0 for the first text and 1 for the second where the template says so.
+      Of what is longer than `steps` the end is cut, that of the longer text first.
+    * `decode(ids) -> str`: without the ids of 'bos', 'eos', 'pad', 'cls' and 'sep', and
+      without control tokens that end a text.
     * `bytes_of(ids) -> bytes`: the text that ids stand for. Those of the ids of a text
       are that text where nothing is normalised, behind `prefix` bytes.
     * `num_bytes`: int32 `[vocab]`, how many bytes each id stands for.
     * `vocab`: the number of ids.
     * `special`: ids by the names 'bos', 'eos', 'pad', 'unk', 'cls', 'sep' and 'mask',
       where there are any.
-    * `control`: the ids of tokens that are no text, the special ones among them.
+    * `control`: the ids of tokens that are no text: those that the files call special,
+      control or unknown. Tokens that a user added are text, found in every one.
+    * `ends`: the ids that end a text, 'eos' first: models of chats have several.
     * `begins`: whether every window begins with 'bos': the networks of some families
       are useless without it.
     * `prefix`: bytes that `encode` puts before a text, 1 for a space.
@@ -41,6 +47,7 @@ class Tokenizer(NamedTuple):
     vocab: int
     special: Mapping[str, int]
     control: frozenset[int]
+    ends: tuple[int, ...]
     begins: bool
     prefix: int
     fingerprint: str

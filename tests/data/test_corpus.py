@@ -37,6 +37,20 @@ def test_a_corpus_in_a_folder_is_mapped_and_found_again(tmp_path):
     assert (tmp_path / "ids.bin").stat().st_size == 2 * made.info["tokens"]
 
 
+def test_the_name_of_a_control_token_is_a_word_unless_the_text_is_a_template(tmp_path):
+    text = "the cat<|end|> sat"
+    for control in (False, True):
+        folder = tmp_path / str(control)
+        data.tokenize([text], TOKENIZER, folder=folder, control=control)
+        corpus = data.load_corpus(folder, TOKENIZER)
+        wanted = TOKENIZER.encode(text, control=control)
+        assert corpus.ids.tolist() == wanted.tolist()
+        assert corpus.info["control"] is control is (0 in corpus.ids)
+        made = data.windows(corpus, steps=4).protocol
+        assert made["control"] is control
+    assert data.tokenize([text], TOKENIZER).info["control"] is False
+
+
 def test_the_fingerprint_is_of_ids_and_documents():
     one = data.tokenize(["the cat", " sat"], TOKENIZER).info["fingerprint"]
     assert one != data.tokenize(["the cat sat"], TOKENIZER).info["fingerprint"]
@@ -96,7 +110,7 @@ def other_format(path):
         ("starts.npy", lambda path: np.save(path, np.arange(3)), "starts.npy is dam"),
         ("corpus.json", lambda path: path.write_text("{"), "is no whole corpus"),
         ("corpus.json", lambda path: path.write_text("{}"), "is no whole corpus"),
-        ("corpus.json", other_format, "has format 9, this reads 1"),
+        ("corpus.json", other_format, "has format 9, this reads 2"),
     ],
 )
 def test_a_damaged_corpus_is_refused(name, damage, message, tmp_path):

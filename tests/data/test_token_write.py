@@ -11,7 +11,15 @@ import pytest
 
 from jdistill import data
 from tests.data import token_windows
-from tests.data.token_windows import SIZE, split_of, teacher, windows, write
+from tests.data.token_windows import (
+    NAMES,
+    SIZE,
+    VOCAB,
+    split_of,
+    teacher,
+    windows,
+    write,
+)
 
 ROOT = pathlib.Path(__file__).parents[2]
 SHARDS = SIZE // 2
@@ -184,3 +192,18 @@ def test_ids_behind_the_real_ones_are_left_out(tmp_path):
     assert sorted(rows.ids[0, 0].tolist()) == list(range(9))
     np.testing.assert_allclose(np.exp(rows.log_p).sum(-1), 1, rtol=1e-5)
     assert cache.about["form"]["bits"] == 4
+
+
+def test_what_pads_the_teachers_vocabulary_is_in_no_cache(tmp_path):
+    model, frozen = teacher()
+    split, rule = split_of(windows()), data.top_k(k=3)
+    told = model._replace(words=VOCAB - 1)
+    found = []
+    for name, own, more in (("told", told, {}), ("given", model, {"valid": VOCAB - 1})):
+        words = {"targets": rule, **NAMES, **more}
+        data.cache_tokens(tmp_path / name, split, own, frozen, **words)
+        found.append(contents(tmp_path / name))
+    assert found[0] == found[1]
+    write(tmp_path / "all", targets=rule, shard_size=64)
+    assert found[0].keys() == contents(tmp_path / "all").keys()
+    assert found[0] != contents(tmp_path / "all")

@@ -199,6 +199,7 @@ def test_the_protocol_says_how_windows_were_made():
         "bos": True,
         "eos": False,
         "edition": "ours, <unk>",
+        "control": False,
         "documents": len(texts),
     }
     assert data.packed(corpus, steps=8).protocol["packed"]

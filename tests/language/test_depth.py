@@ -5,7 +5,15 @@ import numpy as np
 import pytest
 
 from jdistill.language import block_influence, keep_layers, most_influential, spread
-from jdistill.models import DecoderConfig, decoder
+from jdistill.language._depth import check_config
+from jdistill.models import (
+    DecoderConfig,
+    EncoderConfig,
+    EncoderDecoderConfig,
+    decoder,
+    encoder,
+    encoder_decoder,
+)
 from jdistill.typing import Frozen
 from tests.models.transformers.reference import decode
 
@@ -102,3 +110,55 @@ def test_influence_needs_its_taps_and_a_token(params):
     model = decoder(CONFIG, taps=("embed", "layers"))
     with pytest.raises(ValueError, match="no token to measure"):
         block_influence(model, Frozen(params), [])
+
+
+def idle(params, kept):
+    """Layers that add nothing to the stream where they are not kept."""
+    layers = jax.tree.map(np.array, params["layers"])
+    gone = np.setdiff1d(np.arange(4), kept)
+    for name, part in (("attention", "out"), ("cross", "out"), ("mlp", "down")):
+        for x in jax.tree.leaves(layers.get(name, {}).get(part, {})):
+            x[gone] = 0
+    return {**params, "layers": layers}
+
+
+def test_either_side_of_an_encoder_decoder_loses_layers():
+    config = EncoderDecoderConfig(
+        vocab=20, dim=8, depth=4, heads=2, head_dim=4, mlp_dim=12
+    )
+    model, batch = encoder_decoder(config), {"source": TOKENS, "inputs": TOKENS[:, :3]}
+    params, _ = model.init(jax.random.key(0), {})
+    small, less = keep_layers(params, config, [0, 3], source_layers=[1])
+    assert (less.depth, less.decoder_depth) == (1, 2)
+    sides = {"encoder": [1], "decoder": [0, 3]}
+    whole = {**params, **{side: idle(params[side], x) for side, x in sides.items()}}
+    got = encoder_decoder(less).apply(small, {}, batch)[0].logits
+    wanted = model.apply(whole, {}, batch)[0].logits
+    np.testing.assert_allclose(got, wanted, atol=1e-5)
+    assert keep_layers(params, config, [2])[1].depth == 4
+    with pytest.raises(
+        ValueError, match=r"source_layers must be rising .* 0 to 3, got"
+    ):
+        keep_layers(params, config, [0], source_layers=[4])
+
+
+def test_an_encoder_loses_layers():
+    """Norms behind the sums stay where a layer is idle, so layers are run by hand."""
+    config = EncoderConfig(vocab=20, dim=8, depth=4, heads=2, mlp_dim=12, max_steps=16)
+    params, _ = encoder(config).init(jax.random.key(0), {})
+    small, less = keep_layers(params, config, [1, 3])
+    assert less.depth == 2
+    for x, whole in zip(
+        jax.tree.leaves(small["layers"]), jax.tree.leaves(params["layers"]), strict=True
+    ):
+        np.testing.assert_array_equal(x, whole[np.array([1, 3])])
+    got = encoder(less).apply(small, {}, {"inputs": TOKENS})[0].hidden
+    same = encoder(config).apply(params, {}, {"inputs": TOKENS})[0].hidden
+    assert got.shape == same.shape and not np.allclose(got, same)
+
+
+def test_a_decoder_has_no_source_and_another_network_no_layers(params):
+    with pytest.raises(ValueError, match="an encoder-decoder's, and this is DecoderC"):
+        keep_layers(params, CONFIG, [0], source_layers=[0])
+    with pytest.raises(TypeError, match="config must be a DecoderConfig, an EncoderC"):
+        check_config(7)

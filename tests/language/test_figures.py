@@ -60,3 +60,31 @@ def test_without_a_teacher_there_are_no_figures_beside_one():
     model, frozen = bigrams(TOKENIZER.vocab)
     row = figures(model, frozen, data.packed(corpus(), steps=12, ends=False))
     assert "kl" not in row and row["packed"] and row["nll"] > 0
+
+
+@pytest.mark.parametrize("headed", [True, False])
+def test_what_pads_a_vocabulary_is_no_word_of_any_figure(headed):
+    wide = TOKENIZER.vocab + 9
+    windows, networks = data.windows(corpus(), steps=12), []
+    for seed in (0, 1):
+        model, frozen = bigrams(wide, seed=seed, headed=headed)
+        params = {**frozen.params, "head": frozen.params["head"].copy()}
+        networks.append((model, frozen._replace(params=params)))
+    for _, frozen in networks:
+        frozen.params["head"][:, TOKENIZER.vocab :] += 2.0
+    (model, frozen), teacher = networks
+    told = [(m._replace(words=TOKENIZER.vocab), f) for m, f in networks]
+    row = figures(*told[0], windows, teacher=told[1], tokens=7)
+    given = figures(model, frozen, windows, teacher=teacher, vocab=TOKENIZER.vocab)
+    assert {k: v for k, v in row.items() if isinstance(v, str)} == {
+        k: v for k, v in given.items() if isinstance(v, str)
+    }
+    numbers = [k for k, v in row.items() if not isinstance(v, str)]
+    assert [row[k] for k in numbers] == pytest.approx(
+        [given[k] for k in numbers], rel=1e-4
+    )
+    assert figures(model, frozen, windows)["nll"] > row["nll"] + 0.1
+    alone = metrics.acceptance(labeled=True)
+    batches = data.eval_batches(windows.split, batch_size=3)
+    found = evaluate(*told[0], batches, metrics={"acceptance": alone}, teacher=told[1])
+    assert found["acceptance"] == pytest.approx(row["acceptance"], rel=1e-5)

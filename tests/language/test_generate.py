@@ -104,3 +104,32 @@ def test_a_request_that_cannot_be_met_is_one_line(small, batch, options, message
     options = {"steps": 2, "key": jax.random.key(0)} | options
     with pytest.raises(ValueError, match=message):
         generate(*small, batch, **options)
+
+
+@pytest.mark.parametrize("cached", [True, False])
+def test_what_pads_a_vocabulary_is_never_written(cached):
+    config = DecoderConfig(
+        vocab=9,
+        dim=4,
+        depth=1,
+        heads=1,
+        kv_heads=1,
+        head_dim=4,
+        mlp_dim=8,
+        max_steps=16,
+        tied=False,
+    )
+    whole = decoder(config)
+    params, _ = whole.init(jax.random.key(0), {})
+    params["head"]["kernel"] = 30 * params["head"]["kernel"]
+    batch = {"inputs": jnp.array([[1, 2], [3, 0]])}
+    options = {"key": jax.random.key(0), "steps": 9}
+    model = whole._replace(words=4)
+    if not cached:
+        whole, model = whole._replace(decoding=None), model._replace(decoding=None)
+    assert (generate(whole, Frozen(params), batch, **options).tokens >= 4).any()
+    found = generate(model, Frozen(params), batch, **options)
+    assert (found.tokens < 4).all()
+    logits = model.apply(params, {}, batch)[0].logits[:, -1, :4]
+    wanted = jax.nn.log_softmax(logits)[jnp.arange(2), found.tokens[:, 0]]
+    np.testing.assert_allclose(found.log_probs[:, 0], wanted, rtol=1e-4, atol=1e-5)

@@ -109,3 +109,12 @@ def test_a_text_without_a_prompt_stands_behind_something():
     found = log_likelihoods(model, frozen, ended, [("", "the")])
     ids = [ended.special["eos"], *ended.encode("the").tolist()]
     assert found.log_prob[0] == pytest.approx(log_probs(frozen, ids[:1])[0, ids[1]])
+
+
+def test_the_name_of_a_control_token_is_a_word_unless_it_is_asked_for():
+    model, frozen = bigrams(BARE.vocab)
+    pair = [("the cat", " sat<|end|>")]
+    found = log_likelihoods(model, frozen, BARE, pair)
+    template = log_likelihoods(model, frozen, BARE, pair, control=True)
+    words = len(BARE.encode(" sat"))
+    assert template.tokens.tolist() == [words + 1] < found.tokens.tolist()

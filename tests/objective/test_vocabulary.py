@@ -136,3 +136,100 @@ def test_some_classes_of_a_capped_head_are_those_of_its_logits():
         )
     )
     np.testing.assert_allclose(found, wanted, rtol=1e-5)
+
+
+def loss_of(term, views, batch):
+    return combine(term=term).compute(views, batch, aux={}, step=0, key=None)[0]
+
+
+def padded_views(**words):
+    """A student and a teacher of 7 words, whose heads may have more columns."""
+    random = np.random.default_rng(0)
+    views = {}
+    for name, width in (("student", 9), ("teacher", 8)):
+        h, m = random.normal(size=(2, 3, 4)), random.normal(size=(4, width))
+        m[:, 7:] += 3.0  # what pads would have most of the probability
+        h, m = jnp.asarray(h, jnp.float32), jnp.asarray(m, jnp.float32)
+        views[name] = View(Outputs(h @ m, hidden=h), head=m, words=words.get(name))
+    return views
+
+
+def narrow(views):
+    return {
+        name: View(
+            Outputs(view.outputs.logits[..., :7], hidden=view.outputs.hidden),
+            head=view.head[:, :7],
+        )
+        for name, view in views.items()
+    }
+
+
+@pytest.mark.parametrize("loss", [losses.kl, losses.reverse_kl, losses.cross_entropy])
+@pytest.mark.parametrize("form", ["forward", "recompute"])
+def test_what_pads_a_vocabulary_is_left_out_as_the_models_say(loss, form):
+    views = padded_views(student=7, teacher=7)
+    batch = {"label": jnp.array([[0, 1, 5], [2, 0, 6]])}
+    dense = on_labels if loss is losses.cross_entropy else on_logits
+    wanted = loss_of(dense(loss), narrow(views), batch)
+    term = on_vocabulary(loss, form=form, chunk=4)
+    for each in (term, dense(loss)):
+        np.testing.assert_allclose(loss_of(each, views, batch), wanted, rtol=1e-5)
+    only = {**views, "teacher": views["teacher"]._replace(words=None)}
+    np.testing.assert_allclose(loss_of(term, only, batch), wanted, rtol=1e-5)
+
+
+def test_words_that_are_given_are_those_compared_and_others_must_agree():
+    views = padded_views(student=7, teacher=6)
+    batch = {"label": jnp.array([[0, 1, 5], [2, 0, 6]])}
+    with pytest.raises(ValueError, match="'student': 7, 'teacher': 6} ids are real; v"):
+        loss_of(on_vocabulary(losses.kl), views, batch)
+    wanted = loss_of(on_vocabulary(losses.kl), narrow(views), batch)
+    found = loss_of(on_vocabulary(losses.kl, valid=7), views, batch)
+    np.testing.assert_allclose(found, wanted, rtol=1e-5)
+    labels = on_vocabulary(losses.cross_entropy)
+    alone = loss_of(labels, {"student": views["student"]}, batch)
+    np.testing.assert_allclose(loss_of(labels, views, batch), alone)
+
+
+def test_some_classes_of_a_padded_head_are_those_of_its_words():
+    views = padded_views(student=7)
+    target = SparseTarget(
+        jnp.array([[[0, 3]] * 3] * 2),
+        jnp.log(jnp.array([[[0.5, 0.2]] * 3] * 2)),
+        jnp.log(jnp.full((2, 3), 0.3)),
+    )
+    views["teacher"] = View(Outputs(sparse=target))
+    plain = {**narrow({"student": views["student"]}), "teacher": views["teacher"]}
+    batch = {"label": jnp.zeros((2, 3), int)}
+    wanted = loss_of(on_sparse(losses.sparse_kl), plain, batch)
+    for term in (
+        on_sparse(losses.sparse_kl),
+        on_sparse_vocabulary(losses.sparse_vocabulary_kl),
+    ):
+        np.testing.assert_allclose(loss_of(term, views, batch), wanted, rtol=1e-5)
+
+
+def test_the_words_of_a_decoder_reach_its_terms():
+    made = DecoderConfig(
+        vocab=9,
+        dim=4,
+        depth=1,
+        heads=1,
+        kv_heads=1,
+        head_dim=4,
+        mlp_dim=8,
+        max_steps=8,
+        words=6,
+    )
+    ids = jnp.array([[1, 2, 3]])
+    batch = {"inputs": ids, "label": ids, "token_mask": jnp.ones((1, 3))}
+    model = decoder(made)
+    frozen = Frozen(*model.init(jax.random.key(0), {}))
+    logits = model.apply(frozen.params, {}, batch)[0].logits
+    assert logits.shape[-1] == 9
+    wanted = losses.cross_entropy(logits[..., :6], ids).mean()
+    for term in (on_vocabulary(losses.cross_entropy), on_labels(losses.cross_entropy)):
+        recipe = train.learner(model, combine(ce=term), optax.sgd(0.0))
+        state = recipe.init(jax.random.key(0), batch, start=frozen)
+        total, count = jax.jit(recipe.step)(state, batch)[1]["ce"]
+        np.testing.assert_allclose(total / count, wanted, rtol=1e-5)

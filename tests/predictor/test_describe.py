@@ -6,10 +6,15 @@ import pytest
 
 import jdistill as jd
 from jdistill import compress, language, tokenizers
-from jdistill.models import DecoderConfig, decoder
+from jdistill.models import (
+    DecoderConfig,
+    EncoderDecoderConfig,
+    decoder,
+    encoder_decoder,
+)
 from jdistill.typing import Frozen
 from tests.reliability import edits
-from tests.tokenizers.made import byte_pairs, gguf
+from tests.tokenizers.made import byte_pairs, gguf, unigram
 from tests.tokenizers.test_framed import bert
 
 TOKENIZER = tokenizers.from_gguf(gguf(byte_pairs()))
@@ -229,3 +234,67 @@ def test_pixels_are_scaled_as_those_of_the_data_set(tmp_path):
     np.savez(tmp_path / "x.npz", inputs=pixels / 255, label=np.arange(300) % 2)
     about = jd.describe(model, data=jd.data.npz(tmp_path / "x.npz"))
     assert "prepare" not in about
+
+
+READER = tokenizers.from_json(unigram(40).to_str())
+T5 = EncoderDecoderConfig(
+    vocab=44, dim=8, depth=2, heads=2, head_dim=4, mlp_dim=12, words=40
+)
+
+
+@pytest.fixture(scope="module")
+def reads(tmp_path_factory):
+    """A file of a model that reads a source, and its variables."""
+    model = encoder_decoder(T5)
+    params, _ = model.init(jax.random.key(0), {})
+    path = tmp_path_factory.mktemp("reads") / "t5.safetensors"
+    jd.pack(path, Frozen(params), description=jd.describe(model, tokenizer=READER))
+    return path, model, Frozen(params)
+
+
+def test_a_model_that_reads_a_source_writes_about_it(reads):
+    path, model, frozen = reads
+    found, texts = jd.load(path), ["the cat", "cats"]
+    alone = []
+    for text in texts:
+        batch = {"source": READER.frame(text)[0][None], "inputs": np.zeros((1, 1), int)}
+        written = language.generate(
+            model,
+            frozen,
+            batch,
+            key=jax.random.key(0),
+            steps=6,
+            choose=language.greedy,
+            stop=READER.ends,
+        )
+        ids = np.asarray(written.tokens)[0, : int(written.lengths[0])]
+        assert ids.max() < 40
+        alone.append(READER.decode(ids))
+    assert READER.ends == (1,)
+    assert found.generate(texts, steps=6) == alone == [*map(found_one(found), texts)]
+    batch = {"source": READER.frame("cats")[0][None], "inputs": np.zeros((1, 1), int)}
+    wanted = model.apply(frozen.params, {}, batch)[0].logits[0]
+    np.testing.assert_allclose(found.predict("cats"), wanted, rtol=1e-4, atol=1e-4)
+
+
+def found_one(found):
+    return lambda text: found.generate(text, steps=6)
+
+
+def test_a_model_that_reads_a_source_is_scored_on_texts_about_sources(reads):
+    path, model, frozen = reads
+    found, sources, texts = jd.load(path), ["the cat", "cats"], ["cat", "the cats"]
+    windows = jd.data.paired(READER, sources, texts, start=0)
+    wanted = language.figures(model, frozen, windows)
+    row = found.score(texts, sources=sources)
+    assert row["bits_per_byte"] == pytest.approx(wanted["bits_per_byte"], rel=1e-5)
+    assert row["targets"] == wanted["targets"]
+    one = found.score(texts[0], sources=sources[0])
+    assert one["documents"] == 1
+    with pytest.raises(ValueError, match=r"reads a source: score\(texts, sources="):
+        found.score(texts)
+
+
+def test_a_decoder_reads_no_source(packed):
+    with pytest.raises(ValueError, match=r"reads no source: score\(texts\)"):
+        jd.load(packed[0]).score(["the cat"], sources=["the cat"])

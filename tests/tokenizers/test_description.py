@@ -10,7 +10,10 @@ from jdistill.tokenizers import describe, from_description, from_gguf
 from jdistill.tokenizers._description import MAX_BYTES
 from tests.tokenizers.made import TEXTS, byte_pairs, gguf, scored
 
-MADE = [from_gguf(gguf(byte_pairs())), from_gguf(scored("prefix"))]
+MADE = [
+    from_gguf(gguf(byte_pairs(), eot_token_id=7, eom_token_id=5)),
+    from_gguf(scored("prefix")),
+]
 
 
 @pytest.mark.parametrize("tokenizer", MADE, ids=["byte pairs", "scores"])
@@ -18,6 +21,7 @@ def test_a_tokenizer_comes_back_from_json_as_it_was(tokenizer):
     back = from_description(json.loads(json.dumps(describe(tokenizer))))
     assert back.fingerprint == tokenizer.fingerprint
     assert back.special == tokenizer.special and back.begins == tokenizer.begins
+    assert back.ends == tokenizer.ends
     for text in TEXTS:
         assert back.encode(text).tolist() == tokenizer.encode(text).tolist()
 
@@ -33,6 +37,9 @@ BAD = {
     "a number": GOOD | {"definition": 5},
     "a role of text": GOOD | {"special": {"bos": "a"}},
     "a role that is not there": GOOD | {"special": {"bos": 10**9}},
+    "an end of text": GOOD | {"ends": ["a"]},
+    "an end that is not there": GOOD | {"ends": [10**9]},
+    "one end": GOOD | {"ends": 5},
     "begins with a word": GOOD | {"begins": "yes"},
     "no base 85": GOOD | {"definition": '"'},
     "not squeezed": GOOD | {"definition": base64.b85encode(b"abc").decode()},

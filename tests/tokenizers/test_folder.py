@@ -85,3 +85,39 @@ def test_a_file_that_is_not_what_it_should_be_is_named(
     (write(tmp_path) / name).write_text(content)
     with pytest.raises(ValueError, match=message):
         from_hf(tmp_path)
+
+
+ENDS = [
+    ({"eos_token_id": [0, 5]}, {"eos_token_id": 7}, (1, 0, 5)),
+    ({"eos_token_id": 5}, None, (1, 5)),
+    ({"temperature": 0.5}, {"eos_token_id": [1, 7]}, (1, 7)),
+    ({"eos_token_id": None}, {"eos_token_id": None}, (1,)),
+    (None, {"eos_token_id": [7, 10**6]}, (1, 7)),
+]
+
+
+@pytest.mark.parametrize(("generation", "config", "ends"), ENDS)
+def test_what_ends_a_text_is_said_by_the_files_of_the_network(
+    generation, config, ends, tmp_path
+):
+    folder = write(tmp_path, {"eos_token": "<|start|>"})
+    for name, said in (("generation_config", generation), ("config", config)):
+        if said is not None:
+            (folder / f"{name}.json").write_text(json.dumps(said))
+    tokenizer = from_hf(folder)
+    assert tokenizer.ends == ends and tokenizer.special == {"eos": 1}
+
+
+def test_without_eos_a_text_may_end_all_the_same(tmp_path):
+    folder = write(tmp_path)
+    assert from_hf(folder).ends == ()
+    (folder / "config.json").write_text('{"eos_token_id": 5}')
+    assert from_hf(folder).ends == (5,) and not from_hf(folder).special
+
+
+@pytest.mark.parametrize("wrong", ["[]", '"</s>"', "[1, -1]", "true", "1.5", "{}"])
+def test_what_is_no_id_does_not_end_a_text(wrong, tmp_path):
+    folder = write(tmp_path)
+    (folder / "generation_config.json").write_text(f'{{"eos_token_id": {wrong}}}')
+    with pytest.raises(ValueError, match=r"generation_config.json: eos_token_id must"):
+        from_hf(folder)

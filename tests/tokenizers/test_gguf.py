@@ -104,7 +104,7 @@ def test_control_tokens_and_those_of_users_are_found_in_a_text():
     metadata["tokenizer.ggml.token_type"] = [kinds.get(token, 1) for token in tokens]
     metadata["tokenizer.ggml.merges"] = []
     tokenizer = from_gguf(metadata)
-    ids = tokenizer.encode("mats<|end|>").tolist()
+    ids = tokenizer.encode("mats<|end|>", control=True).tolist()
     assert [ids[0], ids[-1]] == [tokens.index("mat"), 0]
     assert tokenizer.control == {0, 1}
     assert tokenizer.bytes_of(ids) == b"mats<|end|>"

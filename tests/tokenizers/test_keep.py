@@ -83,3 +83,10 @@ def test_a_tokenizer_that_joins_no_pairs_is_refused():
     made = from_json(json.dumps({"model": words, "version": "1.0"}))
     with pytest.raises(ValueError, match="a WordLevel tokenizer joins no pairs"):
         keep(made, [0])
+
+
+def test_what_ends_a_text_stays_and_is_numbered_anew():
+    whole = from_gguf(gguf(byte_pairs(), eot_token_id=270))
+    small = keep(whole, [])
+    assert whole.ends == (0, 270)
+    assert [int(small.ids[i]) for i in small.tokenizer.ends] == [0, 270]

@@ -14,6 +14,7 @@ from tests.tokenizers.made import TEXTS, byte_pairs, gguf, scored
 def same(one, two):
     assert one.fingerprint == two.fingerprint
     assert one.special == two.special
+    assert one.ends == two.ends
     assert one.begins == two.begins
     for text in TEXTS:
         np.testing.assert_array_equal(one.encode(text), two.encode(text))
@@ -71,3 +72,21 @@ def test_what_no_metadata_give_is_refused():
     holes["model"]["vocab"]["zz"] = 999
     with pytest.raises(ValueError, match="ids without a token"):
         to_gguf(from_json(json.dumps(holes)))
+
+
+@pytest.mark.parametrize("ends", [(), (5,), (5, 7), (7, 5, 9)])
+def test_what_ends_a_text_turn_and_message_comes_back(ends):
+    metadata = gguf(eos_token_id=None)
+    keys = [f"tokenizer.ggml.{x}_token_id" for x in ("eos", "eot", "eom")]
+    made = from_gguf(metadata | dict(zip(keys, ends, strict=False)))
+    assert made.ends == ends and made.special.get("eos") == (ends or (None,))[0]
+    written = to_gguf(made)
+    assert [written[key] for key in keys if key in written] == list(ends)
+    same(from_gguf(written), made)
+
+
+def test_more_ends_than_a_file_has_keys_for_are_refused():
+    made = from_json(byte_pairs().to_str(), ends=[5, 6, 7, 8])
+    with pytest.raises(ValueError, match=r"names 3 ids .* has 4: \[5, 6, 7, 8\]; give"):
+        to_gguf(made)
+    assert to_gguf(made._replace(ends=(5,)))["tokenizer.ggml.eos_token_id"] == 5

@@ -17,7 +17,7 @@ from jdistill.models.formats._gguf_rows import rows_of
 from jdistill.models.formats._gguf_shapes import check_shapes
 from jdistill.models.formats._gguf_tokenizer import NO_TOKENIZER, check_tokenizer
 from jdistill.models.formats._gguf_values import source_of, values
-from jdistill.models.formats._pretrained import Pretrained
+from jdistill.models.formats._pretrained import Pretrained, padded
 from jdistill.models.formats._rows import Source, read_rows
 from jdistill.models.transformers import DecoderConfig, decoder
 from jdistill.typing import Frozen, Tokenizer, Tree
@@ -75,8 +75,7 @@ def from_gguf(
         header = read_header(mapped)
         config = _config(header, mapped)
         tokenizer = tokenizer or _tokenizer(header)
-        if tokenizer is not None:
-            tokenizers.check_vocabulary(tokenizer, config.vocab)
+        config = padded(config, tokenizer)
         model = decoder(config, dtype=compute_dtype, remat=remat)
         like = jax.eval_shape(model.init, jax.random.key(0), {})[0]
         homes = None if shardings is None else shardings(like)
@@ -143,7 +142,9 @@ def _parameters(source: Source) -> Source:
 
 
 def _tokenizer(header: Header) -> Tokenizer | None:
-    if header.metadata.get("tokenizer.ggml.model", "none") in NO_TOKENIZER:
+    known = "tokenizer.ggml.tokens" in header.metadata
+    kind = header.metadata.get("tokenizer.ggml.model", None if known else "none")
+    if kind in NO_TOKENIZER:
         return None
     check_tokenizer(header.metadata)
     return tokenizers.from_gguf(header.metadata)

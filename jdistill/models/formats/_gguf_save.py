@@ -22,7 +22,7 @@ from jdistill.models.formats._gguf_tensors import (
 )
 from jdistill.models.formats._gguf_tokenizer import check_tokenizer
 from jdistill.models.formats._gguf_write import Planned, write_file
-from jdistill.models.formats._pretrained import Pretrained
+from jdistill.models.formats._pretrained import Pretrained, unpadded
 from jdistill.models.formats._rows import write_rows
 from jdistill.models.transformers import DecoderConfig
 from jdistill.typing import Tokenizer
@@ -98,6 +98,7 @@ def to_gguf(
     params, config = pretrained.frozen.params, pretrained.config
     if not isinstance(config, DecoderConfig):
         raise TypeError(f"to_gguf writes decoders, got {type(config).__name__}")
+    config = unpadded(config, pretrained.tokenizer)
     leaves, rows = tree.flatten(params), rows_of(config)
     shapes = {name: x.shape for name, x in write_rows(rows, params).names.items()}
     said = metadata_of(config, shapes)  # refuses before anything is made
@@ -142,12 +143,21 @@ def _tokens(
         other = tokenizers.from_gguf(said)
         if tokenizer is not None:
             tokenizers.same_vocabulary(other, tokenizer)
+            _same_ends(other, tokenizer)
     elif tokenizer is None:
         return {"tokenizer.ggml.model": "none", **said}
     else:
         tokenizers.check_vocabulary(tokenizer, rows)
         said = tokenizers.to_gguf(tokenizer) | said
     return said | _padded(said, rows)
+
+
+def _same_ends(given: Tokenizer, own: Tokenizer) -> None:
+    if given.ends != own.ends:
+        raise ValueError(
+            f"texts end with {list(given.ends)} in the metadata and with "
+            f"{list(own.ends)} in the tokenizer"
+        )
 
 
 def _padded(said: Mapping[str, Any], rows: int) -> dict[str, Any]:

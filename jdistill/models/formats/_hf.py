@@ -6,7 +6,7 @@ import pathlib
 import re
 import secrets
 import shutil
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import jax
@@ -19,7 +19,7 @@ from jdistill.models.formats._hf_config import family_of
 from jdistill.models.formats._hf_facts import read_json
 from jdistill.models.formats._hf_kinds import Kind, kind_named, kind_of
 from jdistill.models.formats._hf_sentence import Sentence, read_sentence
-from jdistill.models.formats._pretrained import Pretrained
+from jdistill.models.formats._pretrained import Pretrained, padded, unpadded
 from jdistill.models.formats._rows import Source, read_rows, summary, write_rows
 from jdistill.models.formats._safetensors import open_folder, write_folder
 from jdistill.typing import Frozen, Tokenizer, Tree
@@ -53,7 +53,8 @@ def from_hf(
     Args:
         folder: with `config.json`; with `model.safetensors`, or the files that
             `model.safetensors.index.json` names; and, for a tokenizer, with
-            `tokenizer.json`. One of sentence-transformers has `modules.json` too.
+            `tokenizer.json` (`tokenizers.from_hf`, which reads the ids that end a text
+            here too). One of sentence-transformers has `modules.json` too.
         dtype: of the parameters; 'float32' where they are trained.
         compute_dtype: what the network computes in.
         remat: what the backward pass computes again, as of `decoder`.
@@ -87,6 +88,8 @@ def from_hf(
         path / "config.json",
         lambda: kind.read(name, text, source, head=head, sentence=sentence),
     )
+    tokenizer = _tokenizer(path)
+    config = _named(path, lambda: padded(config, tokenizer))
     model = kind.make(config, dtype=compute_dtype, remat=remat)
     like = jax.eval_shape(model.init, jax.random.key(0), {})[0]
     homes = None if shardings is None else shardings(like)
@@ -94,7 +97,7 @@ def from_hf(
         path,
         lambda: read_rows(kind.rows(config), source, like, dtype=kept, shardings=homes),
     )
-    return Pretrained(model, Frozen(params, {}), config, _tokenizer(path, config))
+    return Pretrained(model, Frozen(params, {}), config, tokenizer)
 
 
 def to_hf(
@@ -105,6 +108,9 @@ def to_hf(
     shard_bytes: int = _SHARD,
 ) -> None:
     """Writes a folder that transformers loads: config.json and safetensors files.
+
+    A network that writes texts has a generation_config.json too, of the ids that begin
+    and end them alone: nothing there cuts a distribution that is drawn from.
 
     An encoder of sentences is written so that sentence-transformers loads it too. The
     folder appears whole or not at all. A trained network is written by
@@ -136,8 +142,8 @@ def to_hf(
         True
     """
     kept = None if dtype is None else float_type(dtype)
-    config, params = pretrained.config, pretrained.frozen.params
-    kind = kind_of(config)
+    kind, params = kind_of(pretrained.config), pretrained.frozen.params
+    config = unpadded(pretrained.config, pretrained.tokenizer)
     said = kind.write(config)
     _fits(kind, config, params)
     source = write_rows(kind.rows(config), params, dtype=kept)
@@ -150,6 +156,9 @@ def to_hf(
         write_folder(source, path, shard_bytes)
         if pretrained.tokenizer is not None:
             tokenizers.to_hf(pretrained.tokenizer, path)
+            if kind.make(config).decoding is not None:
+                ids = json.dumps(_generation(said), indent=2) + "\n"
+                (path / "generation_config.json").write_text(ids)
         kind.beside(config, path)
 
     _whole(pathlib.Path(folder), fill)
@@ -163,19 +172,26 @@ def _home(
     return (folder / sentence.path if sentence else folder), sentence
 
 
-def _tokenizer(folder: pathlib.Path, config: Any) -> Tokenizer | None:
-    """The folder's, checked against the embedding; None where it has none."""
-    if not (folder / "tokenizer.json").is_file():
-        return None
-    found = tokenizers.from_hf(folder)
-    _named(folder, lambda: tokenizers.check_vocabulary(found, config.vocab))
-    return found
+def _tokenizer(folder: pathlib.Path) -> Tokenizer | None:
+    """The folder's; None where it has none."""
+    there = (folder / "tokenizer.json").is_file()
+    return tokenizers.from_hf(folder) if there else None
 
 
-def _special(tokenizer: Tokenizer | None) -> dict[str, int | None]:
+def _special(tokenizer: Tokenizer | None) -> dict[str, Any]:
     """Ids that config.json says too; null, since transformers has ids of its own."""
     special = {} if tokenizer is None else tokenizer.special
-    return {f"{role}_token_id": special.get(role) for role in ("bos", "eos", "pad")}
+    ends = () if tokenizer is None else tokenizer.ends
+    end = None if not ends else ends[0] if len(ends) == 1 else list(ends)
+    ids = {f"{role}_token_id": special.get(role) for role in ("bos", "pad")}
+    return ids | {"eos_token_id": end}
+
+
+def _generation(said: Mapping[str, Any]) -> dict[str, Any]:
+    """What transformers writes texts by: where they begin and end, nothing drawn."""
+    roles = ("bos", "eos", "pad", "decoder_start")
+    ids = {key: said.get(key) for key in (f"{role}_token_id" for role in roles)}
+    return {key: found for key, found in ids.items() if found is not None}
 
 
 def _spelt(source: Source, prefixes: Collection[tuple[str, str]]) -> Source:

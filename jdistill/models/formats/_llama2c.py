@@ -13,7 +13,7 @@ import numpy as np
 from jdistill import tokenizers
 from jdistill.models._sizes import float_type
 from jdistill.models.formats._changes import interleaved, transpose
-from jdistill.models.formats._pretrained import Pretrained
+from jdistill.models.formats._pretrained import Pretrained, padded
 from jdistill.models.formats._rows import Row, Source, read_rows
 from jdistill.models.transformers import DecoderConfig, decoder
 from jdistill.typing import Frozen, Tokenizer, Tree
@@ -114,16 +114,15 @@ def from_llama2c(
         tokenizer = tokenizers.from_llama2c(tokenizer)
     try:
         head, source = _opened(path)
-        if tokenizer is not None:
-            tokenizers.check_vocabulary(tokenizer, head.config.vocab)
-        model = decoder(head.config, dtype=compute_dtype, remat=remat)
+        config = padded(head.config, tokenizer)
+        model = decoder(config, dtype=compute_dtype, remat=remat)
         like = jax.eval_shape(model.init, jax.random.key(0), {})[0]
         homes = None if shardings is None else shardings(like)
         rows = _rows(head.config)
         params = read_rows(rows, source, like, dtype=kept, shardings=homes)
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from error
-    return Pretrained(model, Frozen(params, {}), head.config, tokenizer)
+    return Pretrained(model, Frozen(params, {}), config, tokenizer)
 
 
 def _opened(path: pathlib.Path) -> tuple[_Head, Source]:

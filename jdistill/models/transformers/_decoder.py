@@ -117,6 +117,7 @@ def decoder(
         lambda params: head(config, params),
         decoding(config, compute),
         config.logit_cap,
+        config.words,
         name=f"decoder of {config.depth} layers, {config.dim} wide",
     )
 

@@ -52,6 +52,8 @@ class DecoderConfig:
         position_factor: by what positions are divided, in each layer or in all.
         rope_scaling: `(factor, low, high, max_steps before)` of Llama 3, or None.
         window: how many tokens a layer looks at, itself among them; 0 for all.
+        words: how many rows of the embedding, the first, have an id; the rest pads it,
+            and losses, figures and generation leave its logits out. None for all.
 
     Raises:
         ValueError: a size, a word or a number out of range.
@@ -88,6 +90,7 @@ class DecoderConfig:
     position_factor: float | Sequence[float] = 1.0
     rope_scaling: Sequence[float] | None = None
     window: int | Sequence[int] = 0
+    words: int | None = None
 
     def __post_init__(self) -> None:
         """Checks what was given, and gives each layer its own numbers."""
@@ -96,6 +99,8 @@ class DecoderConfig:
             raise ValueError(
                 f"kv_heads must divide heads={self.heads}, got {self.kv_heads}"
             )
+        if self.words is not None:
+            whole(words=self.words, most=self.vocab)
         one_of(NORMS, norm=self.norm)
         one_of(ACTIVATIONS, activation=self.activation)
         if self.rotary_dim is None:

@@ -109,7 +109,8 @@ def encoder_decoder(
         return Outputs(logits_of(params, hidden), features, hidden), state
 
     name = f"encoder-decoder of {config.depth} layers, {config.dim} wide"
-    return Model(init, apply, head, decoding(config, compute), name=name)
+    go_on = decoding(config, compute)
+    return Model(init, apply, head, go_on, words=config.words, name=name)
 
 
 def _layer(config, params: Tree, batch: Batch, read: Encoded, each: bool) -> Any:

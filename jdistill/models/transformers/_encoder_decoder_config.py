@@ -35,6 +35,8 @@ class EncoderDecoderConfig:
             after the query.
         max_distance: from which distance on all are alike.
         start: the id that a text begins with.
+        words: how many rows of the embedding, the first, have an id, as of
+            `DecoderConfig`.
 
     Raises:
         ValueError: a size, a word or a number out of range.
@@ -56,6 +58,7 @@ class EncoderDecoderConfig:
     buckets: int = 32
     max_distance: int = 128
     start: int = 0
+    words: int | None = None
 
     def __post_init__(self) -> None:
         """Checks what was given."""
@@ -67,6 +70,8 @@ class EncoderDecoderConfig:
         one_of(ACTIVATIONS, activation=self.activation)
         whole(max_distance=self.max_distance, most=MOST_DISTANT)
         whole(start=self.start, least=0, most=self.vocab - 1)
+        if self.words is not None:
+            whole(words=self.words, most=self.vocab)
         if self.buckets % 4:
             raise ValueError(f"buckets must be a multiple of 4, got {self.buckets}")
         if self.max_distance <= self.buckets // 2:

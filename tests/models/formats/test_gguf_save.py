@@ -267,10 +267,31 @@ def test_a_tokenizer_comes_along_with_a_token_for_each_row(tmp_path):
         assert said["tokenizer.ggml.tokens"][:30] == known["tokenizer.ggml.tokens"]
         assert len(said["tokenizer.ggml.tokens"]) == 40
         assert said["tokenizer.ggml.token_type"].tolist() == [1] * 30 + [5] * 10
-        again = from_gguf(tmp_path / "a").tokenizer
-        text = "#30%&1"
+        found = from_gguf(tmp_path / "a")
+        text, again = "#30%&1", found.tokenizer
         np.testing.assert_array_equal(again.encode(text), read.tokenizer.encode(text))
+        assert again.fingerprint == read.tokenizer.fingerprint and again.vocab == 30
+        assert (found.config.words, found.model.words, found.config.vocab) == (
+            30,
+            30,
+            40,
+        )
+        to_gguf(tmp_path / "b", found)
+        assert from_gguf(tmp_path / "b").config == found.config
+        with pytest.raises(ValueError, match=r"config.words is 30 of 40.*is none"):
+            to_gguf(tmp_path / "c", found._replace(tokenizer=None))
     assert said["tokenizer.chat_template"] == "{{ messages }}"
+
+
+def test_tokens_without_a_kind_are_no_tokenizer_left_out(tmp_path):
+    from jdistill import tokenizers
+
+    read = network()._replace(tokenizer=tokenizers.from_gguf(words(30)))
+    to_gguf(tmp_path / "a", read)
+    whole = (tmp_path / "a").read_bytes()
+    (tmp_path / "b").write_bytes(whole.replace(b".ggml.model", b".ggml.moXel"))
+    with pytest.raises(ValueError, match=r"metadata have no 'tokenizer.ggml.model'"):
+        from_gguf(tmp_path / "b")
 
 
 def test_metadata_of_another_tokenizer_are_refused(tmp_path):
@@ -279,6 +300,12 @@ def test_metadata_of_another_tokenizer_are_refused(tmp_path):
     read = network()._replace(tokenizer=tokenizers.from_gguf(words(30)))
     with pytest.raises(ValueError, match="the vocabularies differ"):
         to_gguf(tmp_path / "a", read, metadata=words(31))
+    several = read._replace(tokenizer=read.tokenizer._replace(ends=(1, 4)))
+    with pytest.raises(ValueError, match=r"end with \[1\] in the metadata and with"):
+        to_gguf(tmp_path / "a", several, metadata=words(30))
+    to_gguf(tmp_path / "a", several)
+    assert gguf_metadata(tmp_path / "a")["tokenizer.ggml.eot_token_id"] == 4
+    assert from_gguf(tmp_path / "a").tokenizer.ends == (1, 4)
     read = network()._replace(tokenizer=tokenizers.from_gguf(words(41)))
     with pytest.raises(ValueError, match="41 ids, the embedding 40 rows"):
         to_gguf(tmp_path / "a", read)

@@ -83,6 +83,30 @@ def test_config_json_is_written_in_the_old_words(name, tmp_path):
         assert written["layer_types"] == new["layer_types"]
 
 
+def test_rows_without_an_id_are_known_as_what_pads_the_embedding(tmp_path):
+    own = golden("llama").pretrained._replace(tokenizer=letters(50))
+    to_hf(own, tmp_path / "out")
+    again = from_hf(tmp_path / "out")
+    assert again.config == dataclasses.replace(own.config, words=50)
+    assert again.model.words == 50 and own.config.vocab == 61
+    to_hf(again, tmp_path / "again")
+    assert from_hf(tmp_path / "again").config == again.config
+    for other, count in ((None, "none"), (letters(51), "51")):
+        with pytest.raises(ValueError, match=f"config.words is 50 of 61.*is {count}"):
+            to_hf(again._replace(tokenizer=other), tmp_path / "other")
+
+
+def test_all_that_ends_a_text_goes_with_the_network(tmp_path):
+    tokenizer = letters(61)._replace(ends=(0, 7, 9))
+    to_hf(golden("llama").pretrained._replace(tokenizer=tokenizer), tmp_path / "out")
+    for name in ("config.json", "generation_config.json"):
+        said = json.loads((tmp_path / "out" / name).read_text())
+        assert said["eos_token_id"] == [0, 7, 9]
+    assert from_hf(tmp_path / "out").tokenizer.ends == (0, 7, 9)
+    (tmp_path / "out" / "generation_config.json").unlink()
+    assert from_hf(tmp_path / "out").tokenizer.ends == (0, 7, 9)
+
+
 @pytest.mark.parametrize("name", ["gemma3", "gpt2", "neox", "mistral"])
 def test_going_on_from_a_cache_equals_the_whole_pass(name):
     case = golden(name)
@@ -246,6 +270,8 @@ def test_the_tokenizer_goes_with_the_network(tmp_path):
     assert again.tokenizer.fingerprint == own.tokenizer.fingerprint
     config = json.loads((tmp_path / "out" / "config.json").read_text())
     assert (config["eos_token_id"], config["bos_token_id"]) == (0, None)
+    said = json.loads((tmp_path / "out" / "generation_config.json").read_text())
+    assert said == {"eos_token_id": 0} and again.tokenizer.ends == (0,)
     tokenizers.to_hf(letters(62), tmp_path / "out")
     with pytest.raises(ValueError, match="tokenizer has 62 ids, the embedding 61 rows"):
         from_hf(tmp_path / "out")

@@ -237,3 +237,5 @@ def test_the_tokenizer_goes_with_the_network(tmp_path):
     assert again.tokenizer.special == {"eos": 1}
     written = json.loads((tmp_path / "out" / "config.json").read_text())
     assert written["eos_token_id"] == 1
+    said = json.loads((tmp_path / "out" / "generation_config.json").read_text())
+    assert said == {"eos_token_id": 1, "decoder_start_token_id": 0}
