@@ -1365,8 +1365,8 @@ MUTANTS = (
     Mutant(
         "the cap of the student is lost on the way to its terms",
         "jdistill/train/_gradient.py",
-        "cap=recipe.model.cap",
-        "cap=None",
+        '"cap": recipe.model.cap',
+        '"cap": None',
         "tests/objective/test_vocabulary.py -k decoder_reaches",
     ),
     Mutant(
