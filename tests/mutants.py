@@ -580,8 +580,8 @@ MUTANTS = (
     Mutant(
         "one text that is one a letter",
         "jdistill/predictor/_examples.py",
-        "            return _of_texts(texts, [examples]), True",
-        "            return _of_texts(texts, list(examples)), False",
+        "            return _of_texts(texts, [examples], inputs), True",
+        "            return _of_texts(texts, list(examples), inputs), False",
         "tests/predictor/test_examples.py -k one_text",
     ),
     Mutant(
@@ -608,8 +608,8 @@ MUTANTS = (
     Mutant(
         "zeros left out of variables that are written as they are",
         "jdistill/artifact/_pack.py",
-        "        forms = AS_IT_IS, AS_IT_IS",
-        "        pass",
+        "forms if _are_forms(variables.params) else (AS_IT_IS, AS_IT_IS)",
+        "forms",
         "tests/artifact/test_pack.py -k as_they_are",
     ),
     Mutant(
@@ -1393,8 +1393,8 @@ MUTANTS = (
     Mutant(
         "the cap of the student is lost on the way to its terms",
         "jdistill/train/_gradient.py",
-        "cap=recipe.model.cap",
-        "cap=None",
+        '"cap": recipe.model.cap',
+        '"cap": None',
         "tests/objective/test_vocabulary.py -k decoder_reaches",
     ),
     Mutant(
