@@ -5,10 +5,7 @@ the same vocabulary, parameters, bytes, and how it writes on after `config.promp
 stage goes on from the one before it, or from the one it names with `after`.
 """
 
-import importlib.util
 import pathlib
-import re
-import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -16,10 +13,10 @@ from typing import Any
 from experiments.tools import language_training
 from experiments.tools.changes import KEYS, Now, Place, begun, changed
 from experiments.tools.plan import at, made
+from experiments.tools.pretrained import read
 from experiments.tools.rows import read_rows
 from experiments.tools.texts import Text, text
 from jdistill import data, language, models, report, train, tree
-from jdistill.files import replacing
 
 IDENTITY = ("model", "text", "tokens")
 FIGURES = report.named(
@@ -140,52 +137,6 @@ def _rows(config, stage, texts, now: Now, against) -> Iterator[dict[str, Any]]:
     for each in texts:
         known = {"text": each.edition, **_given(outside=now.outside(each.test))}
         yield {**place, **known, **_figures(one, against, each, config)}
-
-
-def read(name: str, folder: pathlib.Path | None = None) -> models.Pretrained:
-    """A pretrained network: a folder of Hugging Face, a GGUF file, or `package:file`.
-
-    Args:
-        name: a path, or the name of an installed package and, after a colon, a pattern
-            of the file in it. Names joined by `+` are the parts of one file.
-        folder: where parts are joined.
-
-    Raises:
-        ValueError: there is no such package or file.
-
-    Example:
-        >>> read('no_such_package:*.gguf')
-        Traceback (most recent call last):
-        ValueError: the package 'no_such_package' is not installed
-    """
-    paths = [_path(part) for part in name.split("+")]
-    path = paths[0] if len(paths) == 1 else _joined(paths, folder or pathlib.Path())
-    return models.from_gguf(path) if path.suffix == ".gguf" else models.from_hf(path)
-
-
-def _path(name: str) -> pathlib.Path:
-    if not re.fullmatch(r"\w+:.+", name):
-        return pathlib.Path(name)
-    package, pattern = name.split(":")
-    spec = importlib.util.find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
-        raise ValueError(f"the package {package!r} is not installed")
-    folder = pathlib.Path(next(iter(spec.submodule_search_locations)))
-    found = sorted(folder.rglob(pattern))
-    if not found:
-        raise ValueError(f"the package {package!r} has no file {pattern}")
-    return found[0]
-
-
-def _joined(parts: Sequence[pathlib.Path], folder: pathlib.Path) -> pathlib.Path:
-    """One GGUF file of its parts, written once."""
-    path = folder / "joined.gguf"
-    if not path.exists() or path.stat().st_size != sum(p.stat().st_size for p in parts):
-        with replacing(path) as file:
-            for part in parts:
-                with part.open("rb") as one:
-                    shutil.copyfileobj(one, file)
-    return path
 
 
 def _figures(one, against, each: Text, config) -> dict[str, Any]:

@@ -13,14 +13,14 @@ from typing import Any
 
 import jax
 
-from experiments.tools import figures, plan, recipes, rehearsal
-from experiments.tools.components import build
+from experiments.tools import figures, recipes, rehearsal
 from experiments.tools.gains import gains
+from experiments.tools.networks import network
 from experiments.tools.objectives import combined
 from experiments.tools.optimisers import optimiser
 from experiments.tools.recipes import Stage
 from experiments.tools.training import Job, train_stage
-from jdistill import compress, data, models, train
+from jdistill import compress, data, train
 from jdistill.evaluate import outputs_of
 from jdistill.typing import DataSet, Frozen, Model, Split
 
@@ -72,12 +72,7 @@ def _steps(config: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _networks(config: Mapping[str, Any], parts: DataSet) -> dict[str, Model]:
-    nets = {}
-    for side in ("teacher", "student"):
-        with plan.at(f"config.{side}.model"):
-            spec = recipes.complete(config[side]["model"], parts)
-            nets[side] = build(models, spec)
-    return nets
+    return {n: network(config, n, parts)[1] for n in ("teacher", "student")}
 
 
 def _taught(split: Split, teacher: Model, frozen: Frozen) -> Split:
@@ -113,7 +108,7 @@ def _stage(config, name, spec, nets: Mapping[str, Model], learned) -> Stage:
         teacher=None if own is nets["teacher"] else nets["teacher"],
         compression=None if where is None else compress.freeze(where=where),
     )
-    taught = own is not nets["teacher"]
+    taught = None if own is nets["teacher"] else "teacher"
     return Stage(name, {}, own, learner, steps, taught=taught)
 
 

@@ -32,6 +32,7 @@ PICTURES: dict[str, Callable[[list[dict], Sequence[report.Figure]], str]] = {
     "digits": _sizes,
     "language": _sizes,
     "losses": _gains,
+    "minilm": _sizes,
     "mnist": _sizes,
     "recipes_digits": _gains,
     "recipes_docs": _gains,

@@ -18,6 +18,7 @@ from experiments.tools import plan, recipes
 from experiments.tools.components import build
 from experiments.tools.few import rows, subset
 from experiments.tools.gains import gains
+from experiments.tools.networks import complete
 from experiments.tools.objectives import combined
 from experiments.tools.optimisers import optimiser
 from experiments.tools.runs import trained
@@ -206,7 +207,7 @@ def _network(config: Spec, parts: DataSet, spec: Any) -> Model:
     if isinstance(spec, str):
         if spec not in networks:
             raise ValueError(f"no network {spec!r}; valid: {', '.join(networks)}")
-        return build(models, recipes.complete(networks[spec], parts), Model)
+        return build(models, complete(networks[spec], parts), Model)
     rest = dict(spec)
     of = rest.pop("of")
     if isinstance(of, str):

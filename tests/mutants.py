@@ -31,6 +31,34 @@ class Mutant(NamedTuple):
 LOSSES = "tests/losses"
 MUTANTS = (
     Mutant(
+        "a network with entries of its own sees the student's too",
+        "jdistill/models/_reading.py",
+        "return {n: batch[n] for n in EXAMPLES if n in batch} | own",
+        "return {**batch, **own}",
+        "tests/models/test_reading.py",
+    ),
+    Mutant(
+        "a network with entries of its own never drops out",
+        "jdistill/models/_reading.py",
+        "_own(batch, name), train=train, key=key)",
+        "_own(batch, name), train=False, key=key)",
+        "tests/models/test_reading.py",
+    ),
+    Mutant(
+        "another's preparation is that of the student",
+        "jdistill/data/_beside.py",
+        "second = {name: other(texts) for name, other in others.items()}",
+        "second = {name: own(texts) for name in others}",
+        "tests/data/test_beside.py",
+    ),
+    Mutant(
+        "an entry of one preparation hides another's",
+        "jdistill/data/_beside.py",
+        "    if name in batch:\n",
+        "    if not name:\n",
+        "tests/data/test_beside.py",
+    ),
+    Mutant(
         "each fold counts alike though they differ in examples",
         "jdistill/report/_summary.py",
         "known = folds.keys() <= sizes.keys()",
@@ -552,8 +580,8 @@ MUTANTS = (
     Mutant(
         "one text that is one a letter",
         "jdistill/predictor/_examples.py",
-        "            return _of_texts(texts, [examples]), True",
-        "            return _of_texts(texts, list(examples)), False",
+        "            return _of_texts(texts, [examples], inputs), True",
+        "            return _of_texts(texts, list(examples), inputs), False",
         "tests/predictor/test_examples.py -k one_text",
     ),
     Mutant(
@@ -580,8 +608,8 @@ MUTANTS = (
     Mutant(
         "zeros left out of variables that are written as they are",
         "jdistill/artifact/_pack.py",
-        "        forms = AS_IT_IS, AS_IT_IS",
-        "        pass",
+        "forms if _are_forms(variables.params) else (AS_IT_IS, AS_IT_IS)",
+        "forms",
         "tests/artifact/test_pack.py -k as_they_are",
     ),
     Mutant(
@@ -1365,8 +1393,8 @@ MUTANTS = (
     Mutant(
         "the cap of the student is lost on the way to its terms",
         "jdistill/train/_gradient.py",
-        "cap=recipe.model.cap",
-        "cap=None",
+        '"cap": recipe.model.cap',
+        '"cap": None',
         "tests/objective/test_vocabulary.py -k decoder_reaches",
     ),
     Mutant(

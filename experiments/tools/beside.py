@@ -17,12 +17,13 @@ from experiments.tools.workdir import write_whole
 ALONE = {
     "teacher": ("teacher",),
     "teacher_half": ("teacher", "teacher_half"),
+    "teacher_own": ("teacher_own",),
     "student": ("student",),
 }
 """The sections of the configuration that stages which nobody teaches depend on."""
 OTHERS = (
     *ALONE,
-    *("distilled", "pruned", "quantised", "equal_bytes"),
+    *("distilled", "distilled_own", "pruned", "quantised", "equal_bytes"),
     *("objective", "comparisons", "baseline", "folds"),
 )
 """The sections that no such stage depends on, but for its own."""

@@ -5,10 +5,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from experiments.tools import few
+from experiments.tools.networks import reads
 from experiments.tools.training import Job
 from jdistill import data, report
 from jdistill.evaluate import predict
 from jdistill.typing import Frozen, Model
+
+OF_A_CALL = ("latency_ms", "latency_batch", "energy")
+"""What a row says of one call of the network."""
 
 
 class Figures(NamedTuple):
@@ -38,7 +42,24 @@ def of(
     whole = test.take(np.arange(test.size))
     labelled = np.asarray(whole.get("label_mask", np.ones(test.size))) != 0
     right = (np.argmax(logits, axis=-1) == whole["label"])[labelled]
+    row = _with_reader(row, job)
     return Figures({**row, "data": dict(job.dataset.info)}, right)
+
+
+def _with_reader(row: dict[str, Any], job: Job) -> dict[str, Any]:
+    """With the size of the network that made a stage's inputs, if one did.
+
+    Time and energy are of what stands behind it alone, and left out.
+    """
+    stage = row["stage"]
+    reader = job.dataset.info[stage] if reads(job.config, stage) else {}
+    if "parameters" not in reader:
+        return row
+    row = {name: value for name, value in row.items() if name not in OF_A_CALL}
+    zeros = row["sparsity"] * row["parameters"]
+    parameters = row["parameters"] + reader["parameters"]
+    sizes = {"parameters": parameters, "bytes": row["bytes"] + reader["bytes"]}
+    return {**row, **sizes, "sparsity": zeros / parameters}
 
 
 def tfidf(job: Job) -> tuple[dict[str, Any], np.ndarray]:

@@ -10,8 +10,9 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from experiments.tools import components, plan
+from experiments.tools import plan
 from experiments.tools.components import build
+from experiments.tools.networks import BESIDE, TEACHERS, complete, network, reads, taken
 from experiments.tools.optimisers import optimiser
 from jdistill import (
     artifact,
@@ -38,7 +39,7 @@ class Stage(NamedTuple):
 
     * `spec`: the model's configuration, complete.
     * `start`: the stage whose parameters it starts from; fresh ones for None.
-    * `taught`: whether it learns from the teacher.
+    * `taught`: the stage that it learns from, None for labels alone.
     * `plain`: for a model with int8 activations, the model without.
     """
 
@@ -49,7 +50,7 @@ class Stage(NamedTuple):
     num_steps: int
     realised: str = "dense"
     start: str | None = None
-    taught: bool = False
+    taught: str | None = None
     plain: Model | None = None
 
 
@@ -62,11 +63,20 @@ def dataset(config: Spec, fold: int) -> DataSet:
     spec = dict(config["data"])
     extra = {"fold": fold}
     if prepare := spec.pop("prepare", None):
-        extra["prepare"] = build(data, prepare)
-    taken = _taken(data, spec, extra)
-    if fold and "fold" not in taken:
+        extra["prepare"] = _prepare(config, build(data, prepare))
+    extra = taken(data, spec, extra)
+    if fold and "fold" not in extra:
         raise ValueError(f"{spec['name']} has no folds but 0")
-    return _classified(spec["name"], build(data, spec, DataSet, **taken))
+    return _classified(spec["name"], build(data, spec, DataSet, **extra))
+
+
+def _prepare(config: Spec, own: Any) -> Any:
+    """How texts become inputs, of all networks that read in a way of their own."""
+    others = {}
+    for name in (name for name in TEACHERS if reads(config, name)):
+        with plan.at(f"config.{name}.prepare"):
+            others[name] = build(data, config[name]["prepare"])
+    return data.beside(own, **others) if others else own
 
 
 def _classified(name: str, parts: DataSet) -> DataSet:
@@ -105,16 +115,18 @@ def stages(config: Spec, parts: DataSet) -> dict[str, Stage]:
     hard = objective.combine(ce=objective.on_labels(losses.cross_entropy))
     with plan.at("config.objective"):
         soft = build(objective, config["objective"], Objective)
-    nets = {name: _network(config, name, parts) for name in ("teacher", "student")}
-    spec = {name: spec for name, (spec, _) in nets.items()}
-    teacher, student = (model for _, model in nets.values())
+    names = ("teacher", *(name for name in BESIDE if name in config), "student")
+    spec, nets = {}, {}
+    for name in names:
+        spec[name], nets[name] = network(config, name, parts)
+    student = nets["student"]
     rounded = models.simulate_int8(student)
     with plan.at("config.pruned.compression"):
         prune = _pruner(config["pruned"]["compression"])
         keep = _keeper(config["pruned"]["compression"])
     with plan.at("config.quantised.compression"):
         both = compress.chain(keep, build(compress, config["quantised"]["compression"]))
-    _check(parts, {"teacher": teacher, "student": student}, (prune, both))
+    _check(parts, nets, (prune, both))
 
     def stage(name, model, goal, *, spec, compression=None, **how):
         run = config[name]
@@ -124,20 +136,18 @@ def stages(config: Spec, parts: DataSet) -> dict[str, Stage]:
             model,
             goal,
             tx,
-            teacher=teacher if how.get("taught") else None,
+            teacher=nets.get(how.get("taught")),
             compression=compression,
         )
         return Stage(name, spec, model, learner, run["num_steps"], **how)
 
-    found = [stage("teacher", teacher, hard, spec=spec["teacher"])]
-    if "teacher_half" in config:
-        half, smaller = _network(config, "teacher_half", parts)
-        found.append(stage("teacher_half", smaller, hard, spec=half))
+    found = [stage(name, nets[name], hard, spec=spec[name]) for name in names]
     own = {"spec": spec["student"]}
-    taught = {**own, "taught": True, "realised": "masked"}
+    taught = {**own, "taught": "teacher", "realised": "masked"}
+    if "distilled_own" in config:
+        found.append(stage("distilled_own", student, soft, **own, taught="teacher_own"))
     found += [
-        stage("student", student, hard, **own),
-        stage("distilled", student, soft, **own, taught=True),
+        stage("distilled", student, soft, **own, taught="teacher"),
         stage("pruned", student, soft, compression=prune, start="distilled", **taught),
         stage(
             "quantised",
@@ -223,12 +233,6 @@ def _check(
             jax.eval_shape(lambda c=compression: compressed(c))
 
 
-def _network(config: Spec, name: str, parts: DataSet) -> tuple[Spec, Model]:
-    with plan.at(f"config.{name}.model"):
-        spec = complete(config[name]["model"], parts)
-        return spec, build(models, spec)
-
-
 def _shrink(size: Any, share: float) -> Any:
     if isinstance(size, int):
         return max(1, round(size * share))
@@ -275,18 +279,3 @@ def _pruner(spec: Spec) -> Compression:
 def _keeper(spec: Spec) -> Compression:
     """The pruner at the sparsity that its schedule ends with."""
     return build(compress, {**spec, "sparsity": spec["sparsity"]["target"]})
-
-
-def complete(spec: Spec, parts: DataSet) -> dict[str, Any]:
-    """A model's configuration with what the data say: classes, vocabulary, steps."""
-    info = parts.info
-    facts = {"classes": len(parts.train.classes), "steps": info.get("steps")}
-    facts |= {"vocab": info.get("vocab"), "num_buckets": info.get("vocab")}
-    facts = {k: v for k, v in facts.items() if v is not None and k not in spec}
-    return {**spec, **_taken(models, spec, facts)}
-
-
-def _taken(namespace: Any, spec: Spec, extra: dict[str, Any]) -> dict[str, Any]:
-    """Those of the extra arguments that the named member takes."""
-    takes = components.takes(namespace, spec)
-    return {name: value for name, value in extra.items() if name in takes}

@@ -8,9 +8,10 @@ import numpy as np
 from jax.sharding import Mesh
 
 from experiments.tools import few, plan, recipes
+from experiments.tools.networks import BESIDE, TEACHERS, complete, gated
 from experiments.tools.optimisers import optimiser
 from experiments.tools.recipes import Stage
-from jdistill import data, ops, tree
+from jdistill import data, ops
 from jdistill.typing import DataSet, Frozen, Outputs
 
 PERIODS = ("batch_size", "eval_batch", "eval_every", "save_every")
@@ -19,6 +20,7 @@ PIPELINE = (
     *("pruned", "quantised", "comparisons", *PERIODS),
 )
 CHAIN = ("teacher", "student", "distilled", "pruned", "quantised")
+OPTIONAL = (*BESIDE, "distilled_own")
 
 
 def pipeline(config: Any) -> tuple[dict, Mesh | None, few.Few, dict[str, Stage]]:
@@ -41,9 +43,9 @@ def pipeline(config: Any) -> tuple[dict, Mesh | None, few.Few, dict[str, Stage]]
     if transfer is not None:
         wider = plan.batch(transfer, config["batch_size"], "config.labels")
     states: dict[str, Any] = {}
-    teacher = None
+    teachers: dict[str, Frozen] = {}
     for name, stage in stages.items():
-        frozen = teacher if stage.taught else None
+        frozen = teachers[stage.taught] if stage.taught else None
         start = None if stage.plain is None else _observed(stage, states, shapes)
         states[name] = plan.trains(
             f"config.{name}",
@@ -52,13 +54,11 @@ def pipeline(config: Any) -> tuple[dict, Mesh | None, few.Few, dict[str, Stage]]
             frozen,
             start,
         )
-        if name == "teacher":
-            teacher = plan.finished(stage.learner, states[name])
+        if name in TEACHERS:
+            teachers[name] = plan.finished(stage.learner, states[name])
     _equal_bytes(config, parts, shapes)
-    if config.get("idf_gates"):
-        for name in ("teacher", "student"):
-            if not any("gate/" in path for path in tree.flatten(states[name].params)):
-                raise plan.Mistake(f"config.idf_gates: the {name} has no gates")
+    if config.get("idf_gates") and not gated(states["student"].params):
+        raise plan.Mistake("config.idf_gates: the student has no gates")
     return config, mesh, first, stages
 
 
@@ -81,17 +81,19 @@ def _observed(stage: Stage, states: Mapping[str, Any], shapes: Any) -> Frozen:
 
 def _sections(config: Mapping[str, Any]) -> None:
     """What each part of the pipeline needs, and what is compared."""
-    for name in CHAIN:
+    optional = [name for name in OPTIONAL if name in config]
+    for name in (*CHAIN, *optional):
         needed = ["num_steps", "tx"]
-        needed += ["model"] * (name in ("teacher", "student"))
+        needed += ["model"] * (name in (*TEACHERS, "student"))
         needed += ["compression"] * (name in ("pruned", "quantised"))
         plan.needs(config[name], needed, f"config.{name}")
     place = "config.pruned.compression"
     plan.needs(config["pruned"]["compression"], ("name", "sparsity"), place)
     sparsity = config["pruned"]["compression"]["sparsity"]
     plan.needs(sparsity, ("name", "target"), f"{place}.sparsity")
-    made = [*CHAIN, "packed", "executed"]
-    made += [name for name in ("teacher_half", "equal_bytes") if name in config]
+    _readers(config)
+    made = [*CHAIN, *optional, "packed", "executed"]
+    made += ["equal_bytes"] * ("equal_bytes" in config)
     if config.get("baseline"):
         if config["data"].get("name") != "stdlib_docs":
             raise plan.Mistake("config.baseline is TF-IDF: for stdlib_docs only")
@@ -100,6 +102,21 @@ def _sections(config: Mapping[str, Any]) -> None:
         if isinstance(pair, str) or len(pair) != 2 or len({*pair}) < 2:
             raise plan.Mistake(f"config.comparisons: {pair!r} is no pair of stages")
         plan.names(pair, made, "config.comparisons")
+
+
+def _readers(config: Mapping[str, Any]) -> None:
+    """Who may read in a way of its own, and who is learned from."""
+    for name, spec in config.items():
+        if name == "data" or not isinstance(spec, Mapping) or "prepare" not in spec:
+            continue
+        if name not in TEACHERS:
+            said = "only a teacher reads otherwise than config.data.prepare says"
+            raise plan.Mistake(f"config.{name}.prepare: {said}")
+        if "prepare" not in config["data"]:
+            said = "what the student reads is prepared by config.data.prepare"
+            raise plan.Mistake(f"config.{name}.prepare: {said}, and there is none")
+    if "distilled_own" in config and "teacher_own" not in config:
+        raise plan.Mistake("config.distilled_own learns from config.teacher_own")
 
 
 def folds(config: Mapping[str, Any], wanted: Any, place: str = "config.data"):
@@ -138,7 +155,7 @@ def _equal_bytes(config: Mapping[str, Any], parts: DataSet, shapes: Any) -> None
     plan.needs(config["equal_bytes"], ("num_steps", "tx", "scale"), place)
     with plan.at(place):
         scale = config["equal_bytes"]["scale"]
-        whole = recipes.complete(config["student"]["model"], parts)
+        whole = complete(config["student"]["model"], parts)
         plan.names(scale, [k for k, v in whole.items() if k != "name"], place)
         if isinstance(scale, str) or not scale:
             raise plan.Mistake(f"{place}.scale must name sizes, got {scale!r}")

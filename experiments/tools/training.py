@@ -14,6 +14,7 @@ from jax.sharding import Mesh
 from experiments.tools import beside, few, plan
 from experiments.tools.board import scalars
 from experiments.tools.names import safe
+from experiments.tools.networks import gated
 from experiments.tools.recipes import Stage
 from experiments.tools.rows import open_rows
 from jdistill import data, metrics, models, train
@@ -77,7 +78,7 @@ def train_stage(job: Job, stage: Stage, done: Mapping[str, Frozen]) -> Trained:
             num_steps=stage.num_steps,
             batch_size=config["batch_size"],
             seed=seed,
-            frozen=done["teacher"] if stage.taught else None,
+            frozen=done[stage.taught] if stage.taught else None,
             start=_start(job, stage, done, key),
             every={config["eval_every"]: accuracy},
             progress=job.progress and job.progress.of(f"{stage.name} {job.fold}"),
@@ -123,7 +124,7 @@ def _fresh(job: Job, stage: Stage, key: Any) -> Frozen:
     batch = next(iter(data.eval_batches(train, batch_size=2)))
     own = key if gates else jax.random.split(key, 4)[0]  # as a learner's own `init`
     params, state = _compiled(stage.model.init)(own, batch)
-    if gates:
+    if gates and gated(params):
         params = models.idf_gates(params, train.take(range(train.size)))
     return Frozen(params, state)
 

@@ -7,6 +7,7 @@ from jdistill.data._augment import mixup as mixup
 from jdistill.data._augment import shift as shift
 from jdistill.data._baseline import Baseline as Baseline
 from jdistill.data._baseline import tfidf_baseline as tfidf_baseline
+from jdistill.data._beside import beside as beside
 from jdistill.data._builders import tfds as tfds
 from jdistill.data._cache import Cache as Cache
 from jdistill.data._cache import cache as cache
@@ -69,6 +70,7 @@ __all__ = [
     "Tokens",
     "Windows",
     "augmentations",
+    "beside",
     "bpe",
     "cache",
     "cache_tokens",

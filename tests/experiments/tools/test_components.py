@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from experiments.tools import components, objectives, recipes
+from experiments.tools import components, networks, objectives, recipes
 from jdistill import data, models
 from jdistill.typing import DataSet, Model
 
@@ -39,7 +39,7 @@ def own(tmp_path, monkeypatch):
 @pytest.mark.usefixtures("own")
 def test_a_function_of_ones_own_takes_what_a_public_one_takes():
     parts = data.digits()
-    spec = recipes.complete({"name": "own_parts:net", "width": 7}, parts)
+    spec = networks.complete({"name": "own_parts:net", "width": 7}, parts)
     assert spec["classes"] == 10
     model = components.build(models, spec, Model)
     params, _ = model.init(jax.random.key(0), parts.train.take([0]))

@@ -56,6 +56,22 @@ def test_sizes_and_sources_are_told(found):
     assert found.row["latency_ms"] > 0 and found.row["latency_batch"] == 8
 
 
+def test_a_stage_behind_an_encoder_has_its_size_and_no_time_of_its_own(found):
+    encoder = {"parameters": 1000, "bytes": 2000}
+    parts = PARTS._replace(info={"n": 5, "any": encoder})
+    job = JOB._replace(dataset=parts, config={**JOB.config, "any": {"prepare": {}}})
+    zero = {**found.row, "sparsity": 0.5}
+    row = figures._with_reader(zero, job)
+    assert row["parameters"] == found.row["parameters"] + 1000
+    assert row["bytes"] == found.row["bytes"] + 2000
+    assert row["sparsity"] * row["parameters"] == pytest.approx(57 / 2)
+    gone = {"latency_ms", "latency_batch", "energy"}
+    assert row.keys() == found.row.keys() - gone
+    assert figures._with_reader({**zero, "stage": "other"}, job)["bytes"] == 4 * 57
+    tokens = parts._replace(info={"any": {"vocab": 9}})
+    assert figures._with_reader(zero, job._replace(dataset=tokens)) == zero
+
+
 def test_a_file_says_what_is_needed_to_predict(tmp_path):
     state, _ = steps(adam(), 1)
     spec = {"name": "mlp", "widths": (6,), "classes": 3}

@@ -4,7 +4,7 @@ import jax
 import pytest
 from ml_collections import ConfigDict
 
-from experiments.tools import recipes
+from experiments.tools import networks, recipes
 from jdistill import artifact, data, ops, tree
 from jdistill.data import eval_batches
 from tests.experiments.small import ROOT
@@ -39,14 +39,14 @@ def test_stages_are_in_the_order_they_need_each_other():
     for stage in stages.values():
         assert stage.start is None or names.index(stage.start) < names.index(stage.name)
         assert stage.realised == ("masked" if stage.start else "dense")
-    taught = {stage.name for stage in stages.values() if stage.taught}
+    taught = {s.name for s in stages.values() if s.taught == "teacher"}
     assert taught == {"distilled", "pruned", "quantised"}
 
 
 def test_what_the_data_say_completes_a_model_but_never_overrides_it():
     spec = recipes.stages(config(), DIGITS)["teacher"].spec
     assert spec["classes"] == 10
-    assert recipes.complete({"name": "mlp", "classes": 3}, DIGITS)["classes"] == 3
+    assert networks.complete({"name": "mlp", "classes": 3}, DIGITS)["classes"] == 3
 
 
 def test_the_quantised_stage_keeps_the_sparsity_that_pruning_ended_with():

@@ -88,7 +88,7 @@ def test_a_stage_starts_from_another_and_learns_from_the_teacher(tmp_path):
     done = {"teacher": training.train_stage(job(tmp_path), teacher, {}).frozen}
     done["student"] = training.train_stage(job(tmp_path), stage(), {}).frozen
     still = adam(net(), SOFT, optax.sgd(0.0), teacher=net(widths=(7,)))
-    later = Stage("later", {}, net(), still, 1, start="student", taught=True)
+    later = Stage("later", {}, net(), still, 1, start="student", taught="teacher")
     found = training.train_stage(job(tmp_path), later, done)
     assert same(found.frozen, done["student"])
 
