@@ -27,7 +27,7 @@ OTHERS = {
     "a dictionary": {},
     "bytes": b"x",
     "an array": np.ones((2, 2)),
-    "a function": print,
+    "a function": repr,
     "a list": [1, "a"],
 }
 WORDS = {"a word": "nonesuch", "no letter": ""}
