@@ -4,6 +4,7 @@ Each check is given its values by name, `check_path(train=train)`.
 """
 
 import os
+import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -60,6 +61,31 @@ def check_texts(**values: Any) -> None:
             raise TypeError(f"{name} must be several texts, got {_said(value)}")
         for number, one in enumerate(value):
             check_text(**{f"{name}[{number}]": one})
+
+
+def visible(text: Any) -> str:
+    r"""A text as it is shown: what would steer a terminal or turn a page round is �.
+
+    These are control characters, as escape and backspace, marks of direction, and half
+    characters; tabs and ends of lines stay.
+
+    Args:
+        text: of any origin, as a name in a file.
+
+    Returns:
+        A text of as many characters.
+
+    Example:
+        >>> visible('student \x1b[2J'), visible('Größe 3\n')
+        ('student �[2J', 'Größe 3\n')
+    """
+    return "".join("\ufffd" if _steers(c) else c for c in str(text))
+
+
+def _steers(c: str) -> bool:
+    if c in "\t\n\u200c\u200d":  # joiners, of which letters and pictures are made
+        return False
+    return unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 def _said(value: Any) -> str:

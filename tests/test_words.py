@@ -23,3 +23,10 @@ def test_texts_are_several():
         words.check_texts(x=["a", 3])
     with pytest.raises(TypeError, match="x must be a text, got None"):
         words.check_text(x=None)
+
+
+def test_what_is_shown_steers_nothing():
+    steers = "\x00\x07\x08\x1b\x7f\x9b\u202e\u2066\u2028\ufeff\ud800"
+    assert words.visible(f"a{steers}b") == "a" + "\ufffd" * len(steers) + "b"
+    for text in ("Größe\t3\n", "क्\u200dष", "👩\u200d🚀", "a\u00a0b", "[red]<b>|"):
+        assert words.visible(text) == text

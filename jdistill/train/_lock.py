@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from jdistill.words import check_path
 
+
 class _Held(NamedTuple):
     file: int
     holders: set[object]

@@ -49,7 +49,7 @@ def read(file: pathlib.Path) -> Note:
     """
     try:
         data = file.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         raise Damaged("its note is gone") from None
     try:
         found = json.loads(data)
