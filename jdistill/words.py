@@ -4,6 +4,7 @@ Each check is given its values by name, `check_path(train=train)`.
 """
 
 import os
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -86,6 +87,26 @@ def _steers(c: str) -> bool:
     if c in "\t\n\u200c\u200d":  # joiners, of which letters and pictures are made
         return False
     return unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+
+
+def plain(value: Any) -> Any:
+    """What JSON does not know, as it does and as every process writes it.
+
+    For `json.dumps(..., default=plain)`: numbers of arrays are all written, sets in
+    order, functions and classes by name, and no text has an address of memory.
+
+    Example:
+        >>> plain({'b', 'a'}), plain(plain)
+        (["'a'", "'b'"], 'jdistill.words.plain')
+    """
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    if isinstance(value, set | frozenset):
+        return sorted(map(repr, value))
+    name = getattr(value, "__qualname__", None)
+    if isinstance(name, str):
+        return f"{getattr(value, '__module__', '')}.{name}"
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", str(value))
 
 
 def _said(value: Any) -> str:
