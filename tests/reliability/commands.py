@@ -134,7 +134,9 @@ def spoilt(config: dict[str, Any]) -> Iterator[tuple[str, list]]:
     # where networks have names, a stage without one is of the student
     needed = {*NEEDED} - ({"model"} if "networks" in config else set())
     for path, value in _leaves(config):
-        yield from _spoilt_leaf(path, value, needed)
+        # of these a stage without an optimiser has that of all
+        own = {"tx"} if config["experiment"] == "teachers" and "/" in path else set()
+        yield from _spoilt_leaf(path, value, needed - own)
 
 
 def _spoilt_leaf(
