@@ -54,7 +54,8 @@ def main(arguments: Sequence[str]) -> int:
     except Exception as error:
         if len(rest) < len(arguments) or not _is_users(error):
             raise
-        sys.stderr.write(f"error: {_said(error)}\n")
+        shown = importlib.import_module("jdistill.words").visible(_said(error))
+        sys.stderr.write(f"error: {shown}\n")
         return 2
     return 0
 

@@ -1,12 +1,16 @@
-"""Files that are whole or not there."""
+"""Files that are whole or not there, and paths that are no files."""
 
 import contextlib
+import errno
 import os
 import pathlib
 import secrets
 import stat
 from collections.abc import Iterator
 from typing import BinaryIO
+
+FREE_BYTES, UNFOLDED = 2**30, 128
+"""What a compressed file of arrays may unfold to, and times its own size beside it."""
 
 
 @contextlib.contextmanager
@@ -50,6 +54,37 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         except BaseException:
             os.unlink(aside)
             raise
+
+
+def check_file(path: str | os.PathLike[str]) -> None:
+    """Refuses what has no end or would be waited for: a pipe, a device, a socket.
+
+    Raises:
+        ValueError: it is one.
+        OSError: there is nothing, or a folder; it names the path.
+
+    Example:
+        >>> check_file('/dev/null')
+        Traceback (most recent call last):
+        ValueError: /dev/null is no file: it is a device
+    """
+    found = os.stat(path).st_mode
+    if stat.S_ISDIR(found):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(found):
+        kinds = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
+        what = kinds.get(stat.S_IFMT(found), "a device")
+        raise ValueError(f"{path} is no file: it is {what}")
+
+
+def most_bytes(path: str | os.PathLike[str]) -> int:
+    """What a compressed file of arrays may unfold to: 1 GiB and 128 times its size.
+
+    Example:
+        >>> most_bytes(__file__) > 2**30
+        True
+    """
+    return FREE_BYTES + UNFOLDED * os.stat(path).st_size
 
 
 def _mode(target: pathlib.Path) -> int | None:

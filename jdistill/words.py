@@ -4,6 +4,8 @@ Each check is given its values by name, `check_path(train=train)`.
 """
 
 import os
+import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -60,6 +62,51 @@ def check_texts(**values: Any) -> None:
             raise TypeError(f"{name} must be several texts, got {_said(value)}")
         for number, one in enumerate(value):
             check_text(**{f"{name}[{number}]": one})
+
+
+def visible(text: Any) -> str:
+    r"""A text as it is shown: what would steer a terminal or turn a page round is �.
+
+    These are control characters, as escape and backspace, marks of direction, and half
+    characters; tabs and ends of lines stay.
+
+    Args:
+        text: of any origin, as a name in a file.
+
+    Returns:
+        A text of as many characters.
+
+    Example:
+        >>> visible('student \x1b[2J'), visible('Größe 3\n')
+        ('student �[2J', 'Größe 3\n')
+    """
+    return "".join("\ufffd" if _steers(c) else c for c in str(text))
+
+
+def _steers(c: str) -> bool:
+    if c in "\t\n\u200c\u200d":  # joiners, of which letters and pictures are made
+        return False
+    return unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+
+
+def plain(value: Any) -> Any:
+    """What JSON does not know, as it does and as every process writes it.
+
+    For `json.dumps(..., default=plain)`: numbers of arrays are all written, sets in
+    order, functions and classes by name, and no text has an address of memory.
+
+    Example:
+        >>> plain({'b', 'a'}), plain(plain)
+        (["'a'", "'b'"], 'jdistill.words.plain')
+    """
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    if isinstance(value, set | frozenset):
+        return sorted(map(repr, value))
+    name = getattr(value, "__qualname__", None)
+    if isinstance(name, str):
+        return f"{getattr(value, '__module__', '')}.{name}"
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", str(value))
 
 
 def _said(value: Any) -> str:

@@ -3,7 +3,8 @@ import stat
 
 import pytest
 
-from jdistill.files import replacing
+from jdistill import artifact, data, language, predictor, tokenizers
+from jdistill.files import check_file, replacing
 
 
 @pytest.fixture
@@ -75,3 +76,40 @@ def test_what_is_no_file_is_not_replaced(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(ValueError, match="pipe is no file"):
         write(tmp_path / "pipe")
+
+
+def test_what_would_be_waited_for_is_no_file(tmp_path):
+    check_file(__file__)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ValueError, match="pipe is no file: it is a pipe"):
+        check_file(tmp_path / "pipe")
+    with pytest.raises(ValueError, match="/dev/zero is no file: it is a device"):
+        check_file("/dev/zero")
+    with pytest.raises(IsADirectoryError, match=str(tmp_path)):
+        check_file(tmp_path)
+    with pytest.raises(FileNotFoundError, match="nothing"):
+        check_file(tmp_path / "nothing")
+
+
+READERS = {
+    "csv": data.csv,
+    "idx": data.idx,
+    "jsonl": data.jsonl,
+    "load": predictor.load,
+    "load_cache": data.load_cache,
+    "npz": data.npz,
+    "table": artifact.table,
+    "questions": language.read_questions,
+    "tokenizer": tokenizers.from_llama2c,
+    "unpack": artifact.unpack,
+}
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_no_reader_waits_for_a_pipe_and_each_names_its_path(tmp_path, name):
+    os.mkfifo(tmp_path / "here")
+    for place in (tmp_path / "here", "/dev/zero", tmp_path / "none"):
+        with pytest.raises((ValueError, OSError)) as found:
+            READERS[name](place)
+        said = str(found.value)
+        assert str(place) in said and "\n" not in said

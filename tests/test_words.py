@@ -1,6 +1,10 @@
 """Paths and texts are told from numbers and from one another."""
 
+import json
+import os
 import pathlib
+import subprocess
+import sys
 
 import pytest
 
@@ -23,3 +27,34 @@ def test_texts_are_several():
         words.check_texts(x=["a", 3])
     with pytest.raises(TypeError, match="x must be a text, got None"):
         words.check_text(x=None)
+
+
+def test_what_is_shown_steers_nothing():
+    steers = "\x00\x07\x08\x1b\x7f\x9b\u202e\u2066\u2028\ufeff\ud800"
+    assert words.visible(f"a{steers}b") == "a" + "\ufffd" * len(steers) + "b"
+    for text in ("Größe\t3\n", "क्\u200dष", "👩\u200d🚀", "a\u00a0b", "[red]<b>|"):
+        assert words.visible(text) == text
+
+
+def test_what_json_does_not_know_is_written_alike_in_every_process():
+    made = """
+import json, pathlib, jax, numpy as np
+from jdistill.words import plain
+class Own:
+    pass
+value = {"set": {f"{i}" for i in range(9)}, "own": Own(), "lambda": lambda x: x,
+         "class": Own, "jit": jax.jit(abs), "path": pathlib.Path("a"),
+         "array": np.arange(2000), "number": np.float32(0.5), "type": np.dtype("int8")}
+print(json.dumps(value, default=plain))
+"""
+    texts = {
+        subprocess.run(
+            [sys.executable, "-c", made], check=True, capture_output=True, text=True,
+            env={**os.environ, "PYTHONHASHSEED": str(seed)},
+        ).stdout
+        for seed in (1, 2)
+    }  # fmt: skip
+    assert len(texts) == 1
+    found = json.loads(*texts)
+    assert found["array"] == [*range(2000)] and found["number"] == 0.5
+    assert len(found["set"]) == 9 and found["class"] == "__main__.Own"

@@ -13,6 +13,7 @@ from typing import Any
 
 from experiments.tools.rows import open_rows, read_rows
 from experiments.tools.workdir import write_whole
+from jdistill.words import plain
 
 ALONE = {
     "teacher": ("teacher",),
@@ -97,7 +98,7 @@ def _runs_beside(workdir: pathlib.Path) -> Iterator[pathlib.Path]:
 
 
 def _text(made: Mapping[str, Any]) -> str:
-    return json.dumps(made, sort_keys=True, default=str)
+    return json.dumps(made, sort_keys=True, default=plain)
 
 
 def _read(file: pathlib.Path) -> str | None:

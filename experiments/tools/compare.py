@@ -10,6 +10,7 @@ import rich.console
 from experiments.tools import headline
 from experiments.tools.rows import read_rows
 from jdistill import report
+from jdistill.words import visible
 
 MOST = 20
 """Differences of the configurations that are shown."""
@@ -34,7 +35,7 @@ def compare(arguments: Sequence[str]) -> None:
         line = f"{letter}: {folder}"
         screen.print(line, highlight=False, markup=False, soft_wrap=True)
     for line in _configs(*folders):
-        screen.print(line, highlight=False, markup=False, soft_wrap=True)
+        screen.print(visible(line), highlight=False, markup=False, soft_wrap=True)
     figures = headline.of_config(_read(folders[0]))
     screen.print(report.compare(*rows, names=("A", "B"), figures=figures))
 

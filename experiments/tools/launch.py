@@ -22,6 +22,7 @@ from experiments.tools.rows import open_rows, read_rows
 from experiments.tools.variants import folder_of, joined
 from experiments.tools.workdir import check_there, claim, write_whole
 from jdistill import report, train
+from jdistill.words import visible
 
 IDENTITY = ("stage", "fold", "seed", "of", "against", "metric")
 """What tells rows apart; an experiment's own `IDENTITY` adds to it."""
@@ -144,7 +145,8 @@ def show(
     screen.print(report.table(rows, figures=figures))
     for row in rows:
         if "writes" in row:
-            line = rich.text.Text.assemble((f"{row['stage']}: ", "bold"), row["writes"])
+            named = visible(f"{row['stage']}: ")
+            line = rich.text.Text.assemble((named, "bold"), visible(row["writes"]))
             screen.print(line)
     where = f"report: {workdir / 'report.html'}"
     screen.print(where, highlight=False, markup=False, soft_wrap=True)

@@ -8,6 +8,8 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+from jdistill.words import plain
+
 
 def claim(folder: pathlib.Path, config: Mapping[str, Any]) -> None:
     """Makes the folder, or checks that this configuration made it.
@@ -22,7 +24,7 @@ def claim(folder: pathlib.Path, config: Mapping[str, Any]) -> None:
         ValueError: another configuration made the folder, or it has rows and no
             configuration. Nothing is changed then.
     """
-    mine = json.loads(json.dumps(config, default=str))
+    mine = json.loads(json.dumps(config, default=plain))
     file = folder / "config.json"
     there = {path.name for path in folder.iterdir()} if folder.exists() else set()
     if file.is_symlink():

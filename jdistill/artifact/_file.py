@@ -23,7 +23,7 @@ from jdistill.artifact._header import (
     parsed_bytes,
 )
 from jdistill.artifact._names import TAKEN, names
-from jdistill.files import replacing
+from jdistill.files import check_file, replacing
 
 VERSION = 3
 HEADER_BYTES = 2**24
@@ -114,6 +114,7 @@ def reading(path: str | os.PathLike[str]) -> Iterator[Contents]:
             altered; the message names the parameter.
     """
     words.check_path(path=path)
+    check_file(path)
     with open(path, "rb") as file:
         try:
             size = os.fstat(file.fileno()).st_size

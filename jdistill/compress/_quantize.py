@@ -143,6 +143,8 @@ def _change(
     leaves = tree.flatten(params)
     for path, use in uses.items():
         x = jnp.asarray(leaves[path])
+        if not x.size:
+            raise ValueError(f"{path!r} is empty: leave it out with where=")
         scale, zero = steps(path, x, use)
         ops.refuse_scale(path, scale)
         leaves[path] = function(x, scale, zero)

@@ -7,11 +7,13 @@ import pathlib
 import struct
 import zlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from jdistill.data._examples import Examples, data_set
 from jdistill.data._splits import Parts
+from jdistill.files import check_file, most_bytes
 from jdistill.typing import DataSet
 from jdistill.words import check_path
 
@@ -117,23 +119,31 @@ def _examples(images: Path, labels: Path | None) -> Examples:
 
 
 def _read(path: Path) -> np.ndarray:
-    raw = pathlib.Path(path).read_bytes()
-    if raw[:2] == b"\x1f\x8b":
-        try:
-            raw = gzip.decompress(raw)
-        except (EOFError, OSError, zlib.error) as error:
-            raise ValueError(f"{path} is truncated or damaged: {error}") from error
-    if raw[:2] != b"\0\0" or len(raw) < 4 or raw[2] not in TYPES or not raw[3]:
-        raise ValueError(f"{path} is no idx file: it begins with {raw[:4].hex()!r}")
-    kind, start = np.dtype(TYPES[raw[2]]), 4 + 4 * raw[3]
-    if len(raw) < start:
-        raise ValueError(f"{path} is truncated: it has {len(raw)} bytes")
-    shape = struct.unpack(f">{raw[3]}I", raw[4:start])
+    check_file(path)
+    with open(path, "rb") as file:
+        zipped = file.read(2) == b"\x1f\x8b"
+    try:
+        with gzip.open(path) if zipped else open(path, "rb") as file:
+            return _array(file, path, most_bytes(path) if zipped else None)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise ValueError(f"{path} is truncated or damaged: {error}") from error
+
+
+def _array(file: Any, path: Path, most: int | None) -> np.ndarray:
+    head = file.read(4)
+    if head[:2] != b"\0\0" or len(head) < 4 or head[2] not in TYPES or not head[3]:
+        raise ValueError(f"{path} is no idx file: it begins with {head.hex()!r}")
+    kind, sizes = np.dtype(TYPES[head[2]]), file.read(4 * head[3])
+    if len(sizes) < 4 * head[3]:
+        raise ValueError(f"{path} is truncated: it has {4 + len(sizes)} bytes")
+    shape = struct.unpack(f">{head[3]}I", sizes)
+    start = 4 + len(sizes)
     wanted = start + math.prod(shape) * kind.itemsize
-    if len(raw) != wanted:
-        raise ValueError(
-            f"{path} says that its shape is {list(shape)}, which takes {wanted} bytes; "
-            f"it has {len(raw)}"
-        )
-    array = np.frombuffer(raw, kind, offset=start).reshape(shape)
+    said = f"{path} says that its shape is {list(shape)}, which takes {wanted} bytes"
+    if most is not None and wanted > most:
+        raise ValueError(f"{said}, more than {most}: gunzip it if you trust it")
+    raw = file.read() if most is None else file.read(wanted - start + 1)
+    if len(raw) != wanted - start:
+        raise ValueError(f"{said}; it has {start + len(raw)}")
+    array = np.frombuffer(raw, kind).reshape(shape)
     return array.astype(kind.newbyteorder("="))

@@ -10,6 +10,7 @@ import numpy as np
 
 from jdistill.data._examples import Examples, check_files, data_set
 from jdistill.data._splits import Parts
+from jdistill.files import check_file, most_bytes
 from jdistill.typing import DataSet
 from jdistill.words import check_text
 
@@ -83,6 +84,7 @@ def npz(
 
 
 def _read(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
+    check_file(path)
     with open(path, "rb") as file:  # one that is not there says so
         whole = zipfile.is_zipfile(file)
     if not whole:
@@ -94,6 +96,7 @@ def _read(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
                 raise ValueError(
                     f"no array {missing[0]!r}; there are {', '.join(file.files)}"
                 )
+            _check_size(path, file.zip, names)
             found = {name: file[name] for name in names}
     except DAMAGED as error:
         said = str(error).splitlines() or [type(error).__name__]
@@ -102,6 +105,17 @@ def _read(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
     if len({*sizes.values()}) > 1 or 0 in sizes.values():
         raise ValueError(f"{path}: the arrays differ in size, or are empty: {sizes}")
     return found
+
+
+def _check_size(path: Path, archive: Any, names: Sequence[str]) -> None:
+    """Refuses a small file of much memory, by the sizes that the archive keeps to."""
+    sizes = {i.filename.removesuffix(".npy"): i.file_size for i in archive.infolist()}
+    wanted, most = sum(sizes[name] for name in names), most_bytes(path)
+    if wanted > most:
+        raise ValueError(
+            f"its arrays take {wanted} bytes, more than {most}: write it anew with "
+            "numpy.savez, without compression, if you trust it"
+        )
 
 
 def _rows(label: Any) -> Any:

@@ -11,6 +11,7 @@ import numpy as np
 from jdistill.data._examples import Examples, check_files, data_set
 from jdistill.data._splits import Parts
 from jdistill.data._text import Tokens
+from jdistill.files import check_file
 from jdistill.typing import DataSet
 from jdistill.words import check_text, check_texts
 
@@ -176,6 +177,7 @@ def _read_csv(
     path: Path, delimiter: str, columns: Sequence[str] | None
 ) -> dict[str, list[Any]]:
     quoting = QUOTE_NONE if delimiter == "\t" else QUOTE_MINIMAL
+    check_file(path)
     with open(path, newline="", encoding="utf-8-sig") as file:
         lines = reader(file, delimiter=delimiter, strict=True, quoting=quoting)
         try:
@@ -195,6 +197,7 @@ def _read_csv(
 
 
 def _read_jsonl(path: Path) -> Iterator[Mapping[str, Any]]:
+    check_file(path)
     with open(path, "rb") as file:
         for number, line in enumerate(file, 1):
             if not line.strip():

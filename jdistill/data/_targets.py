@@ -58,6 +58,7 @@ def top_k(*, k: int = 64) -> Targets:
             raise ValueError(f"k={k} of a vocabulary of {logits.shape[-1]} ids")
         z = logits.astype(jnp.float32)
         whole = jax.nn.logsumexp(z, axis=-1, keepdims=True)
+        z = jnp.where(z == 0, 0, z)  # -0.0 would rank below 0.0
         best, ids = jax.lax.top_k(z, k)
         others = jnp.put_along_axis(z, ids, -jnp.inf, axis=-1, inplace=False)
         rest = jax.nn.logsumexp(others, axis=-1)

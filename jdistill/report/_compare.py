@@ -14,7 +14,7 @@ from jdistill.report._markup import Cell, grid, section, text, word
 from jdistill.report._quality import FIGURES, Figure, checked
 from jdistill.report._summary import Row, Stage, summarize
 from jdistill.report._table import TONES
-from jdistill.report._view import View, fitting, lines_of
+from jdistill.report._view import View, fitting, line_of, lines_of
 from jdistill.words import check_texts
 
 PAIRED = (
@@ -108,7 +108,7 @@ def _told(figure: Figure, count: int) -> str:
 
 def _below(told: str, left_out: str) -> list[rich.text.Text]:
     said = [text for text in (told, left_out) if text]
-    return [rich.text.Text(f"{'. '.join(said)}.")]
+    return [line_of(f"{'. '.join(said)}.")]
 
 
 def _pairs(

@@ -5,14 +5,13 @@ from typing import Any
 
 import numpy as np
 import rich.console
-import rich.text
 
 from jdistill import artifact
 from jdistill.compress import Encoded, check_encoded, decode
 from jdistill.report import _format as form
 from jdistill.report._markup import grid, text
 from jdistill.report._summary import Row
-from jdistill.report._view import View, fitting, lines_of
+from jdistill.report._view import View, fitting, line_of, lines_of
 from jdistill.typing import Frozen
 
 BINS = 33
@@ -69,7 +68,7 @@ def layers(encoded: Mapping[str, Encoded] | Frozen) -> View:
         lines = [[line[i] for i in kept] for line in lines]
         shown = lines_of([TITLES[i] for i in kept], lines, left=LEFT)
         said = [text for text in (total(found), left_out) if text]
-        return rich.console.Group(shown, rich.text.Text(f"{'. '.join(said)}."))
+        return rich.console.Group(shown, line_of(f"{'. '.join(said)}."))
 
     return View(found, draw, f"{listed(found)}<p>{text(total(found))}</p>")
 

@@ -4,6 +4,8 @@ import html
 from collections.abc import Sequence
 from typing import Any
 
+from jdistill.words import visible
+
 Cell = tuple[str, str]
 """Markup and its class."""
 
@@ -15,7 +17,7 @@ def text(value: Any) -> str:
         >>> text('a < b')
         'a &lt; b'
     """
-    return html.escape(str(value))
+    return html.escape(visible(value))
 
 
 def word(realised: str) -> str:

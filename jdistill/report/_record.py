@@ -8,6 +8,7 @@ from jdistill.report import _format as form
 from jdistill.report._layers import listed, total
 from jdistill.report._markup import grid, section, text, word
 from jdistill.report._summary import Row
+from jdistill.words import plain
 
 MOST_LAYERS = 12
 
@@ -75,7 +76,7 @@ def origin(models: Sequence[Row], config: Mapping[str, Any] | None) -> str:
             lines.append([(key, "text"), ("<br>".join(map(text, said)), "text wrap")])
     shown = grid([], lines) if lines else ""
     if config is not None:
-        body = text(json.dumps(config, indent=2, sort_keys=True, default=str))
+        body = text(json.dumps(config, indent=2, sort_keys=True, default=plain))
         shown += f"<details><summary>Configuration</summary><pre>{body}</pre></details>"
     return section("How this was made", shown)
 

@@ -10,6 +10,8 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from jdistill.words import visible
+
 # Stand-ins in the drawing; the page's style sheet gives each its light and dark tone.
 COLOURS = {
     "ink": "#010101",
@@ -75,7 +77,7 @@ def plain(name: object) -> str:
         >>> plain('a' * 50) == 'a' * 39 + '…', plain('a\0b')
         (True, 'a�b')
     """
-    text = "".join(c if c.isprintable() else "\ufffd" for c in str(name))
+    text = visible(" ".join(str(name).split("\n")))
     return text if len(text) <= 40 else f"{text[:39]}…"
 
 

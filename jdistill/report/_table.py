@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable, Sequence
 
 import rich.console
-import rich.text
 
 from jdistill import kinds
 from jdistill.report._advice import advice
@@ -13,7 +12,8 @@ from jdistill.report._differences import Difference, compared, foremost
 from jdistill.report._findings import parts
 from jdistill.report._quality import FIGURES, Figure, checked
 from jdistill.report._summary import BASELINES, Row, Stage, summarize
-from jdistill.report._view import View, fitting, lines_of
+from jdistill.report._view import View, fitting, line_of, lines_of
+from jdistill.words import visible
 
 LEFT = ("stage", "realised")
 TONES = {"good": "green", "bad": "red", "muted": ""}
@@ -83,8 +83,8 @@ def table(rows: Iterable[Row], *, figures: Sequence[Figure] = FIGURES) -> View:
         if first:
             shown.append(_differences(first))
         if rest:
-            shown.append(rich.text.Text(f"{len(rest)} more are not told apart."))
-        shown += [rich.text.Text(f"* {line}") for line in said]
+            shown.append(line_of(f"{len(rest)} more are not told apart."))
+        shown += [line_of(f"* {line}") for line in said]
         return rich.console.Group(*shown)
 
     return View(rows, draw, "".join(parts(rows, stages, figures)))
@@ -106,7 +106,7 @@ def _stages(
     below += [left_out] if left_out else []
     if not below:
         return shown
-    return rich.console.Group(shown, rich.text.Text(f"{'. '.join(below)}."))
+    return rich.console.Group(shown, line_of(f"{'. '.join(below)}."))
 
 
 def _titles(columns: Sequence[Column]) -> list[str]:
@@ -137,4 +137,6 @@ def _pipe(texts: Sequence[str]) -> str:
 def _cell(text: str) -> str:
     """Text that ends no cell and begins no markup."""
     special = r"[\\|<>`*\[\]$~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])"
-    return re.sub(special, lambda match: "\\" + match[0], " ".join(text.split()))
+    return re.sub(
+        special, lambda match: "\\" + match[0], " ".join(visible(text).split())
+    )

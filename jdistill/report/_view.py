@@ -12,6 +12,7 @@ import rich.text
 
 from jdistill.report._document import document
 from jdistill.report._markup import text
+from jdistill.words import visible
 
 
 @dataclasses.dataclass(frozen=True, repr=False, eq=False)
@@ -57,6 +58,16 @@ class View:
         return found.replace("</h2>", "</strong></p>")
 
 
+def line_of(text: str) -> rich.text.Text:
+    r"""A line for a terminal: no markup, and nothing that steers the terminal.
+
+    Example:
+        >>> line_of('[red]a\x1b').plain
+        '[red]a�'
+    """
+    return rich.text.Text(visible(" ".join(text.split("\n"))))
+
+
 def lines_of(
     titles: Sequence[str],
     lines: Sequence[Sequence[str]],
@@ -84,9 +95,9 @@ def lines_of(
     shown = rich.table.Table(box=rich.box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for title in titles:
         justify = "left" if title in left else "right"
-        shown.add_column(rich.text.Text(title), justify=justify, no_wrap=True)
+        shown.add_column(line_of(title), justify=justify, no_wrap=True)
     for i, line in enumerate(lines):
-        cells = [rich.text.Text(cell) for cell in line]
+        cells = [line_of(cell) for cell in line]
         if styles:
             cells[-1].stylize(styles[i])
         shown.add_row(*cells, end_section=rule == i + 1)

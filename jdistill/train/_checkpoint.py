@@ -118,14 +118,24 @@ def checkpoints(
     store = _Store(
         folder, writer, release, keep, {}, {} if recipe is None else facts(recipe)
     )
+    try:
+        _look(store, first)
+    except BaseException:  # whoever comes next may have the folder
+        writer.close()
+        release()
+        raise
+    return _opened(store)
+
+
+def _look(store: _Store, first: bool) -> None:
+    """Reads the notes of what is there, after deleting what is none."""
     if first:
-        _clear(folder)
-    for step in _steps(folder):
+        _clear(store.folder)
+    for step in _steps(store.folder):
         try:
             store.notes[step] = read(_place(store, step) / "note" / "metadata")
         except Damaged as error:
             _set_aside(store, step, error)
-    return _opened(store)
 
 
 def _opened(store: _Store) -> Checkpoints:

@@ -12,6 +12,8 @@ import jax
 import rich.console
 import rich.progress
 
+from jdistill.words import visible
+
 SECONDS = 5.0
 """Least time between two lines of a log."""
 SHARE = 0.02
@@ -56,8 +58,18 @@ def display(console: rich.console.Console | None) -> Display:
     """
     screen = rich.console.Console(stderr=True) if console is None else console
     if screen.is_jupyter:
-        return _cell()
-    return _bar(screen) if screen.is_terminal else _lines(screen)
+        return _plain(_cell())
+    return _plain(_bar(screen) if screen.is_terminal else _lines(screen))
+
+
+def _plain(shown: Display) -> Display:
+    """The same of names that steer no terminal."""
+
+    def show(seen: Seen) -> None:
+        figures = {visible(name): x for name, x in seen.figures.items()}
+        shown.show(seen._replace(name=visible(seen.name), figures=figures))
+
+    return shown._replace(show=show, say=lambda line: shown.say(visible(line)))
 
 
 def quiet() -> Display:

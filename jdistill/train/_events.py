@@ -2,12 +2,14 @@
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from numbers import Real
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jdistill import kinds
 from jdistill.train._checkpoint import Checkpoints
 from jdistill.train._dispatch import Dispatch, means
 from jdistill.train._progress import Watch
@@ -47,6 +49,7 @@ def after(step, state, sums, bad, dispatch: Dispatch, events: Events) -> State:
     scores = []
     for n in due:
         score, state = _called(events.every[n], state, means(sums[n]))
+        _check_score(f"every[{n}]", score, state, events.checkpoints is not None)
         sums[n].clear()
         if score is not None:
             scores.append(score)
@@ -55,6 +58,23 @@ def after(step, state, sums, bad, dispatch: Dispatch, events: Events) -> State:
         score = scores[0] if scores else None
         events.checkpoints.save(step, state, score)
     return state
+
+
+def _check_score(name: str, score: Any, state: State, saved: bool) -> None:
+    """Refuses what is no score; of a sweep it may be one for each lane."""
+    if score is None or (isinstance(score, Real) and not isinstance(score, bool)):
+        return
+    lanes, there = state.bad.shape, kinds.got(score)
+    wanted = "a number (the score) or None" + " or one a lane" * bool(lanes)
+    kind = getattr(score, "dtype", np.dtype(object))
+    number = jnp.issubdtype(kind, jnp.floating) or jnp.issubdtype(kind, jnp.integer)
+    if not number or np.shape(score) not in {(), lanes}:
+        raise TypeError(f"{name} must return {wanted}, it returned {there}")
+    if saved and np.shape(score):
+        raise ValueError(
+            f"{name} returned the scores of {lanes[0]} lanes: with checkpoints= it "
+            "must return one number, by which the best state is kept"
+        )
 
 
 def _name(callback: Callback) -> str:

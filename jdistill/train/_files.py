@@ -15,6 +15,8 @@ PASSING = re.compile(
 )
 """Words of a reader that failed for a reason beside the contents of files."""
 GONE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR)
+ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+"""What says that a file is not there, as a number and as an exception without one."""
 
 
 def arrays(place: pathlib.Path, reader: Any, target: dict[str, Any]) -> dict:
@@ -45,6 +47,7 @@ def raise_passing(error: BaseException, place: pathlib.Path) -> None:
         number = int(code[1]) if code else getattr(cause, "errno", None)
         if number is not None and number not in GONE:
             raise OSError(number, os.strerror(number), str(place)) from error
-        if isinstance(cause, MemoryError) or PASSING.search(text):
+        nothing = isinstance(cause, OSError) and not isinstance(cause, ABSENT)
+        if isinstance(cause, MemoryError) or nothing or PASSING.search(text):
             raise error
         cause = cause.__cause__ or cause.__context__

@@ -39,6 +39,8 @@ def finite_of(new: Tree, old: Tree) -> tuple[Tree, Array]:
 
 
 def _finite(x: Array) -> Array:
+    if not x.size:
+        return jnp.bool_(True)
     if x.ndim == 0:
         return jnp.isfinite(x)
     return jax.lax.platform_dependent(x, cpu=_by_product, default=_by_number)

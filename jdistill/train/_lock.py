@@ -1,12 +1,25 @@
 """A folder for one process at a time."""
 
-import contextlib
 import fcntl
 import os
 import pathlib
 from collections.abc import Callable
+from typing import NamedTuple
 
 from jdistill.words import check_path
+
+
+class _Held(NamedTuple):
+    file: int
+    holders: set[object]
+
+
+_HELD: dict[tuple[int, int, int] | None, _Held] = {}
+"""What this process has open, by process and file.
+
+The system gives a lock back as soon as the process closes any descriptor of the file,
+so a file is opened once and closed when nothing in the process holds it any more.
+"""
 
 
 def lock(folder: str | os.PathLike) -> Callable[[], None]:
@@ -14,7 +27,7 @@ def lock(folder: str | os.PathLike) -> Callable[[], None]:
 
     The lock is the operating system's, on the file `lock` in the folder: a kill
     releases it, and a file that is left over means nothing. The same process may take
-    a folder again.
+    a folder again, and has it until all that it took is given back.
 
     Args:
         folder: made where it is missing.
@@ -34,7 +47,33 @@ def lock(folder: str | os.PathLike) -> Callable[[], None]:
     check_path(folder=folder)
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    file = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o666)
+    path = folder / "lock"
+    key = _key(path)
+    if key not in _HELD:
+        file = _locked(folder, path)
+        key = _key(path)
+        _HELD[key] = _Held(file, set())
+    held, holder = _HELD[key], object()
+    held.holders.add(holder)
+
+    def release() -> None:
+        held.holders.discard(holder)
+        if not held.holders and _HELD.pop(key, None) is held:
+            os.close(held.file)
+
+    return release
+
+
+def _key(path: pathlib.Path) -> tuple[int, int, int] | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return os.getpid(), found.st_dev, found.st_ino
+
+
+def _locked(folder: pathlib.Path, path: pathlib.Path) -> int:
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -45,9 +84,4 @@ def lock(folder: str | os.PathLike) -> Callable[[], None]:
         ) from None
     os.ftruncate(file, 0)
     os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
-
-    def release() -> None:
-        with contextlib.suppress(OSError):  # released before
-            os.close(file)
-
-    return release
+    return file

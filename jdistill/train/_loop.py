@@ -64,7 +64,7 @@ def run(
         start: variables to start from instead of fresh ones.
         every: callbacks by period. `{100: f}` calls `f(state, metrics)` after steps
             100, 200... and the last; a number it returns is a score, and the state
-            with the highest is kept as the best.
+            with the highest is kept as the best. Of a sweep it may return one a lane.
         progress: True shows how far the run is; what `progress` makes also keeps the
             learning curve. The device never waits for it.
         checkpoints: where to save and resume.
@@ -81,7 +81,8 @@ def run(
         The state after `num_steps`.
 
     Raises:
-        TypeError: something was mistaken for another, such as a data set for a split.
+        TypeError: something was mistaken for another, such as a data set for a split;
+            a callback returned what is no score, such as a word or a truth value.
         ValueError: a number out of range; a batch that the mesh does not divide; rules
             that do not fit; a checkpoint past `num_steps` or of another run.
         FloatingPointError: a loss or gradient that is not finite, with its step, the

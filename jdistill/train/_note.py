@@ -7,6 +7,8 @@ import zlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from jdistill.words import plain
+
 
 class Damaged(Exception):
     """A file that is not what was written, for certain."""
@@ -49,7 +51,7 @@ def read(file: pathlib.Path) -> Note:
     """
     try:
         data = file.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         raise Damaged("its note is gone") from None
     try:
         found = json.loads(data)
@@ -76,11 +78,7 @@ def facts(value: Any, path: str = "recipe") -> dict[str, str]:
     if isinstance(value, Mapping) and value:
         parts = [facts(item, f"{path}.{key}") for key, item in value.items()]
         return {at: text for part in parts for at, text in part.items()}
-    return {path: json.dumps(value, sort_keys=True, default=_plain)}
-
-
-def _plain(value: Any) -> Any:
-    return value.tolist() if hasattr(value, "tolist") else str(value)
+    return {path: json.dumps(value, sort_keys=True, default=plain)}
 
 
 def difference(there: Mapping[str, str], here: Mapping[str, str]) -> str:

@@ -67,7 +67,7 @@ def progress(
 
     Raises:
         ValueError: a number of steps is below 1.
-        TypeError: `name` is no text, or `stages` no mapping.
+        TypeError: `name` is no text, `stages` no mapping, or `console` none of rich.
 
     Example:
         >>> import io, optax
@@ -84,7 +84,7 @@ def progress(
         >>> log.file.getvalue().splitlines()[0]
         'student: step 0 of 200, ... GB'
     """
-    _check(name, stages)
+    _check(name, stages, console)
     plan, curve = _Plan(dict(stages or {}), {}), []
 
     def of(name: str) -> Progress:
@@ -98,8 +98,11 @@ def progress(
     return of(name)
 
 
-def _check(name: str, stages: Mapping[str, int] | None) -> None:
+def _check(name: Any, stages: Any, console: Any) -> None:
     kinds.instance(str, "a text", {"name": name})
+    if console is not None:
+        wanted = rich.console.Console
+        kinds.instance(wanted, "a rich.console.Console", {"console": console})
     if stages is not None:
         kinds.mapping(stages=stages)
         whole(**{f"stages[{stage!r}]": steps for stage, steps in stages.items()})

@@ -193,3 +193,8 @@ def test_bits_out_of_range_are_named(bits):
         ValueError, match=f"bits must be 2 to 8, an integer, got {bits}"
     ):
         compress.fake_quant(bits=bits)
+
+
+def test_an_empty_weight_is_refused_by_its_path():
+    with pytest.raises(ValueError, match="'w' is empty: leave it out with where="):
+        applied({"w": jnp.zeros((0, 4)), "v": W})

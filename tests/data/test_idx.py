@@ -1,9 +1,12 @@
 """Files in MNIST's format, written by hand."""
 
+import errno
 import gzip
 import math
 import struct
+import tracemalloc
 
+import jax
 import numpy as np
 import pytest
 
@@ -40,12 +43,11 @@ def test_a_folder_with_the_names_of_mnist_is_enough(tmp_path, end):
 @pytest.mark.parametrize("kind", [k for k in KINDS if k != "uint8"])
 def test_numbers_of_every_type_are_read(tmp_path, kind):
     values = np.random.default_rng(1).normal(scale=50, size=(80, 3)).astype(kind)
+    wanted = values.astype(jax.dtypes.canonicalize_dtype(kind))  # float64: float32
     images = write(tmp_path / "x", values)
     label = write(tmp_path / "y", LABEL)
     made = data.idx(images, label=label)
     found = np.concatenate([part.arrays["inputs"] for part in made[:3]])
-    wanted = values.astype(np.float32) if kind == "float64" else values
-    assert found.dtype == wanted.dtype
     assert sorted(map(tuple, found.tolist())) == sorted(map(tuple, wanted.tolist()))
 
 
@@ -85,3 +87,30 @@ def test_files_that_do_not_belong_together_are_refused(tmp_path):
         data.idx(tmp_path, label=few)
     with pytest.raises(ValueError, match="test_label= needs test="):
         data.idx(images, test_label=few)
+
+
+def test_a_small_file_of_much_memory_is_refused_before_it_is_unfolded(tmp_path):
+    path = tmp_path / "x.gz"
+    head = bytes([0, 0, 8, 1]) + struct.pack(">I", 2**31)
+    path.write_bytes(gzip.compress(head + bytes(10**6)))
+    said = rf"x.gz says .* takes {8 + 2**31} bytes, more than \d+: gunzip it if you"
+    with pytest.raises(ValueError, match=said):
+        data.idx(path)
+    head = bytes([0, 0, 8, 1]) + struct.pack(">I", 10)
+    path.write_bytes(gzip.compress(head + bytes(10**8)))
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="takes 18 bytes; it has 19"):
+        data.idx(path)
+    assert tracemalloc.get_traced_memory()[1] < 10**7
+    tracemalloc.stop()
+
+
+def test_a_file_system_that_fails_is_no_damage(tmp_path, monkeypatch):
+    path = write(tmp_path / "x.gz", IMAGES)
+
+    def fails(*args, **more):
+        raise OSError(errno.EIO, "Input/output error", str(path))
+
+    monkeypatch.setattr(gzip, "open", fails)
+    with pytest.raises(OSError, match="Input/output error"):
+        data.idx(path)

@@ -100,3 +100,17 @@ def test_inputs_have_the_type_that_jax_gives_them(tmp_path):
         made = data.npz(save(tmp_path / "a.npz", inputs=inputs, label=label))
         assert made.train.arrays["inputs"].dtype == wanted
         assert made.prepare(inputs)["inputs"].dtype == wanted
+
+
+def test_a_small_file_of_much_memory_is_refused_before_it_is_unfolded(
+    tmp_path, monkeypatch
+):
+    path = tmp_path / "x.npz"
+    inputs = np.zeros((9000, 1000))
+    inputs[:, 0] = np.arange(9000)
+    np.savez_compressed(path, inputs=inputs, label=np.arange(9000) % 2)
+    assert data.npz(path).train.size
+    monkeypatch.setattr("jdistill.files.FREE_BYTES", 2**20)
+    said = r"x.npz: its arrays take 72\d+ bytes, more than \d+: write it anew"
+    with pytest.raises(ValueError, match=said):
+        data.npz(path)

@@ -123,3 +123,9 @@ def test_what_is_kept_is_a_target_that_losses_take():
     np.testing.assert_allclose(
         losses.sparse_kl(jnp.zeros((4, 9)), found), whole, rtol=1e-4, atol=1e-6
     )
+
+
+def test_equal_logits_keep_the_lowest_id_and_zero_has_no_sign():
+    z = jnp.array([[-0.0, 0.0, -0.0, -1.0], [-1.0, -0.0, 0.0, 0.0]])
+    found = data.top_k(k=2).take(z, None)
+    assert found.ids.tolist() == [[0, 1], [1, 2]]

@@ -176,6 +176,10 @@ def _running(t: Things) -> Iterator[Row]:
     yield "run(every=100)", "every", run(every=100)
     yield "run(every=function)", "every", run(every=print)
     yield "run(every={100: word})", "every", run(every={1: "x"})
+    for value in ("good", True, [0.5], {}):
+        said = run(every={1: lambda state, means, value=value: value})
+        yield f"run(every={{1: returns {value!r}}})", "every[1]", said
+    yield "progress(console=3)", "console", lambda: train.progress(console=3)
     yield "run(every={0: f})", "every", run(every={0: print})
     yield "run(every={2.5: f})", "every", run(every={2.5: print})
     yield "run(checkpoints=folder)", "checkpoints", run(checkpoints="folder")

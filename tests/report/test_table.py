@@ -2,10 +2,11 @@
 
 import io
 
+import numpy as np
 import pytest
 import rich.console
 
-from jdistill import report
+from jdistill import compress, report
 
 
 def terminal(rows, width):
@@ -97,3 +98,40 @@ def test_a_notebook_gets_the_same_as_markup(rows):
 def test_printed_text_has_no_codes_of_a_terminal_even_in_a_kernel(rows, monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
     assert "\x1b" not in str(report.table(rows))
+
+
+STEERS = "\x1b]0;owned\x07\x1b[2J\x9b2J\u202e"
+
+
+def test_names_steer_neither_a_terminal_nor_a_page(monkeypatch):
+    name = f"student{STEERS}"
+    row = {"stage": name, "realised": "dense", "accuracy": 0.5, "bytes": 8,
+           "confusion": [[3, 1], [0, 4]], "classes": [f"a{STEERS}", "b"],
+           "hardware": STEERS, "recall_per_class": [0.5, 1.0]}  # fmt: skip
+    rows = [row, {**row, "stage": f"{name}2", "realised": "packed"}]
+    rows.append({"stage": "comparison", "of": name, "against": f"{name}2", "seed": 0,
+                 "metric": "accuracy", "difference": 0.1, "low": 0.0,
+                 "high": 0.2})  # fmt: skip
+    curves = [{"stage": name, "seed": 0, "fold": 0, "step": i, "split": "train",
+               "name": f"loss{STEERS}", "value": 1.0} for i in range(3)]  # fmt: skip
+    screen = io.StringIO()
+    monkeypatch.setattr("sys.stdout", screen)
+    report.show(rows)
+    both = report.compare(rows, rows, names=(f"A{STEERS}", "B"))
+    rich.console.Console(file=screen, force_terminal=True, color_system=None).print(
+        both
+    )
+    page = dict(title=STEERS, question=STEERS, command=STEERS, config={"a": STEERS})
+    shown = {
+        "table": str(report.table(rows)),
+        "cell": report.table(rows)._repr_html_(),
+        "show": screen.getvalue(),
+        "compare": str(both) + both.page(title=STEERS),
+        "markdown": report.markdown(rows),
+        "html": report.html(rows, curves, **page),
+        "layers": str(report.layers({STEERS: compress.Dense(np.ones(3))})),
+    }
+    for place, text in shown.items():
+        assert not set(text) & set(STEERS) & set("\x07\x9b\u202e"), place
+        assert "\x1b]" not in text and "\x1b[2J" not in text, place
+        assert "\ufffd" in text, place

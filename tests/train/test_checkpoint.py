@@ -19,6 +19,7 @@ import pytest
 from jax.sharding import PartitionSpec
 
 from jdistill import train
+from jdistill.train import _checkpoint
 from jdistill.train._note import Damaged, read, written
 from tests.train.examples import adam, begin, same, steps
 
@@ -184,7 +185,7 @@ def test_an_altered_note_is_damage_too(store, tmp_path):
 # a reader that gave up leaves tasks behind, which say so when they are collected
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("part", ["data", "note", "manifest.ocdbt"])
-@pytest.mark.parametrize("how", ["truncated", "gone"])
+@pytest.mark.parametrize("how", ["truncated", "gone", "a folder"])
 def test_what_is_cut_or_gone_is_damage_and_the_one_before_is_taken(
     store, tmp_path, part, how
 ):
@@ -197,6 +198,9 @@ def test_what_is_cut_or_gone_is_damage_and_the_one_before_is_taken(
     }[part]()
     if how == "gone":
         found.unlink()
+    elif how == "a folder":
+        found.unlink()
+        found.mkdir()
     else:
         found.write_bytes(found.read_bytes()[: found.stat().st_size // 2])
     with pytest.warns(UserWarning, match="checkpoint 2 in .* is damaged"):
@@ -312,6 +316,8 @@ FAULTS = [
     OSError(errno.ESTALE, "Stale file handle"),
     OSError(errno.EIO, "Input/output error"),
     MemoryError("no room"),
+    TimeoutError("no answer"),
+    OSError("the link is down"),
     ValueError("UNKNOWN: Error reading local file: [os_error_code='5']"),
     ValueError("RESOURCE_EXHAUSTED: out of memory"),
 ]
@@ -361,6 +367,23 @@ def test_a_note_that_cannot_be_read_now_is_not_damaged(store, tmp_path, monkeypa
         with pytest.raises(OSError, match="Input/output"):
             train.checkpoints(tmp_path / "run")
     assert same(store().restore(like), (2, values[2]))
+
+
+def test_a_store_that_could_not_be_opened_holds_no_folder(tmp_path, monkeypatch):
+    given = []
+
+    def lock(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        return lambda: given.append(folder)
+
+    def fails(path):
+        raise OSError(errno.EIO, "Input/output error", str(path))
+
+    monkeypatch.setattr(_checkpoint, "lock", lock)
+    monkeypatch.setattr(_checkpoint, "_clear", fails)
+    with pytest.raises(OSError, match="Input/output"):
+        train.checkpoints(tmp_path / "run")
+    assert given == [tmp_path / "run"]
 
 
 def test_a_full_disk_is_named_and_the_store_goes_on_when_there_is_room(

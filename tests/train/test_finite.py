@@ -18,6 +18,12 @@ from tests.train.examples import (
 )
 
 
+@pytest.mark.parametrize("shape", [(0,), (0, 4), (4, 0), (2, 0, 3)])
+def test_an_empty_leaf_is_finite(shape):
+    assert bool(all_finite({"w": jnp.ones(2), "e": jnp.zeros(shape)}))
+    assert not bool(all_finite({"w": jnp.array([jnp.nan]), "e": jnp.zeros(shape)}))
+
+
 def test_a_step_that_is_not_finite_changes_nothing_and_neither_do_those_after_it():
     recipe = adam()
     state, _ = steps(recipe, 2)

@@ -1,6 +1,7 @@
 """One process a folder, and none after a kill."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -48,3 +49,25 @@ def test_a_file_that_is_left_over_means_nothing(tmp_path):
     assert (tmp_path / "lock").read_text() == f"{os.getpid()}\n"
     train.lock(tmp_path)()  # the same process may
     release()
+
+
+def test_who_has_a_folder_twice_keeps_it_until_both_are_given_back(tmp_path):
+    def taken():
+        command = [sys.executable, "-c", HOLDS, str(tmp_path)]
+        given = dict(capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        return "is in use" in subprocess.run(command, **given).stderr
+
+    first, second = train.lock(tmp_path), train.lock(tmp_path)
+    second()
+    second()  # giving back twice gives back once
+    assert taken()
+    first()
+    assert not taken()
+
+
+def test_a_folder_that_was_removed_and_made_again_is_locked_anew(tmp_path):
+    first = train.lock(tmp_path / "run")
+    shutil.rmtree(tmp_path / "run")
+    second = train.lock(tmp_path / "run")
+    assert (tmp_path / "run" / "lock").read_text() == f"{os.getpid()}\n"
+    first(), second()

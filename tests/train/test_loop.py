@@ -135,6 +135,21 @@ def test_a_state_is_copied_only_where_a_callback_keeps_it(monkeypatch):
     assert copied
 
 
+@pytest.mark.parametrize("said", ["good", True, np.bool_(1), [0.5], np.ones(2), 1j, {}])
+def test_what_is_no_score_is_refused_by_its_period(said):
+    wanted = r"every\[3\] must return a number \(the score\) or None, it returned"
+    with pytest.raises(TypeError, match=wanted):
+        run(every={5: lambda s, m: 1.0, 3: lambda s, m: said})
+
+
+@pytest.mark.parametrize("said", [1, 0.5, np.float32(1), jnp.bfloat16(1), np.array(2),
+                                  jnp.int32(3), float("nan"), None])  # fmt: skip
+def test_a_number_of_any_kind_is_a_score(said, tmp_path):
+    store = saved(tmp_path)
+    run(every={3: lambda s, m: said}, checkpoints=store, num_steps=4)
+    store.close()
+
+
 @pytest.mark.parametrize("mesh", [None, train.data_mesh(jax.devices()[:2])])
 def test_frozen_arrays_of_the_host_go_to_the_devices_once(mesh, monkeypatch):
     from jdistill.train import _dispatch, _loop

@@ -252,3 +252,11 @@ def test_nothing_is_read_of_a_dispatch_that_may_not_be_over(monkeypatch):
 def test_a_stage_without_steps_is_named():
     with pytest.raises(ValueError, match=r"stages\['a'\]"):
         train.progress(stages={"a": 0})
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_name_steers_no_terminal(terminal):
+    log, name = screen(terminal=terminal), "a\x1b]0;owned\x07\x9b"
+    run(progress=train.progress(name, console=log))
+    assert "\x1b]" not in said(log) and not {"\x07", "\x9b"} & {*said(log)}
+    assert "a\ufffd]0;owned\ufffd\ufffd" in said(log)

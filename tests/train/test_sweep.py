@@ -1,10 +1,13 @@
 """Sweeps: each lane is the run it would be alone."""
 
+import io
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+import rich.console
 
 from jdistill import compress, objective, train, tree
 from tests.train.examples import adam, batch, close, frozen, net, same, split
@@ -90,6 +93,21 @@ def test_callbacks_get_a_mean_for_each_lane():
     seen = []
     run(THREE, every={7: lambda state, means: seen.append(means["loss"])})
     assert seen[0].shape == (3,)
+
+
+def test_a_callback_of_a_sweep_scores_each_lane_or_all_of_them(tmp_path):
+    shown = train.progress(console=rich.console.Console(file=io.StringIO()))
+    each = {7: lambda state, means: means["loss"]}
+    run(THREE, every=each, progress=shown)
+    assert [p["stage"] for p in shown.curve if p["split"] == "valid"][:3] == [
+        f"training [{lane}]" for lane in range(3)
+    ]
+    with pytest.raises(TypeError, match=r"every\[7\] must return .* or one a lane"):
+        run(THREE, every={7: lambda state, means: means["loss"][:2]})
+    store = train.checkpoints(tmp_path)
+    with pytest.raises(ValueError, match=r"every\[7\] returned the scores of 3 lanes"):
+        run(THREE, every=each, checkpoints=store)
+    store.close()
 
 
 def test_a_sweep_resumes_bit_for_bit(tmp_path):

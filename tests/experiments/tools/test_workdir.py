@@ -7,6 +7,7 @@ import pathlib
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from experiments.main import main
@@ -48,6 +49,16 @@ def test_a_run_whose_config_has_lists_of_mappings_goes_on(tmp_path):
     for _ in range(2):
         workdir.claim(tmp_path, {"stages": stages})
         (tmp_path / "rows.jsonl").write_text("")
+
+
+def test_long_arrays_are_compared_whole_and_sets_in_any_order(tmp_path):
+    weights, one = np.arange(2000), np.arange(2000) == 1000
+    for names in (["a", "b", "c", "d"], ["d", "c", "b", "a"]):
+        workdir.claim(tmp_path, {"weights": weights, "names": {*names}})
+        (tmp_path / "rows.jsonl").write_text("")
+    said = r"config.weights\[1000\] is 1000 there and 1001 here"
+    with pytest.raises(ValueError, match=said):
+        workdir.claim(tmp_path, {"weights": weights + one, "names": {*"abcd"}})
 
 
 @pytest.mark.parametrize(
