@@ -122,6 +122,7 @@ def planned(config: Any) -> dict[str, Any]:
         Mistake: something in the configuration cannot be carried out.
     """
     config = plan.plain(config, NEEDS)
+    plan.sizes(config, "config")
     plan.distinct(config["seeds"], "config.seeds")
     sizes = ("context", "train_rows", "test_rows", "batch_size", "eval_batch")
     plan.numbers(config, (*sizes, "num_steps"))

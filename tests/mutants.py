@@ -1449,7 +1449,7 @@ MUTANTS = (
     Mutant(
         "a second text without its own type",
         "jdistill/tokenizers/_framed.py",
-        "inputs[i, : len(ids)], types[i, : len(ids)] = ids, kinds",
+        "inputs[i, : len(ids)], types[i, : len(ids)] = ids, of_type",
         "inputs[i, : len(ids)] = ids",
         "tests/tokenizers/test_framed.py",
     ),

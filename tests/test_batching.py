@@ -50,9 +50,7 @@ def test_a_batch_that_is_not_there_is_refused(split):
 
 
 def test_a_batch_size_of_nothing_is_refused(split):
-    with pytest.raises(
-        ValueError, match="batch_size must be a whole number from 1, got 0"
-    ):
+    with pytest.raises(ValueError, match=r"a whole number from 1 to \d+, got 0"):
         data.eval_batches(split, batch_size=0)
 
 

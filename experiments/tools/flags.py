@@ -1,5 +1,6 @@
 """The command line: a configuration with overrides, and a folder to work in."""
 
+import importlib
 import itertools
 import pathlib
 import re
@@ -9,8 +10,6 @@ from typing import Any, NamedTuple
 import ml_collections
 from absl import flags
 from ml_collections import config_flags
-
-from jdistill.mends import near
 
 FLAGS = "--config, --workdir, --config.key, --seeds, --sweep"
 
@@ -170,6 +169,8 @@ def _check_key(config: Any, dotted: str, source: str) -> None:
             raise ValueError(f"{path} in {source} is a value; it has no key {key!r}")
         name = key.split("[")[0]
         if name not in node:
+            # it imports jax, which the first line shall not wait for
+            near = importlib.import_module("jdistill.mends").near
             valid = ", ".join(sorted(node))
             raise ValueError(
                 f"{path} in {source} has no key {key!r}; "

@@ -143,8 +143,7 @@ def _made(inner, pieces, roles, begins, ends) -> Tokenizer:
         control: bool = False,
     ) -> list[np.ndarray]:
         check_texts(texts=texts)
-        flags = _flags(inside, len(texts))
-        pairs = zip(texts, flags, strict=True)
+        pairs = zip(texts, _flags(inside, len(texts)), strict=True)
         return [_ids(x) for x in cut([behind(*pair) for pair in pairs], control)]
 
     control = control_of(inner)

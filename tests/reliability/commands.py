@@ -131,8 +131,9 @@ def spoilt(config: dict[str, Any]) -> Iterator[tuple[str, list]]:
     for other in ("pipeline", "losses", "ctc", "recommend", "hinton2015"):
         if other != config["experiment"]:
             yield f"as {other}", [("experiment", other)]
-    # where networks have names, a stage without one is of the student
-    needed = {*NEEDED} - ({"model"} if "networks" in config else set())
+    # where networks have names, a stage without one is of the student, and one without
+    # an optimiser has the configuration's
+    needed = {*NEEDED} - ({"model", "tx"} if "networks" in config else set())
     for path, value in _leaves(config):
         # of these a stage without an optimiser has that of all
         own = {"tx"} if config["experiment"] == "teachers" and "/" in path else set()

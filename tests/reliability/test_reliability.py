@@ -20,7 +20,7 @@ def test_damaged_checkpoints_stop_no_run():
 
 @pytest.mark.filterwarnings("ignore")
 def test_bad_command_lines_are_one_line_each():
-    row, wrong = commands.run(101)
+    row, wrong = commands.run(211)
     assert not wrong
     assert row["tried"] > 10
 

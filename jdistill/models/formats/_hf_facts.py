@@ -6,8 +6,10 @@ import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from jdistill.checks import MOST
+
 _MOST_BYTES = 16_000_000
-_MOST_SIZE, _MOST_NUMBER = 2**31, 1e300
+_MOST_NUMBER = 1e300
 
 
 def read_json(path: pathlib.Path) -> dict[str, Any]:
@@ -55,8 +57,8 @@ class Facts:
 
     def whole(self, key: str, default: int | None = None, *, least: int = 1) -> int:
         """A whole number from 1, or from another least one."""
-        what = f"a whole number from {least}"
-        right = lambda x: _is(x, int) and least <= x < _MOST_SIZE  # noqa: E731
+        what = f"a whole number from {least} to {MOST}"
+        right = lambda x: _is(x, int) and least <= x <= MOST  # noqa: E731
         return self._of_kind(key, default, what, right)
 
     def number(self, key: str, default: float | None = None) -> float:
@@ -99,7 +101,7 @@ class Facts:
     def _of_kind(self, key: str, default: Any, what: str, is_right: Callable) -> Any:
         found = self.get(key, default)
         if not is_right(found):
-            raise ValueError(f"{key} must be {what}, got {str(found)[:80]!r}")
+            raise ValueError(f"{key} must be {what}, got {repr(found)[:80]}")
         return found
 
 

@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from jdistill.checks import one_of, whole
+from jdistill.checks import MOST, one_of, whole
 
 SIZES = (
     *("vocab", "dim", "depth", "heads", "kv_heads", "head_dim", "mlp_dim"),
     "max_steps",
 )
+DEEPEST = 10_000
+"""The most layers that a decoder may have: each has numbers of its own."""
 NORMS = ("rms", "layer")
 ACTIVATIONS = ("silu", "gelu", "gelu_tanh", "relu")
 
@@ -94,7 +96,8 @@ class DecoderConfig:
 
     def __post_init__(self) -> None:
         """Checks what was given, and gives each layer its own numbers."""
-        whole(**{name: getattr(self, name) for name in SIZES})
+        whole(depth=self.depth, most=DEEPEST)
+        whole(**{name: getattr(self, name) for name in SIZES}, most=MOST)
         if self.heads % self.kv_heads:
             raise ValueError(
                 f"kv_heads must divide heads={self.heads}, got {self.kv_heads}"

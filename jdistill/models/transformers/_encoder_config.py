@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from jdistill.checks import one_of, whole
+from jdistill.checks import MOST, one_of, whole
 from jdistill.models.transformers._layers import ACTIVATIONS
 
 SIZES = ("vocab", "dim", "depth", "heads", "mlp_dim", "max_steps")
@@ -64,7 +64,7 @@ class EncoderConfig:
 
     def __post_init__(self) -> None:
         """Checks what was given."""
-        whole(**{name: getattr(self, name) for name in SIZES})
+        whole(**{name: getattr(self, name) for name in SIZES}, most=MOST)
         whole(
             least=0, token_types=self.token_types, position_offset=self.position_offset
         )

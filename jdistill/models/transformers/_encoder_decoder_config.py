@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from jdistill.checks import above_zero, one_of, whole
+from jdistill.checks import MOST, above_zero, one_of, whole
 from jdistill.models.transformers._decoder_config import ACTIVATIONS
 
 SIZES = ("vocab", "dim", "depth", "heads", "head_dim", "mlp_dim")
@@ -65,7 +65,7 @@ class EncoderDecoderConfig:
         if self.decoder_depth is None:
             object.__setattr__(self, "decoder_depth", self.depth)
         sizes = (*SIZES, "decoder_depth", "buckets")
-        whole(**{name: getattr(self, name) for name in sizes})
+        whole(**{name: getattr(self, name) for name in sizes}, most=MOST)
         above_zero(norm_eps=self.norm_eps)
         one_of(ACTIVATIONS, activation=self.activation)
         whole(max_distance=self.max_distance, most=MOST_DISTANT)

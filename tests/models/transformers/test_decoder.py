@@ -199,6 +199,8 @@ def test_llama_3_slows_only_what_turns_slowly():
         (dict(window=(3, 0)), "window must be one number, or 3"),
         (dict(window=-1), "window must not be negative"),
         (dict(depth=0), "depth must be a whole number from 1"),
+        (dict(depth=10**12), "depth must be a whole number from 1 to 10000"),
+        (dict(dim=10**12), "dim must be a whole number from 1 to 2147483647"),
     ],
 )
 def test_a_wrong_size_is_named(change, message):
