@@ -135,6 +135,8 @@ def planned(config: Any) -> dict[str, Any]:
             combined(method["terms"])
             if "cache" in method and "share" in method:
                 raise ValueError("what the student will write has no cache")
+            if "cache" in method:
+                build(data, method["cache"])
     with plan.at("config.tx"):
         optimiser(config["tx"], num_steps=config["num_steps"])
     return config

@@ -10,13 +10,19 @@ from typing import Any
 
 import optax
 
+from experiments.tools import plan
 from experiments.tools.runs import trained
 from jdistill import data, losses, models, objective, report, train
+
+NEEDS = (
+    *("teacher", "student", "objective", "learning_rate"),
+    *("num_steps", "batch_size", "seeds"),
+)
 
 
 def run(config: Any, workdir: pathlib.Path) -> Iterator[dict[str, Any]]:
     """Yields the rows of teacher, student alone and distilled student, by seed."""
-    config = config.to_dict() if hasattr(config, "to_dict") else dict(config)
+    config = plan.plain(config, NEEDS)
     hard = objective.combine(ce=objective.on_labels(losses.cross_entropy))
     soft = objective.hinton(**config["objective"])
     teacher, student = (

@@ -169,7 +169,7 @@ def _check(files: Parts, inputs: Any, label: Any, weight: Any) -> None:
         if name == "weight":
             check_text(weight=weight)
         check_texts(**{name: columns})
-        if not len(columns):
+        if columns is not None and not len(columns):
             raise ValueError(f"{name} must be one column or several, got none")
 
 

@@ -107,7 +107,7 @@ def _both(params: Tree, config: EncoderDecoderConfig, layers: Any, source: Any):
 
 
 def _chosen(name: str, layers: Sequence[int], depth: int) -> list[int]:
-    chosen = whole_list(**{name: layers})
+    chosen = whole_list(**{name: layers}, least=0)
     rising = all(a < b for a, b in itertools.pairwise(chosen))
     if not chosen or not rising or not 0 <= chosen[0] <= chosen[-1] < depth:
         raise ValueError(

@@ -48,17 +48,16 @@ def layers(encoded: Mapping[str, Encoded] | Frozen) -> View:
         <BLANKLINE>
         1 parameter, 12 B, 33 % of the numbers are zero.
     """
-    if isinstance(encoded, Frozen):  # what a learner encodes
-        encoded = encoded.params
-    check_encoded(encoded)
+    forms = encoded.params if isinstance(encoded, Frozen) else encoded
+    check_encoded(forms)
     found = [
         {
             **row._asdict(),
             "shape": list(row.shape),
             "density": round(row.density, 6),
-            "values": spread(encoded[row.path]),
+            "values": spread(forms[row.path]),
         }
-        for row in artifact.table(encoded)
+        for row in artifact.table(forms)
     ]
     found.sort(key=lambda row: -row["bytes"])
 

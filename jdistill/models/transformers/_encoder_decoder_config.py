@@ -7,7 +7,7 @@ from jdistill.checks import MOST, above_zero, one_of, whole
 from jdistill.models.transformers._decoder_config import ACTIVATIONS
 
 SIZES = ("vocab", "dim", "depth", "heads", "head_dim", "mlp_dim")
-MOST_DISTANT = 2**20
+MOST_DISTANT = 2**16
 
 
 @dataclasses.dataclass(frozen=True)
