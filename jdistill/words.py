@@ -15,6 +15,7 @@ def check_path(**values: Any) -> None:
 
     Raises:
         TypeError: names the value.
+        ValueError: no system knows such a path.
 
     Example:
         >>> check_path(train=3)
@@ -25,6 +26,8 @@ def check_path(**values: Any) -> None:
         if not isinstance(value, str | os.PathLike):
             said = "the path of a file or a folder"
             raise TypeError(f"{name} must be {said}, got {_said(value)}")
+        if "\0" in str(value):
+            raise ValueError(f"{name} is no path: {str(value)!r} has a null character")
 
 
 def check_text(**values: Any) -> None:

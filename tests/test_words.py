@@ -18,6 +18,12 @@ def test_numbers_are_no_paths():
             words.check_path(x=value)
 
 
+def test_a_path_has_no_null_character():
+    for value in ("a\0b", pathlib.Path("a\0b")):
+        with pytest.raises(ValueError, match=r"x is no path: 'a\\x00b' has a null"):
+            words.check_path(x=value)
+
+
 def test_texts_are_several():
     words.check_texts(x=("a", "b"), y=[], z=iter(["a"]))
     for value in ("ab", 3, None, b"ab", {"a": 1}):
