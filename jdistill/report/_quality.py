@@ -14,14 +14,13 @@ class Figure(NamedTuple):
     The first of an experiment's figures is its headline: what plots, differences and
     comparisons are about. The others are columns of the table, in their order.
 
-    Attributes:
-        name: its key in the rows.
-        title: what tables, plots and pages call it.
-        meaning: what it says, in a few words.
-        scale: 100 for a share, shown in per cent; 1 for any other number.
-        rising: more of it is better.
-        rank: how soon a narrow terminal drops its column; 0 always stays.
-        short: its title is spelt out beside the table, and its error left out.
+    * `name`: its key in the rows.
+    * `title`: what tables, plots and pages call it.
+    * `meaning`: what it says, in a few words.
+    * `scale`: 100 for a share, shown in per cent; 1 for any other number.
+    * `rising`: more of it is better.
+    * `rank`: how soon a narrow terminal drops its column; 0 always stays.
+    * `short`: its title is spelt out beside the table, and its error left out.
 
     Example:
         >>> Figure('ndcg', 'NDCG@10', 'gain of the lists of ten').heading
