@@ -56,7 +56,7 @@ def counted(op: Op, side: int, x: Array, rows: Any) -> Array:
         rows = rows.reshape(-1)
     elif lengths[:1] == rows.shape[:1]:
         rows = jnp.any(rows, axis=tuple(range(1, rows.ndim)))
-    elif rows.ndim == 1 and lengths and lengths[0] % max(len(rows), 1) == 0:
+    elif rows.ndim == 1 and rows.size and lengths and lengths[0] % rows.size == 0:
         rows = jnp.repeat(rows, lengths[0] // len(rows))
     else:
         raise ValueError(

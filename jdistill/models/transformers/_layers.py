@@ -69,7 +69,8 @@ def dense(params: Mapping[str, Any], x: Array) -> Array:
     kernel = params["kernel"].astype(x.dtype)
     # one axis of rows: with two of them XLA turns both factors of the kernel's gradient
     # over on a CPU, and takes twice as long
-    y = (x.reshape(-1, x.shape[-1]) @ kernel).reshape(*x.shape[:-1], -1)
+    y = x.reshape(-1, x.shape[-1]) @ kernel
+    y = y.reshape(*x.shape[:-1], kernel.shape[-1])
     return y + along(params["bias"], y) if "bias" in params else y
 
 
