@@ -11,7 +11,7 @@ Expected: the table of docs/results.md.
 import ml_collections
 
 from configs.shared.arguments import is_smoke
-from configs.shared.few_digits import few_digits, taught
+from configs.shared.few_digits import few_digits, from_all
 
 SIZES = {"middle": (96, 64), "small": (48,)}
 
@@ -28,8 +28,7 @@ def methods() -> dict[str, list[dict]]:
     def chain(*names):
         stages, before = [], "teacher"
         for name in names:
-            others = dict(teacher=before)
-            stages.append(dict(name=name, model=name, terms=taught(), others=others))
+            stages.append(from_all(before, name=name, model=name))
             before = name
         return stages
 

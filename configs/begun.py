@@ -11,7 +11,7 @@ Expected: the table of docs/results.md.
 import ml_collections
 
 from configs.shared.arguments import is_smoke
-from configs.shared.few_digits import CE, few_digits, taught
+from configs.shared.few_digits import CE, few_digits, from_all
 
 NETWORKS = {
     "deep": dict(name="mlp", widths=(64,) * 4),
@@ -22,18 +22,23 @@ LAYERS = {"Dense_0": "Dense_0", "Dense_1": "Dense_2", "Dense_2": "Dense_4"}
 
 def get_config(arg: str = "") -> ml_collections.ConfigDict:
     """`''` is the published run, `smoke` a run of seconds."""
-    before = dict(deep=dict(model="deep", terms=dict(ce=CE)))
+    before = dict(deep=from_all(model="deep"))
     smoke = is_smoke(arg)
-    return few_digits(methods(), before=before, networks=NETWORKS, smoke=smoke)
+    few = 2 if smoke else 60
+    return few_digits(methods(few), before=before, networks=NETWORKS, smoke=smoke)
 
 
-def methods() -> dict[str, list[dict]]:
+def methods(few: int) -> dict[str, list[dict]]:
     """The shallow network alone, taught, and taught from the teacher's layers."""
     own = dict(model="shallow")
-    plain = dict(own, terms=taught(), others=dict(teacher="deep"))
     layers = dict({"from": "deep"}, layers=LAYERS)
+    fresh, begun = from_all("deep", **own), from_all("deep", begin=layers, **own)
     return {
         "two layers alone": [dict(own, terms=dict(ce=CE))],
-        "two layers, kl": [plain],
-        "two layers of the teacher's, kl": [dict(plain, begin=layers)],
+        "two layers": [fresh],
+        "two layers of the teacher's": [begun],
+        "two layers, a tenth of the steps": [dict(fresh, num_steps=few)],
+        "two layers of the teacher's, a tenth of the steps": [
+            dict(begun, num_steps=few)
+        ],
     }

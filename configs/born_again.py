@@ -10,7 +10,7 @@ Expected: the table of docs/results.md.
 import ml_collections
 
 from configs.shared.arguments import is_smoke
-from configs.shared.few_digits import CE, few_digits, taught
+from configs.shared.few_digits import CE, few_digits, from_all
 
 
 def get_config(arg: str = "") -> ml_collections.ConfigDict:
@@ -23,7 +23,6 @@ def methods() -> dict[str, list[dict]]:
     stages = [dict(name="first", terms=dict(ce=CE), seed=1)]
     found = {}
     for number, name in enumerate(("second", "third", "fourth"), 2):
-        others = dict(teacher=stages[-1]["name"])
-        stages.append(dict(name=name, terms=taught(), others=others, seed=number))
+        stages.append(from_all(stages[-1]["name"], name=name, seed=number))
         found[f"{name} generation"] = list(stages)
     return found

@@ -17,9 +17,7 @@ from configs.shared.few_digits import few_digits
 def get_config(arg: str = "") -> ml_collections.ConfigDict:
     """`''` is the published run, `smoke` a run of seconds."""
     smoke = is_smoke(arg)
-    c = few_digits(methods(8 if smoke else 3000, 8 if smoke else 32), smoke=smoke)
-    c.networks.teacher.taps = ("Dense_1",)
-    return c
+    return few_digits(methods(8 if smoke else 3000, 8 if smoke else 32), smoke=smoke)
 
 
 def methods(steps: int, width: int) -> dict[str, list[dict]]:

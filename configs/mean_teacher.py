@@ -11,7 +11,7 @@ Expected: the table of docs/results.md.
 import ml_collections
 
 from configs.shared.arguments import is_smoke
-from configs.shared.few_digits import few_digits, taught
+from configs.shared.few_digits import SHARE, few_digits, taught
 
 
 def get_config(arg: str = "") -> ml_collections.ConfigDict:
@@ -26,5 +26,5 @@ def methods() -> dict[str, list[dict]]:
     stage = dict(terms=terms, others=dict(mean=mean))
     return {
         "mean teacher": [stage],
-        "mean teacher, all digits": [dict(stage, data=dict(share=0.25))],
+        "mean teacher, all digits": [dict(stage, data=dict(share=SHARE))],
     }

@@ -7,10 +7,12 @@ Command: python -m experiments.main --config=configs/mutual.py --workdir=runs/mu
 Expected: the table of docs/results.md.
 """
 
+from typing import Any
+
 import ml_collections
 
 from configs.shared.arguments import is_smoke
-from configs.shared.few_digits import few_digits
+from configs.shared.few_digits import SHARE, few_digits
 
 
 def get_config(arg: str = "") -> ml_collections.ConfigDict:
@@ -20,20 +22,26 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
 
 def methods() -> dict[str, list[dict]]:
     """A student with its like, and with a network of the teacher's size."""
+    every = dict(data=dict(share=SHARE))
     return {
         "mutual, alike": [mutual("student", "student")],
-        "mutual, with a larger one": [mutual("student", "teacher")],
+        "mutual, alike, all digits": [mutual("student", "student", **every)],
+        "mutual, with the teacher's like": [mutual("student", "teacher")],
+        "mutual, with the teacher's like, all digits": [
+            mutual("student", "teacher", **every)
+        ],
     }
 
 
-def mutual(one: str, other: str) -> dict:
+def mutual(one: str, other: str, **more: Any) -> dict[str, Any]:
     """One stage of both networks; the first is the one that counts."""
 
     def of(name):
         return dict(name="taps", network="student", names=f"{name}/logits")
 
     def ce(name):
-        return dict(loss="cross_entropy", arguments=[of(name), dict(name="labels")])
+        labelled = dict(name="labels")
+        return dict(loss="cross_entropy", arguments=[of(name), labelled])
 
     def kl(name, teacher):
         fixed = dict(name="stopped", source=of(teacher))
@@ -41,5 +49,8 @@ def mutual(one: str, other: str) -> dict:
 
     terms = dict(ce_a=ce("a"), ce_b=ce("b"), kl_a=kl("a", "b"), kl_b=kl("b", "a"))
     return dict(
-        model=dict(name="peers", of=dict(a=one, b=other)), take="a", terms=terms
+        model=dict(name="peers", of=dict(a=one, b=other)),
+        take="a",
+        terms=terms,
+        **more,
     )

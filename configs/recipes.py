@@ -16,11 +16,10 @@ Expected: the tables of docs/recipes.md: what has no label gains most, at temper
 
 import ml_collections
 
-from configs.shared.few_digits import ALONE, CE, taught
+from configs.shared.few_digits import ALONE, CE, SHARE, cnn, decayed, taught
 
 NAMES = ("digits", "docs", "mnist", "titles")
 SMOKE = ("alone", "kl", "unlabelled", "unlabelled, early teacher")
-SHARE = 0.25
 
 
 def get_config(arg: str = "digits") -> ml_collections.ConfigDict:
@@ -158,15 +157,3 @@ def ngrams(num_buckets, dim):
     """A classifier over weighted means of n-gram embeddings."""
     size = dict(num_buckets=num_buckets, dim=dim)
     return dict(name="ngram_classifier", token_dropout=0.5, norm=2, **size)
-
-
-def cnn(width):
-    """A convolutional network with dropout."""
-    widths = (width, 2 * width, 2 * width)
-    return dict(name="cnn", widths=widths, hidden=4 * width, dropout=0.5)
-
-
-def decayed(rate):
-    """AdamW with a cosine to nothing."""
-    tx = dict(name="adamw", schedule="cosine", clip_norm=1.0, weight_decay=1e-2)
-    return dict(tx, learning_rate=rate)

@@ -12,7 +12,7 @@ Expected: the table of docs/results.md.
 import ml_collections
 
 from configs.shared.arguments import is_smoke
-from configs.shared.few_digits import CE, few_digits, taught
+from configs.shared.few_digits import CE, few_digits, from_all, from_labels, taught
 
 THREE = ("teacher", "second", "third")
 
@@ -24,10 +24,10 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
 
 def before() -> dict[str, dict]:
     """Two more teachers, and an expert of each half of the classes."""
-    more = {n: dict(model="teacher", terms=dict(ce=CE)) for n in THREE[1:]}
+    more = {name: from_labels() for name in THREE[1:]}
     halves = {"low": tuple(range(5)), "high": tuple(range(5, 10))}
     for name, digits in halves.items():
-        more[name] = dict(model="teacher", terms=dict(ce=CE), data=dict(only=digits))
+        more[name] = from_labels(data=dict(only=digits))
     return more
 
 
@@ -35,10 +35,11 @@ def methods() -> dict[str, list[dict]]:
     """The mean, the sum and the routing of teachers, each beside the labels."""
     others = {name: name for name in THREE}
 
-    def from_source(source, others):
+    def from_source(source, others, **more):
         student = dict(name="logits", network="student")
         kd = dict(loss="kl", temperature=2.0, weight=0.9, arguments=[student, source])
-        return [dict(terms=dict(ce=dict(CE, weight=0.1), kd=kd), others=others)]
+        terms = dict(ce=dict(CE, weight=0.1), kd=kd)
+        return [from_all(terms=terms, others=others, **more)]
 
     each = {f"kd_{name}": dict(taught(0.3)["kd"], teacher=name) for name in THREE}
     mean = dict(name="ensemble", networks=THREE, temperature=2.0)
@@ -46,7 +47,9 @@ def methods() -> dict[str, list[dict]]:
     return {
         "mean of three": from_source(mean, others),
         "sum of three": [
-            dict(terms=dict(ce=dict(CE, weight=0.1), **each), others=others)
+            from_all(terms=dict(ce=dict(CE, weight=0.1), **each), others=others)
         ],
-        "two experts": from_source(experts, dict(low="low", high="high")),
+        "two experts, labelled digits": from_source(
+            experts, dict(low="low", high="high"), data={}
+        ),
     }
