@@ -133,7 +133,7 @@ def in_chunks(
         raise ValueError(f"chunk must be at least 1 token, got {chunk}")
     batch = hidden.shape[:-1]
     tokens = hidden.size // hidden.shape[-1]
-    chunk = min(chunk, tokens)
+    chunk = max(min(chunk, tokens), 1)
     rows = -(-tokens // chunk)
 
     def parts(x):
