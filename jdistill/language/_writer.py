@@ -1,7 +1,6 @@
 """From a prompt to a text."""
 
 import functools
-import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -12,7 +11,7 @@ from jdistill import kinds
 from jdistill.checks import MOST, whole, whole_list
 from jdistill.language._choose import Choose, greedy
 from jdistill.language._generate import generate
-from jdistill.language._sizes import positions_of, refuse_outside
+from jdistill.language._sizes import positions_of, refuse_outside, start_of
 from jdistill.typing import Frozen, Model, Tokenizer
 from jdistill.words import check_texts
 
@@ -109,21 +108,6 @@ def _roomy(
     if most is not None and longest + steps <= most < width + steps:
         width = most - steps
     return {name: x[:, :width] for name, x in batch.items()}
-
-
-def start_of(model: Model) -> int | None:
-    """The id that texts of an encoder-decoder begin with, None of another network.
-
-    Args:
-        model: of `jdistill.models`.
-
-    Example:
-        >>> from jdistill import models
-        >>> start_of(models.mlp(widths=(8,), classes=3)) is None
-        True
-    """
-    spec = {} if model.spec is None else json.loads(model.spec)
-    return spec["config"]["start"] if spec.get("name") == "encoder_decoder" else None
 
 
 def prompts(
