@@ -41,7 +41,7 @@ COLUMNS: Mapping[str, tuple[str, Form]] = {
     "acceptance_own": ("on its own %", _share),
     "outside": ("tokens outside", _digits(0)),
 }
-"""Heading and form of each figure: those of all reports, and those of files and texts."""
+"""Heading and form of each figure, of all reports and of texts alone."""
 APART = ("model", "size", "text", "stage")
 """What tells lines apart, from the outermost; what is the same in all is left out."""
 

@@ -105,5 +105,6 @@ def test_what_are_no_figures_is_refused(given, kind, message):
 
 def test_named_are_those_of_the_library():
     assert report.named("accuracy") == report.FIGURES[:1]
+    assert [x.name for x in report.named("kl", "accuracy")] == ["kl", "accuracy"]
     with pytest.raises(ValueError, match="no figure 'f1'; valid: accuracy, "):
         report.named("f1")

@@ -1,7 +1,7 @@
 import pytest
 
-from jdistill import report
 from experiments.tools.columns import means
+from jdistill import report
 
 
 def lines(rows, *columns):
