@@ -1,8 +1,8 @@
 """From a prompt to a text."""
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import numpy as np
@@ -20,6 +20,15 @@ _ROUND = 32
 """Prompts are padded to multiples of this, so that few lengths are compiled."""
 
 
+@runtime_checkable
+class Write(Protocol):
+    """What a model writes on after texts."""
+
+    def __call__(self, prompt: Any, /, *, seed: int = 0) -> Any:
+        """A text for a text, a list for several."""
+        ...
+
+
 def writer(
     model: Model,
     frozen: Frozen,
@@ -30,7 +39,7 @@ def writer(
     stop: Sequence[int] | None = None,
     control: bool = True,
     start: int | None = None,
-) -> Callable[..., Any]:
+) -> Write:
     """A function that writes on after texts.
 
     Args:

@@ -29,7 +29,7 @@ class _CNN(nn.Module):
             x = nn.relu(nn.Conv(width, (3, 3), dtype=self.dtype)(x))
             if number:
                 x = nn.max_pool(x, (2, 2), (2, 2), padding="SAME")
-        x = jax.lax.collapse(x, 1)
+        x = jax.lax.collapse(jnp.asarray(x), 1)
         x = nn.Dropout(self.dropout, deterministic=not train)(x)
         x = nn.relu(nn.Dense(self.hidden, dtype=self.dtype)(x))
         x = nn.Dropout(self.dropout, deterministic=not train)(x)

@@ -18,6 +18,9 @@ from jdistill.predictor._network import holding, line, listed, own
 from jdistill.predictor._prepare import config_start, reading
 from jdistill.typing import Batch, Frozen, Model, Tokenizer
 
+Answer = Callable[[Any], tuple[Any, bool]]
+"""From examples to logits, and whether they are of one alone."""
+
 
 def load(
     path: str | os.PathLike[str],
@@ -137,8 +140,12 @@ def _classes(names: Any, spec: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _answering(
-    path: Any, model: Model, frozen: Frozen, read: Callable[..., Any], hold: Any
-) -> Callable[[Any], tuple[Any, bool]]:
+    path: Any,
+    model: Model,
+    frozen: Frozen,
+    read: Callable[[Any], tuple[Batch, bool]],
+    hold: Callable[[Batch], bool],
+) -> Answer:
     """A function from examples to logits, and whether they are of one alone."""
 
     def answer(examples: Any) -> tuple[Any, bool]:
@@ -167,7 +174,7 @@ def _logits(model: Model, frozen: Frozen, batch: Batch, held: bool) -> Any:
         ) from error
 
 
-def _predicting(answer: Callable[..., Any]) -> Callable[[Any], Any]:
+def _predicting(answer: Answer) -> Callable[[Any], Any]:
     def predict(examples: Any) -> Any:
         logits, alone = answer(examples)
         return logits[0] if alone else logits
@@ -175,7 +182,7 @@ def _predicting(answer: Callable[..., Any]) -> Callable[[Any], Any]:
     return predict
 
 
-def _classifying(path: Any, answer: Callable[..., Any], classes: Any):
+def _classifying(path: Any, answer: Answer, classes: Any):
     def classify(examples: Any, *, top: int | None = None) -> list[Any]:
         if top is not None:
             whole(top=top)
