@@ -21,6 +21,7 @@ def _share(x: float) -> str:
     return f"{100 * x:.1f}"
 
 
+_FIGURES = (*report.FIGURES, *report.FIGURES_OF_TAGS)
 _DIGITS = {"perplexity": 2, "ece": 4}
 """Behind the point, of figures that are no share; 3 of the others."""
 
@@ -30,7 +31,7 @@ def _form(figure: report.Figure) -> Form:
 
 
 COLUMNS: Mapping[str, tuple[str, Form]] = {
-    **{figure.name: (figure.heading, _form(figure)) for figure in report.FIGURES},
+    **{figure.name: (figure.heading, _form(figure)) for figure in _FIGURES},
     "tokens": ("tokens seen", _millions),
     "parameters": ("parameters", _millions),
     "bytes": ("MB", lambda x: f"{x / 1e6:.0f}"),
