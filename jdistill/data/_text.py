@@ -46,7 +46,9 @@ class Tokens(NamedTuple):
     tokenizer: Tokenizer | None = None
 
 
-def fitted(prepare: Callable[..., Tokens] | None, texts: Sequence[str]) -> Tokens:
+def fitted(
+    prepare: Callable[[Sequence[str]], Tokens] | None, texts: Sequence[str]
+) -> Tokens:
     """What a preparation makes of the texts of the training part.
 
     Args:
