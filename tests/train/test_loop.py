@@ -92,7 +92,7 @@ def test_a_run_compiles_one_program_and_so_do_folds_of_nearly_one_size():
     learner = recipe()
     run(learner, num_steps=11, every={4: lambda s, m: None})
     run(learner, split(43), num_steps=9, every={4: lambda s, m: None})
-    step = _dispatch._traced(learner.step)
+    step = _dispatch.traced(learner.step)
     program = _dispatch._resident(step, learner.teach, 4, None, None)
     assert program._cache_size() == 1
 
@@ -102,7 +102,7 @@ def test_a_stream_compiles_one_program():
 
     learner = recipe()
     run(learner, split()._replace(arrays=None), num_steps=5)
-    step = _dispatch._traced(learner.step)
+    step = _dispatch.traced(learner.step)
     assert _dispatch._streamed(step, None, None)._cache_size() == 1
 
 
