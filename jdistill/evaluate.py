@@ -5,6 +5,7 @@ model lives, so that evaluating again during training compiles nothing.
 """
 
 import functools
+import itertools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -43,9 +44,11 @@ def evaluate(
         frozen: its variables.
         batches: a split, such as `dataset.test`, or arrays by name; a generator is used
             up.
-        metrics: by the names that the result has. By default those of classes:
-            `accuracy`, `recall_macro`, `nll` and `ece`; beside a `teacher` also
-            `agreement`.
+        metrics: by the names that the result has. By default those of
+            `metrics.usual`: of classes `accuracy`, `recall_macro`, `nll` and `ece`, of
+            several labels an example average precision, F1 and others; beside a
+            `teacher` also `agreement`. Labels of the split, or of the first of other
+            batches, say which.
         teacher: the network and variables that agreement is with; without it what
             `outputs` of the batches has of the 'teacher'.
         others: more networks that metrics read, by name.
@@ -70,8 +73,10 @@ def evaluate(
         >>> evaluate(model, Frozen({}), [batch], metrics={"f1": metrics.f1()})
         {'f1': 0.3333333432674408}
     """
-    batches = _checked(model, frozen, batches)
-    metrics = _usual(teacher) if metrics is None else metrics
+    given, batches = batches, _checked(model, frozen, batches)
+    if metrics is None:
+        first, batches = _first(given, batches)
+        metrics = figures.usual(first, teacher=teacher is not None)
     _check_metrics(metrics)
     kinds.mapping(others={} if others is None else others)
     networks = {views.STUDENT: (model, frozen), **(others or {})}
@@ -177,15 +182,13 @@ def _checked(model: Any, frozen: Any, batches: Any) -> Iterable[Batch]:
     return batched(batches)
 
 
-def _usual(teacher: Network | None) -> dict[str, Metric]:
-    """The figures of one number that say how good a classifier is."""
-    found = {
-        "accuracy": figures.accuracy(),
-        "recall_macro": figures.recall(),
-        "nll": figures.nll(),
-        "ece": figures.ece(),
-    }
-    return found if teacher is None else {**found, "agreement": figures.agreement()}
+def _first(given: Any, batches: Iterable[Batch]) -> tuple[Batch, Iterable[Batch]]:
+    """What shows the kind of the labels, and all batches again."""
+    if isinstance(given, Split) and given.arrays is not None:
+        return given.arrays, batches
+    rest = iter(batches)
+    some = [*itertools.islice(rest, 1)]
+    return some[0] if some else {}, itertools.chain(some, rest)
 
 
 def _check_metrics(metrics: Any) -> None:

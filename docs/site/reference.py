@@ -195,12 +195,19 @@ def setup(app) -> dict:
     app.connect("builder-inited", write)
     app.connect("env-before-read-docs", _know)
     app.connect("autodoc-process-signature", _short)
+    app.connect("autodoc-skip-member", _skip)
     app.add_transform(Links)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
 def _know(app, env, names) -> None:
     env.addresses = addresses()
+
+
+def _skip(app, what, name, value, skipped, options):
+    """Fields of a tuple: its signature and its docstring have them."""
+    said = inspect.getdoc(value) or ""
+    return skipped or said.startswith("Alias for field number")
 
 
 def _short(app, what, name, value, options, signature, returned):

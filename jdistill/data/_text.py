@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -13,6 +14,11 @@ from jdistill import kinds
 from jdistill.checks import whole
 from jdistill.data._splits import in_memory
 from jdistill.typing import Batch, Split
+
+UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]"
+)
+"""Thai, Lao, Burmese, Khmer, Chinese and Japanese put no spaces between words."""
 
 PAD = 0
 """The id of padding, which no token has."""
@@ -99,7 +105,8 @@ def hashed_ngrams(
 
     Nothing is fitted, so any text can be prepared anywhere with the same ids. The
     n-grams stand in the order of their first use, sizes interleaved, and a long text
-    loses its end.
+    loses its end. Words are runs of letters and digits. Where a language puts no spaces
+    between them (Chinese, Japanese, Thai), take characters: `words=(), chars=(1, 2)`.
 
     Args:
         num_buckets: number of token ids with padding's.
@@ -108,7 +115,8 @@ def hashed_ngrams(
         chars: sizes of the n-grams of characters.
 
     Returns:
-        `texts -> Tokens`; the texts are not looked at.
+        `texts -> Tokens`; the texts change nothing, but there is a warning where they
+        are in a script without spaces and only words are read.
 
     Raises:
         ValueError: a size is not positive.
@@ -143,7 +151,13 @@ def hashed_ngrams(
     spec = {"name": "hashed_ngrams", "num_buckets": num_buckets}
     spec |= {"max_length": max_length, "words": [*words], "chars": [*chars]}
     info = {"prepare": spec, "vocab": num_buckets, "steps": max_length}
-    return lambda texts: Tokens(prepare, info)
+
+    def fit(texts: Sequence[str]) -> Tokens:
+        if not chars:
+            _warn_of_unspaced(texts[:1000])
+        return Tokens(prepare, info)
+
+    return fit
 
 
 def bpe(
@@ -249,6 +263,17 @@ def _word_codes(text):
     lower = text.lower()
     words = re.findall(r"\w+", lower) or lower.split()  # a lone ")" is a word too
     return np.array([_code(word) for word in words], np.uint64)
+
+
+def _warn_of_unspaced(texts):
+    letters = "".join(c for text in texts for c in text if c.isalpha())
+    if 2 * len(UNSPACED.findall(letters)) > len(letters):
+        warnings.warn(
+            "hashed_ngrams takes whole clauses for words, because the script of these "
+            "texts has no spaces: read characters, hashed_ngrams(words=(), "
+            "chars=(1, 2)), or use bpe()",
+            stacklevel=4,
+        )
 
 
 def _char_codes(text):

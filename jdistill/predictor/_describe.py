@@ -4,8 +4,12 @@ import json
 from typing import Any
 
 from jdistill import kinds, tokenizers
+from jdistill.batching import at_hand
+from jdistill.counting import several_labels
 from jdistill.predictor._prepare import PREPARATIONS
 from jdistill.typing import DataSet, Model, Split, Tokenizer
+
+SEVERAL = "several"
 
 
 def describe(
@@ -26,9 +30,10 @@ def describe(
         tokenizer: the vocabulary of a model of texts.
 
     Returns:
-        Plain values, which JSON can hold: `model`, `classes`, `inputs`, `prepare` and
-        `tokenizer`, as far as they are known. `{**describe(model), 'classes': [...]}`
-        says more.
+        Plain values, which JSON can hold: `model`, `classes`, `labels` ('several' where
+        an example has several, so that each class has a probability of its own),
+        `inputs`, `prepare` and `tokenizer`, as far as they are known.
+        `{**describe(model), 'classes': [...]}` says more.
 
     Raises:
         TypeError: something is of another kind.
@@ -67,6 +72,8 @@ def _of_data(data: Any, spec: dict[str, Any]) -> dict[str, Any]:
         here, there = len(split.classes), spec.get("classes", len(labels))
         if here != there:
             raise ValueError(f"the data have {here} classes, and the model {there}")
+    if split.size and several_labels(at_hand(split)):
+        says["labels"] = SEVERAL
     inputs = split.take([0]).get("inputs") if split.size else None
     if inputs is not None:
         shape = list(inputs.shape[1:])

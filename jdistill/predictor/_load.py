@@ -11,7 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jdistill import artifact, data, kinds, language, models
-from jdistill.checks import whole
+from jdistill.checks import share, whole
+from jdistill.predictor._describe import SEVERAL
 from jdistill.predictor._examples import Inputs, example_of, inputs_of, reader
 from jdistill.predictor._loaded import Loaded
 from jdistill.predictor._network import holding, line, listed, own
@@ -79,6 +80,7 @@ def load(
             frozen, known = own(model, frozen, like)
         inputs = inputs_of(says["inputs"]) if "inputs" in says else inputs
         classes = _classes(says.get("classes", ()), spec)
+        shares = _shares(says.get("labels"))
         read = reading(says, spec)
     hold = holding(model, frozen, known=known)
     if one := example_of(inputs):
@@ -95,7 +97,7 @@ def load(
         frozen=frozen,
         classes=classes,
         predict=_predicting(answer),
-        classify=_classifying(path, answer, classes),
+        classify=_classifying(path, answer, classes, shares),
         tokenizer=read.tokenizer,
         **_of_texts(
             path, model, frozen, _writing(spec, read.tokenizer), config_start(spec)
@@ -175,10 +177,23 @@ def _predicting(answer: Callable[..., Any]) -> Callable[[Any], Any]:
     return predict
 
 
-def _classifying(path: Any, answer: Callable[..., Any], classes: Any):
-    def classify(examples: Any, *, top: int | None = None) -> list[Any]:
+def _shares(labels: Any) -> Callable[..., Any]:
+    """What makes probabilities of logits, which the labels' kind says."""
+    if labels not in (None, SEVERAL):
+        raise ValueError(
+            f"its labels are {str(labels)[:40]!r}; a file may say {SEVERAL!r}"
+        )
+    return jax.nn.softmax if labels is None else jax.nn.sigmoid
+
+
+def _classifying(path: Any, answer: Callable[..., Any], classes: Any, shares: Any):
+    def classify(
+        examples: Any, *, top: int | None = None, threshold: float | None = None
+    ) -> list[Any]:
         if top is not None:
             whole(top=top)
+        if threshold is not None:
+            share(threshold=threshold)
         logits, alone = answer(examples)
         with _named(path):
             if logits.ndim != 2 or len(classes) not in (0, logits.shape[-1]):
@@ -187,16 +202,19 @@ def _classifying(path: Any, answer: Callable[..., Any], classes: Any):
                     f"for each example, got logits of shape {list(logits.shape)}"
                 )
         names = classes or range(logits.shape[-1])
-        shares = np.asarray(jax.nn.softmax(logits.astype(np.float32)))
-        rows = [_ranked(row, names, top) for row in shares]
+        found = np.asarray(shares(logits.astype(np.float32)))
+        rows = [_ranked(row, names, top, threshold) for row in found]
         return rows[0] if alone else rows
 
     return classify
 
 
-def _ranked(row: np.ndarray, names: Any, top: int | None) -> list[tuple[Any, float]]:
+def _ranked(
+    row: np.ndarray, names: Any, top: int | None, threshold: float | None
+) -> list[tuple[Any, float]]:
     order = np.argsort(-row, kind="stable")[:top]
-    return [(names[i], float(row[i])) for i in order]
+    kept = [i for i in order if threshold is None or row[i] > threshold]
+    return [(names[i], float(row[i])) for i in kept]
 
 
 def _writing(spec: Mapping[str, Any], tokenizer: Tokenizer | None) -> Any:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -87,6 +88,16 @@ def test_ngrams_of_words_and_of_characters_differ():
 def test_short_texts_without_pairs_keep_their_words():
     batch = data.hashed_ngrams(max_length=3)(()).prepare(["hen"])
     assert batch["token_mask"].tolist() == [[1, 0, 0]]
+
+
+def test_words_of_a_script_without_spaces_are_warned_of():
+    texts = ["沪指大涨 银行股领涨", "国足备战 A组 2011"]
+    with pytest.warns(UserWarning, match=r"read characters, hashed_ngrams\(words=\(\)"):
+        data.hashed_ngrams()(texts)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        data.hashed_ngrams(words=(), chars=(1, 2))(texts)
+        data.hashed_ngrams()(["the word 沪指 in a text", "Москва", "한국어 문장"])
 
 
 def test_buckets_are_used_evenly():

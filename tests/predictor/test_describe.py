@@ -156,6 +156,34 @@ def test_a_described_text_classifier_predicts_like_its_data_set(tmp_path):
     assert found.classify("Parse a date.", top=1)[0][0] in texts.train.classes
 
 
+def test_a_file_of_several_labels_gives_each_its_own_probability(tmp_path):
+    label = np.array([[1, 1, 0], [0, 0, 0]], np.float32)
+    arrays = {"inputs": np.eye(2, 3, dtype=np.float32), "label": label}
+    split = jd.data.in_memory(arrays, classes=("big", "old", "red"))
+    model = jd.models.mlp(widths=(), classes=3)
+    about = jd.describe(model, data=split)
+    assert about["labels"] == "several"
+    frozen = Frozen(*model.init(jax.random.key(0), arrays))
+    jd.pack(tmp_path / "f", frozen, description=about)
+    found = jd.load(tmp_path / "f")
+    own = dict(
+        zip(found.classes, jax.nn.sigmoid(found.predict([1.0, 0, 0])), strict=True)
+    )
+    order = sorted(own, key=lambda name: -own[name])
+    ranked = found.classify([1.0, 0, 0])
+    assert ranked == [(name, pytest.approx(float(own[name]))) for name in order]
+    middle = float(own[order[1]])
+    (kept,) = found.classify([[1.0, 0, 0]], threshold=middle)
+    assert [name for name, _ in kept] == order[:1], "those above it, and not at it"
+    with pytest.raises(ValueError, match="threshold must be above 0 and below 1"):
+        found.classify([1.0, 0, 0], threshold=1.5)
+    jd.pack(tmp_path / "f", frozen, description={**about, "labels": "many"})
+    with pytest.raises(ValueError, match="its labels are 'many'; a file may say 'sev"):
+        jd.load(tmp_path / "f")
+    plain = jd.data.in_memory({**arrays, "label": np.arange(2)}, classes=split.classes)
+    assert "labels" not in jd.describe(model, data=plain)
+
+
 def test_data_of_other_classes_are_refused():
     digits = jd.data.digits()
     with pytest.raises(ValueError, match="data have 10 classes, and the model 3"):
