@@ -238,7 +238,7 @@ def trains(
         Mistake: it cannot take the step, or its state is larger than the memory.
     """
     with at(place):
-        state = train.dry_run(learner, shapes, frozen, start=start)
+        state = train.dry_run(learner, shapes, frozen=frozen, start=start)
         fits(sum(_bytes(x) for x in jax.tree.leaves(state)), place)
         return state
 

@@ -13,8 +13,8 @@ from jdistill.typing import Batch, Frozen, Learner, State
 def dry_run(
     learner: Learner,
     batch: Batch,
-    frozen: Variables = None,
     *,
+    frozen: Variables = None,
     start: Frozen | None = None,
 ) -> State:
     """Takes the first step with shapes alone; nothing is computed or allocated.

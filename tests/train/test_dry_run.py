@@ -40,7 +40,7 @@ def test_a_run_does_not_trace_what_a_dry_run_has(steps_per_dispatch):
     student, calls = counted(net())
     learner, known = taught(student), frozen(TEACHER)
     shapes = jax.eval_shape(lambda x: x, known)
-    planned = train.dry_run(learner, split().take(np.arange(8)), shapes)
+    planned = train.dry_run(learner, split().take(np.arange(8)), frozen=shapes)
     traced = len(calls)
     state = train.run(
         *(learner, split()),
@@ -73,8 +73,8 @@ def test_what_a_step_would_refuse_is_refused():
     other = net(classes=CLASSES + 1)
     shapes = Frozen(*jax.eval_shape(other.init, KEY, batch()))
     with pytest.raises(ValueError, match="classes"):
-        train.dry_run(taught(net(), other), batch(), shapes)
+        train.dry_run(taught(net(), other), batch(), frozen=shapes)
     with pytest.raises(TypeError, match="learner"):
         train.dry_run(net(), batch())
     with pytest.raises(TypeError, match=r"batch\['inputs'\]"):
-        train.dry_run(taught(net()), {"inputs": [1.0]}, frozen(TEACHER))
+        train.dry_run(taught(net()), {"inputs": [1.0]}, frozen=frozen(TEACHER))

@@ -211,7 +211,7 @@ def test_a_run_cut_at_any_step_ends_in_the_same_bits(tmp_path, window, streamed)
     part = split()._replace(arrays=None) if streamed else split()
     how = {"part": part, "save_every": 2, "steps_per_dispatch": window, "num_steps": 6}
     whole = run(every={1: stop_at(-1)}, checkpoints=saved(tmp_path / "w"), **how)
-    for step in range(1, 7):
+    for step in (1, 3, 4, 6):
         for every in (1, 6):  # with a score each step is saved, else every second
             folder = tmp_path / f"{step}-{every}"
             for stop in (step, -1):
