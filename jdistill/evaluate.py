@@ -16,7 +16,18 @@ import numpy as np
 from jdistill import kinds, programs, views
 from jdistill import metrics as figures
 from jdistill.batching import batched
-from jdistill.typing import Batch, Frozen, Metric, Model, Needs, Outputs, Split
+from jdistill.typing import (
+    Apply,
+    Batch,
+    Frozen,
+    Metric,
+    Model,
+    Needs,
+    Outputs,
+    Split,
+    Tree,
+    Views,
+)
 
 Network = tuple[Model, Frozen]
 """A network and its variables."""
@@ -219,12 +230,12 @@ def _placed(variables: Any) -> Any:
 
 @programs.kept
 def _sums(
-    apply: Callable[..., Any],
-    head: Callable[..., Any] | None,
+    apply: Apply,
+    head: Callable[[Tree], Any] | None,
     known: tuple[float | None, int | None],
     others: tuple[tuple[str, Model], ...],
-    parts: tuple[tuple[str, Callable[..., Any]], ...],
-) -> Callable[..., dict[str, Any]]:
+    parts: tuple[tuple[str, Callable[[Views, Batch], Any]], ...],
+) -> Callable[[Mapping[str, Frozen], dict[str, Any]], dict[str, Any]]:
     cap, words = known
     student = Model(lambda *_: ({}, {}), apply, head, cap=cap, words=words)
     models = {views.STUDENT: student}
@@ -244,7 +255,7 @@ def _sums(
 
 
 @programs.kept
-def _logits(apply: Callable[..., Any]) -> Callable[..., Any]:
+def _logits(apply: Apply) -> Callable[[Frozen, Batch], Any]:
     def logits(frozen, batch):
         outputs, _ = apply(frozen.params, frozen.state, batch, train=False)
         return views.logits_of({views.STUDENT: views.View(outputs)})
@@ -253,7 +264,7 @@ def _logits(apply: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @programs.kept
-def _outputs(apply: Callable[..., Any], needs: Needs) -> Callable[..., Outputs]:
+def _outputs(apply: Apply, needs: Needs) -> Callable[[Frozen, Batch], Outputs]:
     def outputs(frozen, batch):
         found, _ = apply(frozen.params, frozen.state, batch, train=False)
         return views.pick(found, views.TEACHER, needs)

@@ -45,7 +45,9 @@ class Tokens(NamedTuple):
     info: Mapping[str, Any]
 
 
-def fitted(prepare: Callable[..., Tokens] | None, texts: Sequence[str]) -> Tokens:
+def fitted(
+    prepare: Callable[[Sequence[str]], Tokens] | None, texts: Sequence[str]
+) -> Tokens:
     """What a preparation makes of the texts of the training part.
 
     Args:

@@ -19,6 +19,9 @@ from jdistill.predictor._network import holding, line, listed, own
 from jdistill.predictor._prepare import config_start, reading
 from jdistill.typing import Batch, Frozen, Model, Tokenizer
 
+Answer = Callable[[Any], tuple[Any, bool]]
+"""From examples to logits, and whether they are of one alone."""
+
 
 def load(
     path: str | os.PathLike[str],
@@ -139,8 +142,12 @@ def _classes(names: Any, spec: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _answering(
-    path: Any, model: Model, frozen: Frozen, read: Callable[..., Any], hold: Any
-) -> Callable[[Any], tuple[Any, bool]]:
+    path: Any,
+    model: Model,
+    frozen: Frozen,
+    read: Callable[[Any], tuple[Batch, bool]],
+    hold: Callable[[Batch], bool],
+) -> Answer:
     """A function from examples to logits, and whether they are of one alone."""
 
     def answer(examples: Any) -> tuple[Any, bool]:
@@ -169,7 +176,7 @@ def _logits(model: Model, frozen: Frozen, batch: Batch, held: bool) -> Any:
         ) from error
 
 
-def _predicting(answer: Callable[..., Any]) -> Callable[[Any], Any]:
+def _predicting(answer: Answer) -> Callable[[Any], Any]:
     def predict(examples: Any) -> Any:
         logits, alone = answer(examples)
         return logits[0] if alone else logits
@@ -177,7 +184,7 @@ def _predicting(answer: Callable[..., Any]) -> Callable[[Any], Any]:
     return predict
 
 
-def _shares(labels: Any) -> Callable[..., Any]:
+def _shares(labels: Any) -> Callable[[Any], Any]:
     """What makes probabilities of logits, which the labels' kind says."""
     if labels not in (None, SEVERAL):
         raise ValueError(
@@ -186,7 +193,7 @@ def _shares(labels: Any) -> Callable[..., Any]:
     return jax.nn.softmax if labels is None else jax.nn.sigmoid
 
 
-def _classifying(path: Any, answer: Callable[..., Any], classes: Any, shares: Any):
+def _classifying(path: Any, answer: Answer, classes: Any, shares: Callable[[Any], Any]):
     def classify(
         examples: Any, *, top: int | None = None, threshold: float | None = None
     ) -> list[Any]:

@@ -11,7 +11,7 @@ import numpy as np
 from jdistill import data, ops, programs, tree
 from jdistill.train import _mesh, _rules
 from jdistill.train._mesh import Layout
-from jdistill.typing import Batch, Split, State
+from jdistill.typing import Batch, Split, State, Step, Teach
 
 RESIDENT_BYTES = 2**30  # larger splits are streamed
 WINDOW_BYTES = 2**26  # what the gathered examples of one dispatch may take
@@ -22,7 +22,7 @@ class Dispatch(NamedTuple):
     """`run(state, start, stop) -> state, sums, bad`; `explain(state, step) -> str`."""
 
     run: Callable[[State, int, int], tuple[State, Any, Any]]
-    explain: Callable[..., str]
+    explain: Callable[[State, int], str]
 
 
 def with_mask(batch: Batch) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def window_of(learner, split, state, frozen, order, periods: list[int]) -> int:
 
 
 @programs.kept
-def _traced(step: Callable[..., Any]) -> Callable[..., Any]:
+def _traced(step: Step) -> Step:
     """A step that is traced once, whichever programs it becomes a part of."""
     return jax.jit(step, inline=True)
 
@@ -176,8 +176,8 @@ def _jitted(program, layout: Layout | None, stays: _Stays | None):
 
 @programs.kept
 def _resident(
-    step: Callable[..., Any],
-    teach: Callable[..., Any],
+    step: Step,
+    teach: Teach,
     window: int,
     layout: Layout | None,
     stays: _Stays | None,
@@ -213,7 +213,7 @@ def _resident(
 
 
 @programs.kept
-def _streamed(step: Callable[..., Any], layout: Layout | None, stays: _Stays | None):
+def _streamed(step: Step, layout: Layout | None, stays: _Stays | None):
     def program(state, batch, frozen):
         state, sums = step(state, batch, frozen)
         return state, sums, state.bad

@@ -2,7 +2,7 @@
 
 import contextlib
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -20,7 +20,7 @@ from jdistill.train._events import Callback, Events, after, check, stops
 from jdistill.train._mesh import Layout, layout_of
 from jdistill.train._progress import Progress, watching
 from jdistill.train._recipe import recipe
-from jdistill.typing import Frozen, Key, Learner, Split, State
+from jdistill.typing import Frozen, Init, Key, Learner, Split, State
 
 
 def run(
@@ -201,7 +201,7 @@ def _first_state(learner, split, order, key, frozen, start, layout, rules) -> St
 
 
 @programs.kept
-def _compiled_init(init: Callable[..., State]):
+def _compiled_init(init: Init):
     return jax.jit(init)
 
 

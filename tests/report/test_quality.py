@@ -124,6 +124,7 @@ def test_rows_of_several_labels_have_their_figures_where_none_are_chosen():
 
 def test_named_are_those_of_the_library():
     assert report.named("accuracy") == report.FIGURES[:1]
+    assert [x.name for x in report.named("kl", "accuracy")] == ["kl", "accuracy"]
     assert report.named("f1_micro", "nll") == (
         report.FIGURES_OF_TAGS[1],
         report.FIGURES_OF_TAGS[-1],
