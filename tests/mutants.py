@@ -52,6 +52,27 @@ MUTANTS = (
         "tests/data/test_beside.py",
     ),
     Mutant(
+        "a preparation of more ids than its network has",
+        "jdistill/predictor/_prepare.py",
+        'if rows is not None and made.info["vocab"] > rows:',
+        "if rows is None:",
+        "tests/predictor/test_describe.py -k hostile_preparation",
+    ),
+    Mutant(
+        "beside the teacher's the student's tokenizer is lost",
+        "jdistill/data/_beside.py",
+        "return Tokens(prepare, {**first.info, **known}, first.tokenizer)",
+        "return Tokens(prepare, {**first.info, **known})",
+        "tests/data/test_encoded.py -k data_set_has",
+    ),
+    Mutant(
+        "a teacher that reads beside sees no mixture",
+        "jdistill/data/_augment.py",
+        'if n == "inputs" or n.endswith("_inputs")',
+        'if n == "inputs"',
+        "tests/data/test_augment.py -k alike",
+    ),
+    Mutant(
         "an entry of one preparation hides another's",
         "jdistill/data/_beside.py",
         "    if name in batch:\n",

@@ -1,4 +1,4 @@
-"""From texts to token ids: hashed n-grams, or byte-pair encoding."""
+"""From texts to token ids: what a preparation is, and hashed n-grams."""
 
 import functools
 import hashlib
@@ -8,12 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import tokenizers
 
 from jdistill import kinds
 from jdistill.checks import whole
 from jdistill.data._splits import in_memory
-from jdistill.typing import Batch, Split
+from jdistill.typing import Batch, Split, Tokenizer
 
 UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]"
@@ -39,10 +38,12 @@ class Tokens(NamedTuple):
       `[batch, steps]`.
     * `info`: `vocab`, the number of token ids with padding's, `steps`, and what
       `build(data, ...)` makes the preparation of (`prepare`).
+    * `tokenizer`: that of `encoded` or `bpe`, which a packed file keeps, else None.
     """
 
     prepare: Callable[[Sequence[str]], Batch]
     info: Mapping[str, Any]
+    tokenizer: Tokenizer | None = None
 
 
 def fitted(
@@ -148,7 +149,7 @@ def hashed_ngrams(
 
     def prepare(texts: Sequence[str]) -> Batch:
         refuse_empty(texts, "texts")
-        return _padded([ids(text) for text in texts], max_length)
+        return padded([ids(text) for text in texts], max_length)
 
     spec = {"name": "hashed_ngrams", "num_buckets": num_buckets}
     spec |= {"max_length": max_length, "words": [*words], "chars": [*chars]}
@@ -162,67 +163,13 @@ def hashed_ngrams(
     return fit
 
 
-def bpe(
-    *, vocab_size: int = 4096, max_length: int = 128
-) -> Callable[[Sequence[str]], Tokens]:
-    """Token ids of a byte-level byte-pair encoding learned on the given texts.
-
-    Args:
-        vocab_size: number of token ids with padding's, more than the 256 bytes; fewer
-            come out where the texts are too short for so many.
-        max_length: steps; more tokens are cut off.
-
-    Returns:
-        `texts -> Tokens`; give it texts of the training part only.
-
-    Raises:
-        ValueError: a size is too small.
-
-    References:
-        Sennrich et al., Neural machine translation of rare words with subword units,
-        ACL 2016 (arXiv:1508.07909).
+def padded(rows: Sequence[np.ndarray], max_length: int) -> Batch:
+    """Ids and their mask in arrays of one width.
 
     Example:
-        >>> tokens = bpe(vocab_size=300, max_length=6)(['red fox', 'red hen'])
-        >>> tokens.prepare(['red'])['inputs'].shape
-        (1, 6)
+        >>> padded([np.array([7, 8]), np.array([9])], 2)['inputs'].tolist()
+        [[7, 8], [9, 0]]
     """
-    whole(vocab_size=vocab_size, least=257)  # 256 bytes and padding
-    whole(max_length=max_length)
-
-    spec = {"name": "bpe", "vocab_size": vocab_size, "max_length": max_length}
-
-    def fit(texts: Sequence[str]) -> Tokens:
-        tokenizer = _train(texts, vocab_size)
-
-        def prepare(texts: Sequence[str]) -> Batch:
-            refuse_empty(texts, "texts")
-            encoded = tokenizer.encode_batch(list(texts))
-            return _padded([np.array(e.ids, np.int32) for e in encoded], max_length)
-
-        vocab = tokenizer.get_vocab_size()
-        return Tokens(prepare, {"prepare": spec, "vocab": vocab, "steps": max_length})
-
-    return fit
-
-
-def _train(texts, vocab_size):
-    """A lower-casing byte-level tokenizer trained on texts."""
-    tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE())
-    tokenizer.normalizer = tokenizers.normalizers.Lowercase()
-    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel()
-    trainer = tokenizers.trainers.BpeTrainer(
-        vocab_size=vocab_size,
-        special_tokens=["[PAD]"],
-        initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(texts, trainer)
-    return tokenizer
-
-
-def _padded(rows, max_length):
-    """Ids and their mask in arrays of one width."""
     inputs = np.full((len(rows), max_length), PAD, np.int32)
     mask = np.zeros((len(rows), max_length), np.float32)
     for i, row in enumerate(rows):

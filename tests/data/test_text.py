@@ -127,14 +127,6 @@ def test_ids_are_the_same_in_another_process():
     assert done.stdout.strip() == str(ids)
 
 
-def test_bpe_learns_from_the_texts_it_is_given():
-    texts = ["zyzzyva zyzzyva zyzzyva"]
-    learned = data.bpe(vocab_size=270, max_length=30)(texts)
-    other = data.bpe(vocab_size=270, max_length=30)(["a plain text"])
-    lengths = [t.prepare(texts)["token_mask"].sum() for t in (learned, other)]
-    assert lengths[0] < lengths[1]
-
-
 @pytest.mark.parametrize(
     "make, message",
     [
