@@ -921,6 +921,20 @@ MUTANTS = (
         "tests/train/test_mesh.py -k each_part",
     ),
     Mutant(
+        "a dry run whose trace the run does not go on with",
+        "jdistill/train/_dry_run.py",
+        "    return jax.eval_shape(step, state, taught, named)[0]",
+        "    return jax.eval_shape(learner.step, state, taught, named)[0]",
+        "tests/train/test_dry_run.py -k trace",
+    ),
+    Mutant(
+        "a dry run without the mask that a run adds",
+        "jdistill/train/_dry_run.py",
+        '    return {"mask": mask, **found}',
+        "    return found",
+        "tests/train/test_dry_run.py -k trace",
+    ),
+    Mutant(
         "an interrupt amid a save",
         "jdistill/train/_checkpoint.py",
         "    with _writing(store), calm():\n        store.writer.save(",

@@ -15,9 +15,10 @@ from experiments.tools import rows, workdir
 from tests.experiments.test_main import toy  # noqa: F401
 from tests.train.test_lock import HOLDS
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:the load_module.. method:DeprecationWarning"
-)
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:the load_module.. method:DeprecationWarning"),
+    pytest.mark.usefixtures("undrawn"),
+]
 
 
 def said(capsys):
