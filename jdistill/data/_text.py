@@ -156,8 +156,8 @@ def hashed_ngrams(
     info = {"prepare": spec, "vocab": num_buckets, "steps": max_length}
 
     def fit(texts: Sequence[str]) -> Tokens:
-        if not chars:
-            _warn_of_unspaced(texts[:1000])
+        if not chars and isinstance(texts, Sequence):
+            _warn_of_unspaced([text for text in texts[:1000] if isinstance(text, str)])
         return Tokens(prepare, info)
 
     return fit
