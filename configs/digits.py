@@ -47,7 +47,7 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     def large(width):
         widths = (width, 2 * width, 2 * width)
         cnn = dict(name="cnn", widths=widths, hidden=4 * width, dropout=0.5)
-        return mlp(width, width) if smoke else cnn
+        return mlp(16 * width, 8 * width) if smoke else cnn
 
     c.teacher = stage(400, model=large(16))
     if not smoke:

@@ -98,6 +98,25 @@ def batched(batches: Iterable[Batch] | Split) -> Iterable[Batch]:
     return _checked(batches)
 
 
+def at_hand(split: Split) -> Batch:
+    """The arrays of a split, or of its first 256 examples where it is not in memory.
+
+    Args:
+        split: what to read.
+
+    Returns:
+        Arrays by name, as `take` gives them.
+
+    Example:
+        >>> from jdistill import data
+        >>> len(at_hand(data.digits().test)['label'])
+        324
+    """
+    if split.arrays is not None:
+        return split.arrays
+    return split.take(np.arange(min(split.size, BATCH)))
+
+
 def _checked(batches: Iterable[Batch]) -> Iterator[Batch]:
     for number, batch in enumerate(batches):
         kinds.batch(**{f"batches[{number}]": batch})

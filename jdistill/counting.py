@@ -62,6 +62,38 @@ def weights_of(
     return weights
 
 
+def several_labels(batch: Batch) -> bool:
+    """Whether the labels are several an example: 0 or 1 for each class.
+
+    Floats `[batch, classes]` may be shares of classes too, which add up to one: where
+    all rows do, the labels are no several. Examples without a label say nothing.
+
+    Args:
+        batch: arrays by name, whose values are known.
+
+    Returns:
+        True or False.
+
+    Example:
+        >>> two_and_none = jnp.array([[1.0, 1.0], [0.0, 0.0]])
+        >>> several_labels({"label": two_and_none})
+        True
+        >>> several_labels({"label": jnp.array([[0.25, 0.75]])})
+        False
+    """
+    label = batch.get("label")
+    if (
+        label is None
+        or label.ndim != 2
+        or not jnp.issubdtype(label.dtype, jnp.floating)
+    ):
+        return False
+    counts = weights_of(batch, labeled=True) != 0
+    plain = ((label == 0) | (label == 1)).all(axis=-1)
+    others = counts & (label.sum(axis=-1) != 1)
+    return bool(jnp.all(plain | ~counts) & jnp.any(others))
+
+
 def with_importance(batch: Batch, weights: Float[Array, "..."]) -> Float[Array, "..."]:
     """Weights times the batch's own `weight` `[batch]`, where it has one.
 

@@ -5,6 +5,7 @@ model lives, so that evaluating again during training compiles nothing.
 """
 
 import functools
+import itertools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -15,7 +16,18 @@ import numpy as np
 from jdistill import kinds, programs, views
 from jdistill import metrics as figures
 from jdistill.batching import batched
-from jdistill.typing import Batch, Frozen, Metric, Model, Needs, Outputs, Split
+from jdistill.typing import (
+    Apply,
+    Batch,
+    Frozen,
+    Metric,
+    Model,
+    Needs,
+    Outputs,
+    Split,
+    Tree,
+    Views,
+)
 
 Network = tuple[Model, Frozen]
 """A network and its variables."""
@@ -43,9 +55,11 @@ def evaluate(
         frozen: its variables.
         batches: a split, such as `dataset.test`, or arrays by name; a generator is used
             up.
-        metrics: by the names that the result has. By default those of classes:
-            `accuracy`, `recall_macro`, `nll` and `ece`; beside a `teacher` also
-            `agreement`.
+        metrics: by the names that the result has. By default those of
+            `metrics.usual`: of classes `accuracy`, `recall_macro`, `nll` and `ece`, of
+            several labels an example average precision, F1 and others; beside a
+            `teacher` also `agreement`. Labels of the split, or of the first of other
+            batches, say which.
         teacher: the network and variables that agreement is with; without it what
             `outputs` of the batches has of the 'teacher'.
         others: more networks that metrics read, by name.
@@ -70,8 +84,10 @@ def evaluate(
         >>> evaluate(model, Frozen({}), [batch], metrics={"f1": metrics.f1()})
         {'f1': 0.3333333432674408}
     """
-    batches = _checked(model, frozen, batches)
-    metrics = _usual(teacher) if metrics is None else metrics
+    given, batches = batches, _checked(model, frozen, batches)
+    if metrics is None:
+        first, batches = _first(given, batches)
+        metrics = figures.usual(first, teacher=teacher is not None)
     _check_metrics(metrics)
     kinds.mapping(others={} if others is None else others)
     networks = {views.STUDENT: (model, frozen), **(others or {})}
@@ -177,15 +193,13 @@ def _checked(model: Any, frozen: Any, batches: Any) -> Iterable[Batch]:
     return batched(batches)
 
 
-def _usual(teacher: Network | None) -> dict[str, Metric]:
-    """The figures of one number that say how good a classifier is."""
-    found = {
-        "accuracy": figures.accuracy(),
-        "recall_macro": figures.recall(),
-        "nll": figures.nll(),
-        "ece": figures.ece(),
-    }
-    return found if teacher is None else {**found, "agreement": figures.agreement()}
+def _first(given: Any, batches: Iterable[Batch]) -> tuple[Batch, Iterable[Batch]]:
+    """What shows the kind of the labels, and all batches again."""
+    if isinstance(given, Split) and given.arrays is not None:
+        return given.arrays, batches
+    rest = iter(batches)
+    some = [*itertools.islice(rest, 1)]
+    return some[0] if some else {}, itertools.chain(some, rest)
 
 
 def _check_metrics(metrics: Any) -> None:
@@ -216,12 +230,12 @@ def _placed(variables: Any) -> Any:
 
 @programs.kept
 def _sums(
-    apply: Callable[..., Any],
-    head: Callable[..., Any] | None,
+    apply: Apply,
+    head: Callable[[Tree], Any] | None,
     known: tuple[float | None, int | None],
     others: tuple[tuple[str, Model], ...],
-    parts: tuple[tuple[str, Callable[..., Any]], ...],
-) -> Callable[..., dict[str, Any]]:
+    parts: tuple[tuple[str, Callable[[Views, Batch], Any]], ...],
+) -> Callable[[Mapping[str, Frozen], dict[str, Any]], dict[str, Any]]:
     cap, words = known
     student = Model(lambda *_: ({}, {}), apply, head, cap=cap, words=words)
     models = {views.STUDENT: student}
@@ -241,7 +255,7 @@ def _sums(
 
 
 @programs.kept
-def _logits(apply: Callable[..., Any]) -> Callable[..., Any]:
+def _logits(apply: Apply) -> Callable[[Frozen, Batch], Any]:
     def logits(frozen, batch):
         outputs, _ = apply(frozen.params, frozen.state, batch, train=False)
         return views.logits_of({views.STUDENT: views.View(outputs)})
@@ -250,7 +264,7 @@ def _logits(apply: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @programs.kept
-def _outputs(apply: Callable[..., Any], needs: Needs) -> Callable[..., Outputs]:
+def _outputs(apply: Apply, needs: Needs) -> Callable[[Frozen, Batch], Outputs]:
     def outputs(frozen, batch):
         found, _ = apply(frozen.params, frozen.state, batch, train=False)
         return views.pick(found, views.TEACHER, needs)

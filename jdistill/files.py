@@ -1,10 +1,11 @@
-"""Files that are whole or not there, and paths that are no files."""
+"""Files and folders that are whole or not there, and paths that are no files."""
 
 import contextlib
 import errno
 import os
 import pathlib
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -40,8 +41,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """
     target = pathlib.Path(os.path.realpath(path))
     mode = _mode(target)
+    aside = _beside(target)
     # opened and not made by `tempfile`, whose files only their owner may read
-    aside = target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}")
     flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
     with os.fdopen(os.open(aside, flags, 0o666), "wb") as file:
         try:
@@ -54,6 +55,41 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         except BaseException:
             os.unlink(aside)
             raise
+
+
+@contextlib.contextmanager
+def filling(folder: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
+    """A folder to write to, which takes the place of `folder` when all is written.
+
+    Args:
+        folder: a new one, or one that holds nothing; those above it are made.
+
+    Yields:
+        The folder to write to.
+
+    Raises:
+        ValueError: `folder` holds something, or is none.
+
+    Example:
+        >>> import tempfile
+        >>> folder = pathlib.Path(tempfile.mkdtemp()) / 'a'
+        >>> with filling(folder) as there:
+        ...     _ = (there / 'b').write_bytes(b'all of it')
+        >>> [path.name for path in folder.iterdir()]
+        ['b']
+    """
+    target = pathlib.Path(os.path.realpath(folder))
+    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        raise ValueError(f"{folder} holds something already; name a new folder")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    aside = _beside(target)
+    aside.mkdir()
+    try:
+        yield aside
+        os.replace(aside, target)
+    except BaseException:
+        shutil.rmtree(aside)
+        raise
 
 
 def check_file(path: str | os.PathLike[str]) -> None:
@@ -85,6 +121,11 @@ def most_bytes(path: str | os.PathLike[str]) -> int:
         True
     """
     return FREE_BYTES + UNFOLDED * os.stat(path).st_size
+
+
+def _beside(target: pathlib.Path) -> pathlib.Path:
+    """A hidden name in the same folder, which nothing has."""
+    return target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}")
 
 
 def _mode(target: pathlib.Path) -> int | None:

@@ -3,13 +3,16 @@
 import functools
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 MOST = 32
 """How many programs are kept of one function, the latest used."""
 
 
-def kept(make: Callable[..., Any]) -> Callable[..., Any]:
+def kept(make: Callable[P, R]) -> Callable[P, R]:
     """Keeps what `make(function, *rest)` returns for as long as the function lives.
 
     Where `functools.lru_cache` holds a program, and the model or recipe it was made of,
@@ -32,12 +35,13 @@ def kept(make: Callable[..., Any]) -> Callable[..., Any]:
     programs: Any = weakref.WeakKeyDictionary()
 
     @functools.wraps(make)
-    def of(function: Callable[..., Any], *rest: Any) -> Any:
+    def of(*args: P.args, **kwargs: P.kwargs) -> R:
+        function, *rest = args
         if function not in programs:
             stand_in = _while_it_lives(weakref.ref(function))
             build = functools.partial(make, stand_in)
             programs[function] = functools.lru_cache(maxsize=MOST)(build)
-        return programs[function](*rest)
+        return programs[function](*rest, **kwargs)
 
     return of
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jdistill import data
-from jdistill.batching import batched
+from jdistill.batching import at_hand, batched
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +61,14 @@ def test_a_split_is_read_in_batches_no_larger_than_it_is(split):
     assert [len(batch["mask"]) for batch in batched(many)] == [256, 256]
     few = data.in_memory(split.take(np.arange(5)), classes=split.classes)
     assert [len(batch["mask"]) for batch in batched(few)] == [5]
+
+
+def test_what_is_at_hand_of_a_split(split):
+    assert at_hand(split) is split.arrays
+    afar = split._replace(arrays=None)
+    assert at_hand(afar)["id"].tolist() == split.arrays["id"].tolist()
+    many = afar._replace(size=300, take=lambda rows: {"id": rows})
+    assert len(at_hand(many)["id"]) == 256
 
 
 def test_batches_come_as_they_are_and_a_wrong_one_is_named():

@@ -30,6 +30,18 @@ def test_sums_are_float32_whatever_comes_in():
     assert total == count == 4096 and total.dtype == count.dtype == jnp.float32
 
 
+def test_several_labels_are_told_from_shares_and_sequences_and_numbers():
+    tags = np.array([[1, 1, 0], [0, 0, 0]], np.float32)
+    several = counting.several_labels
+    assert several({"label": tags}) and several({"label": jnp.asarray(tags)})
+    assert not several({"label": tags.astype(int)}), "a sequence of classes"
+    assert not several({"label": tags[0]}) and not several({"id": np.arange(2)})
+    assert not several({"label": np.eye(3, dtype=np.float32)}), "shares, each whole"
+    assert not several({"label": np.float32([[1, 1], [0.5, 0.5]])})
+    padded = {"label": np.float32([[1, 1], [7, 7]]), "mask": np.array([1, 0])}
+    assert several(padded) and not several({"label": padded["label"]})
+
+
 def test_shapes_that_differ_are_refused():
     with pytest.raises(ValueError, match=r"shape \(2, 2\) is counted .* shape \(2,\)"):
         weighted_mean(jnp.ones((2, 2)), jnp.ones(2))

@@ -114,6 +114,43 @@ def test_without_metrics_the_figures_of_classes_are_found():
     assert beside["agreement"] == pytest.approx(same.mean())
 
 
+TAGS = RANDOM.integers(2, size=(20, 3)).astype(np.float32)
+
+
+def tagged(size=20):
+    arrays = {"inputs": INPUTS[:size], "label": TAGS[:size]}
+    return data.in_memory(arrays, classes=("a", "b", "c"))
+
+
+def test_without_metrics_the_figures_of_several_labels_are_found():
+    model, _ = linear()
+    wanted = metrics.usual(tagged().arrays)
+    found = evaluate(model, frozen(KERNEL), tagged())
+    assert found == evaluate(model, frozen(KERNEL), tagged(), metrics=wanted)
+    right = ((INPUTS @ KERNEL > 0) == TAGS).all(axis=1).mean()
+    assert found["subset_accuracy"] == pytest.approx(right)
+    one_by_one = (tagged().take([i]) for i in range(20))
+    assert TAGS[0].sum() != 1, "the first batch tells that labels are several"
+    assert evaluate(model, frozen(KERNEL), one_by_one) == pytest.approx(found)
+    beside = (model, frozen(OTHER))
+    more = evaluate(
+        model, frozen(KERNEL), tagged()._replace(arrays=None), teacher=beside
+    )
+    same = ((INPUTS @ KERNEL > 0) == (INPUTS @ OTHER > 0)).all(1).mean()
+    assert more["agreement"] == pytest.approx(same) and more.keys() > found.keys()
+
+
+def test_shares_of_classes_have_no_figures_by_default():
+    model, _ = linear()
+    shares = {"inputs": INPUTS, "label": np.full((20, 3), 1 / 3, np.float32)}
+    with pytest.raises(
+        ValueError, match="'accuracy': labels must be classes, integers"
+    ):
+        evaluate(model, frozen(KERNEL), [shares])
+    with pytest.raises(ValueError, match="no batches to evaluate on"):
+        evaluate(model, frozen(KERNEL), [])
+
+
 def test_sharded_batches_give_the_same_and_compile_once():
     mesh = jax.make_mesh((4,), ("data",), axis_types=(jax.sharding.AxisType.Auto,))
     spread = NamedSharding(mesh, PartitionSpec("data"))

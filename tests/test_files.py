@@ -4,7 +4,7 @@ import stat
 import pytest
 
 from jdistill import artifact, data, language, predictor, tokenizers
-from jdistill.files import check_file, replacing
+from jdistill.files import check_file, filling, replacing
 
 
 @pytest.fixture
@@ -76,6 +76,38 @@ def test_what_is_no_file_is_not_replaced(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(ValueError, match="pipe is no file"):
         write(tmp_path / "pipe")
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_folder_is_there_when_all_of_it_is(tmp_path, there):
+    folder = tmp_path / "some/where"
+    if there:
+        folder.mkdir(parents=True)
+    with filling(folder) as aside:
+        (aside / "a").write_bytes(b"new")
+        assert not folder.exists() or not [*folder.iterdir()]
+    assert (folder / "a").read_bytes() == b"new"
+    assert [*folder.parent.iterdir()] == [folder]
+
+
+def test_a_folder_that_fails_to_be_filled_leaves_nothing(tmp_path):
+    with pytest.raises(KeyboardInterrupt), filling(tmp_path / "a") as aside:
+        (aside / "half").mkdir()
+        raise KeyboardInterrupt
+    assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize("name", ["file", "full"])
+def test_what_holds_something_is_not_filled(tmp_path, name):
+    (tmp_path / "full").mkdir()
+    for path in (tmp_path / "file", tmp_path / "full/a"):
+        path.write_bytes(b"mine")
+    with (
+        pytest.raises(ValueError, match=f"{name} holds something already"),
+        filling(tmp_path / name),
+    ):
+        pass
+    assert len([*tmp_path.rglob("*")]) == 3
 
 
 def test_what_would_be_waited_for_is_no_file(tmp_path):

@@ -17,8 +17,10 @@ plots = pytest.importorskip("matplotlib.pyplot", reason="the extra 'report' is n
 ROOT = pathlib.Path(__file__).parent.parent
 SOURCES = {path.stem: path for path in sorted((ROOT / "notebooks").glob("*.py"))}
 LARGEST = 300_000
-SLOW = {"every_loss", "small_language_model"}
-"""Those whose recipes take long to compile: they are traced here."""
+TRACED = {"every_loss", "small_language_model"}
+"""Those whose recipes take long to compile."""
+SLOW = "small_language_model"
+RUN = [pytest.param(n, marks=[pytest.mark.slow] * (n == SLOW)) for n in SOURCES]
 each = pytest.mark.parametrize("name", SOURCES)
 
 
@@ -74,12 +76,12 @@ def traced(learner, split, *, key, frozen=None, **_):
     return jax.tree.map(filled, state)
 
 
-@each
+@pytest.mark.parametrize("name", RUN)
 def test_a_notebook_runs(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("STEPS", "2")
     monkeypatch.setattr(plots, "show", drawn)
-    if name in SLOW:
+    if name in TRACED:
         monkeypatch.setattr(jd, "run", traced)
     names = {"__name__": name}
     for number, (kind, text) in enumerate(cells(SOURCES[name].read_text())):

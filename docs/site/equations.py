@@ -47,9 +47,22 @@ def spelt(latex: str) -> str:
     return re.sub(r"\\(log|exp|max|min) +(?=[A-Za-z])", r"\\\1\\, ", words)
 
 
-def converted(node: nodes.Element, *, block: bool) -> str:
+def parts(latex: str) -> list[str]:
+    r"""What stands side by side, apart: the equation, and the symbols in it.
+
+    Example:
+        >>> parts(r'L = KL(p, m), \quad m = \beta p')
+        ['L = KL(p, m),', 'm = \\beta p']
+        >>> parts(r'\begin{cases} 0, \quad x \end{cases}')
+        ['\\begin{cases} 0, \\quad x \\end{cases}']
+    """
+    if r"\begin" in latex:
+        return [latex]
+    return [part.strip() for part in re.split(r"\\quad(?![A-Za-z])", latex)]
+
+
+def converted(latex: str, node: nodes.Element, *, block: bool) -> str:
     """The MathML of an equation; a warning, with its place, where there is none."""
-    latex = node.astext()
     try:
         return tex2mathml(spelt(latex), as_block=block)
     except MathError as error:
@@ -61,13 +74,14 @@ def converted(node: nodes.Element, *, block: bool) -> str:
 
 def inline(self, node: nodes.math) -> None:
     """Writes an equation in a line."""
-    self.body.append(converted(node, block=False))
+    self.body.append(converted(node.astext(), node, block=False))
     raise nodes.SkipNode
 
 
 def display(self, node: nodes.math_block) -> None:
-    """Writes an equation of its own."""
-    self.body.append(f'<div class="equation">{converted(node, block=True)}</div>')
+    """Writes an equation of its own, its parts in as many lines as they need."""
+    said = [converted(part, node, block=True) for part in parts(node.astext())]
+    self.body.append(f'<div class="equation">{" ".join(said)}</div>')
     raise nodes.SkipNode
 
 

@@ -5,14 +5,17 @@ pages code that is a public name, such as `losses.kl` or `train.run(...)`, is a 
 """
 
 import builtins
+import functools
 import importlib
 import inspect
 import pathlib
 import re
+import sys
 from typing import NamedTuple
 
 from docutils import nodes
 from sphinx import addnodes
+from sphinx.pycode import ModuleAnalyzer
 from sphinx.transforms import SphinxTransform
 from sphinx.util.nodes import find_pending_xref_condition
 
@@ -195,12 +198,42 @@ def setup(app) -> dict:
     app.connect("builder-inited", write)
     app.connect("env-before-read-docs", _know)
     app.connect("autodoc-process-signature", _short)
+    app.connect("autodoc-skip-member", _skip)
+    app.connect("autodoc-process-docstring", _described)
     app.add_transform(Links)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
 def _know(app, env, names) -> None:
     env.addresses = addresses()
+
+
+@functools.cache
+def _comments() -> dict[str, list[str]]:
+    """What stands below a name of data, such as `Batch`, where it is written."""
+    found = {}
+    for public in MODULES:
+        inside = f"jdistill.{public}._"
+        for name in [n for n in sys.modules if n.startswith(inside)]:
+            said = ModuleAnalyzer.for_module(name).find_attr_docs()
+            found |= {
+                f"jdistill.{public}.{n}": d
+                for (owner, n), d in said.items()
+                if not owner
+            }
+    return found
+
+
+def _described(app, what, name, value, options, lines):
+    """Data in the words of its source, not in those of its type."""
+    if name in _comments():
+        lines[:] = _comments()[name]
+
+
+def _skip(app, what, name, value, skipped, options):
+    """Fields of a tuple: its signature and its docstring have them."""
+    said = inspect.getdoc(value) or ""
+    return skipped or said.startswith("Alias for field number")
 
 
 def _short(app, what, name, value, options, signature, returned):

@@ -15,7 +15,7 @@ from tensorboardX.summary import scalar
 @contextlib.contextmanager
 def scalars(
     folder: str | os.PathLike, *, step: int = 0
-) -> Iterator[Callable[..., None]]:
+) -> Iterator[Callable[[int, Mapping[str, Any]], None]]:
     """Opens a folder of TensorBoard events.
 
     Args:

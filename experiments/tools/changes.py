@@ -127,7 +127,11 @@ def _tokens(now: Now, how: Mapping[str, int], place: Place) -> Now:
 
 
 @functools.lru_cache(maxsize=1)
-def _counts(texts: tuple[str, ...], encode: Callable[..., Any], vocab: int):
+def _counts(
+    texts: tuple[str, ...],
+    encode: Callable[[Sequence[str]], Sequence[np.ndarray]],
+    vocab: int,
+):
     """How often each id is in the texts; the same text is cut several times."""
     return np.bincount(np.concatenate(encode(texts)), minlength=vocab)
 

@@ -4,6 +4,8 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from jdistill import report
+
 Form = Callable[[float], str]
 
 
@@ -19,25 +21,28 @@ def _share(x: float) -> str:
     return f"{100 * x:.1f}"
 
 
+_FIGURES = (*report.FIGURES, *report.FIGURES_OF_TAGS)
+_DIGITS = {"perplexity": 2, "ece": 4}
+"""Behind the point, of figures that are no share; 3 of the others."""
+
+
+def _form(figure: report.Figure) -> Form:
+    return _share if figure.scale == 100 else _digits(_DIGITS.get(figure.name, 3))
+
+
 COLUMNS: Mapping[str, tuple[str, Form]] = {
-    "accuracy": ("accuracy %", _share),
-    "recall_macro": ("recall %", _share),
+    **{figure.name: (figure.heading, _form(figure)) for figure in _FIGURES},
     "tokens": ("tokens seen", _millions),
     "parameters": ("parameters", _millions),
     "bytes": ("MB", lambda x: f"{x / 1e6:.0f}"),
     "bytes_per_token": ("bytes a token", _digits(1)),
     "mass": ("probability kept %", _share),
-    "bits_per_byte": ("bits/byte", _digits(3)),
-    "perplexity": ("perplexity", _digits(2)),
-    "kl": ("KL(teacher, student)", _digits(3)),
-    "kl_reverse": ("KL(student, teacher)", _digits(3)),
-    "agreement": ("agree %", _share),
+    "kl_reverse": ("reverse KL", _digits(3)),
     "acceptance": ("drafts accepted on the teacher's texts %", _share),
     "acceptance_own": ("on its own %", _share),
-    "ece": ("ece", _digits(4)),
     "outside": ("tokens outside", _digits(0)),
 }
-"""Heading and form of each figure."""
+"""Heading and form of each figure, of all reports and of texts alone."""
 APART = ("model", "size", "text", "stage")
 """What tells lines apart, from the outermost; what is the same in all is left out."""
 

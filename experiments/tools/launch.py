@@ -7,7 +7,7 @@ import re
 import shlex
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ml_collections
@@ -78,7 +78,7 @@ def start(
     try:
         claim(workdir, config.to_dict())
         identity = dict.fromkeys((*IDENTITY, *getattr(experiment, "IDENTITY", ())))
-        append: Callable = open_rows(workdir / "rows.jsonl", tuple(identity))
+        append = open_rows(workdir / "rows.jsonl", tuple(identity))
         source = origin()
         for row in experiment.run(config, workdir):
             report.check(row, figures=headline.of(experiment))

@@ -14,6 +14,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jdistill import train
 from jdistill.typing import Frozen, Learner, Split, State
 
 DEEPEST = 1000
@@ -237,10 +238,8 @@ def trains(
         Mistake: it cannot take the step, or its state is larger than the memory.
     """
     with at(place):
-        key = jax.random.key(0)
-        state = jax.eval_shape(learner.init, key, shapes, frozen, start=start)
+        state = train.dry_run(learner, shapes, frozen=frozen, start=start)
         fits(sum(_bytes(x) for x in jax.tree.leaves(state)), place)
-        jax.eval_shape(learner.step, state, shapes, frozen)
         return state
 
 

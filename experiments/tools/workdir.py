@@ -3,11 +3,11 @@
 import contextlib
 import errno
 import json
-import os
 import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+from jdistill.files import replacing
 from jdistill.words import plain
 
 
@@ -31,7 +31,8 @@ def claim(folder: pathlib.Path, config: Mapping[str, Any]) -> None:
         raise ValueError(f"{file} is a link; take another --workdir")
     if file.exists():
         difference = first_difference(_read(file), mine)
-        unused = there <= {file.name, "lock"}
+        shown = {name for name in there if not name.startswith(".")}
+        unused = shown <= {file.name, "lock"}  # and what a killed write left
         if difference and not unused:
             raise ValueError(
                 f"{folder} was made by another config: {difference}; "
@@ -107,10 +108,7 @@ def write_whole(path: pathlib.Path, text: str) -> None:
 
     What the name was is replaced; where it was a link, its target is left alone.
     """
-    partial = path.with_name(path.name + ".partial")
-    partial.unlink(missing_ok=True)
-    with partial.open("x", encoding="utf-8", errors="backslashreplace") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    if path.is_symlink():
+        path.unlink()
+    with replacing(path) as file:
+        file.write(text.encode(errors="backslashreplace"))

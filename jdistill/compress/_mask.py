@@ -17,7 +17,7 @@ from jdistill.checks import constants, fraction, whole
 from jdistill.compress._encoded import Dense, Sparse
 from jdistill.compress._uses import uses_of
 from jdistill.compress._values import refuse_weights
-from jdistill.ops import Use
+from jdistill.ops import Op, Use
 from jdistill.typing import Compression, Tree, value_at
 
 
@@ -58,7 +58,7 @@ def masking(
     where: tree.Where,
     every: int | None,
     goal: Any = 0.0,
-    statistics: tuple[Callable[..., Any], ...] = (),
+    statistics: tuple[Callable[[Op, int, Any], Mapping[str, Any]], ...] = (),
 ) -> Compression:
     r"""Pruning with the masks that `choose` gives.
 
@@ -165,7 +165,9 @@ def _refused(params: Tree, masks: Mapping[str, Any], goal: Any) -> Tree:
     return _each(lambda _, x: jnp.where(fine, x, jnp.nan), masks, params)
 
 
-def _each(function: Callable[..., Any], masks: Mapping[str, Any], params: Tree) -> Tree:
+def _each(
+    function: Callable[[Any, Any], Any], masks: Mapping[str, Any], params: Tree
+) -> Tree:
     return tree.map_paths(
         lambda path, x: function(masks[path], x) if path in masks else x, params
     )

@@ -28,7 +28,7 @@ class Optimizer(NamedTuple):
       the optimiser.
     """
 
-    init: Callable[..., Tree]
+    init: Callable[[Tree, Tree, Tree], Tree]
     update: Callable[..., tuple[Tree, Tree, Tree, Tree]]
 
 
@@ -214,7 +214,9 @@ def _state_in(opt_state: Tree) -> OptaxState:
     return found[0]
 
 
-def _step(compression: Compression, tx: Any) -> Callable[..., Any]:
+def _step(
+    compression: Compression, tx: Any
+) -> Callable[..., tuple[tuple[Tree, Tree, Tree, Tree], Tree]]:
     def step_of(
         grads, params, learned, state, opt_state, *, step,
         direct=None, stats=None, key=None, **extra,

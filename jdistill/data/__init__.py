@@ -22,6 +22,8 @@ from jdistill.data._digits import digits as digits
 from jdistill.data._documents import Documents as Documents
 from jdistill.data._documents import Part as Part
 from jdistill.data._documents import documents as documents
+from jdistill.data._encoded import bpe as bpe
+from jdistill.data._encoded import encoded as encoded
 from jdistill.data._folder import folder as folder
 from jdistill.data._idx import idx as idx
 from jdistill.data._mixed import mixed as mixed
@@ -44,7 +46,6 @@ from jdistill.data._targets import random_sampled as random_sampled
 from jdistill.data._targets import top_k as top_k
 from jdistill.data._text import Texts as Texts
 from jdistill.data._text import Tokens as Tokens
-from jdistill.data._text import bpe as bpe
 from jdistill.data._text import hashed_ngrams as hashed_ngrams
 from jdistill.data._token_cache import TokenCache as TokenCache
 from jdistill.data._token_cache import cached_tokens as cached_tokens
@@ -79,6 +80,7 @@ __all__ = [
     "csv",
     "digits",
     "documents",
+    "encoded",
     "eval_batches",
     "fingerprint",
     "folder",

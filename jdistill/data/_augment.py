@@ -1,8 +1,11 @@
 """Augmentations: functions of a batch and a key, applied inside the step.
 
 All networks of a step see the same altered batch, so that a teacher's soft labels are
-those of what the student sees.
+those of what the student sees: what stands beside `inputs` for another network to read,
+such as `teacher_inputs`, is altered in the same way.
 """
+
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -20,9 +23,11 @@ def shift(*, pixels: int) -> Augment:
 
     Returns:
         A function of a batch with `inputs` `[batch, height, width, ...]` and a key.
+        Images for other networks, such as `teacher_inputs`, are moved as they are.
 
     Raises:
-        ValueError: `pixels` is below 1.
+        ValueError: `pixels` is below 1; in use, images for another network have
+            another height or width, or are none.
 
     Example:
         >>> batch = {'inputs': jnp.ones((2, 4, 4, 1))}
@@ -32,15 +37,22 @@ def shift(*, pixels: int) -> Augment:
     whole(pixels=pixels)
 
     def augment(batch: Batch, key: Key) -> Batch:
-        images = batch["inputs"]
-        room = [(pixels, pixels)] * 2 + [(0, 0)] * (images.ndim - 3)
-        places = jax.random.randint(key, (len(images), 2), 0, 2 * pixels + 1)
+        several = _read(batch)
+        size = batch["inputs"].shape[:3]
+        for name, images in several.items():
+            if images.shape[:3] != size or len(size) < 3:
+                raise ValueError(
+                    f"shift moves images of one height and width: inputs are "
+                    f"{list(batch['inputs'].shape)}, and {name} {list(images.shape)}"
+                )
+        places = jax.random.randint(key, (size[0], 2), 0, 2 * pixels + 1)
 
         def moved(image, place):
+            room = [(pixels, pixels)] * 2 + [(0, 0)] * (image.ndim - 2)
             begin = (*place, *[0] * (image.ndim - 2))
             return jax.lax.dynamic_slice(jnp.pad(image, room), begin, image.shape)
 
-        return {**batch, "inputs": jax.vmap(moved)(images, places)}
+        return {**batch, **{n: jax.vmap(moved)(x, places) for n, x in several.items()}}
 
     return augment
 
@@ -59,10 +71,13 @@ def mixup(*, alpha: float) -> Augment:
         alpha: above 0; 1 draws evenly.
 
     Returns:
-        A function of a batch with floating `inputs` and a key.
+        A function of a batch with floating `inputs` and a key. What other networks
+        read of an example, such as `teacher_inputs`, is mixed with the same other
+        example at the same share.
 
     Raises:
-        ValueError: alpha is not above 0.
+        ValueError: alpha is not above 0; in use, what is to be mixed are ids, or other
+            whole numbers, of which there is no mixture.
 
     References:
         Zhang, Cisse, Dauphin, Lopez-Paz, mixup: beyond empirical risk minimization,
@@ -77,17 +92,24 @@ def mixup(*, alpha: float) -> Augment:
     above_zero(alpha=alpha)
 
     def augment(batch: Batch, key: Key) -> Batch:
-        x = batch["inputs"]
+        several, size = _read(batch), len(batch["inputs"])
+        for name, x in several.items():
+            if not jnp.issubdtype(x.dtype, jnp.floating):
+                raise ValueError(f"mixup mixes fractions, and {name} are {x.dtype}")
         order_key, share_key = jax.random.split(key)
-        other = jax.random.permutation(order_key, len(x))
-        real = jnp.asarray(batch.get("mask", jnp.ones(len(x)))) != 0
-        share = jax.random.beta(share_key, alpha, alpha, (len(x),))
-        share = jnp.where(real & real[other], share, 1.0)
-        share = share.reshape(-1, *[1] * (x.ndim - 1)).astype(x.dtype)
-        # padding may be NaN, which no share of 0 takes out
-        theirs = jnp.where(real[other].reshape(share.shape), x[other], 0)
-        mixed = jnp.where(share == 1, x, share * x + (1 - share) * theirs)
-        return {**batch, "inputs": mixed, "label_mask": jnp.zeros(len(x))}
+        other = jax.random.permutation(order_key, size)
+        real = jnp.asarray(batch.get("mask", jnp.ones(size))) != 0
+        shares = jax.random.beta(share_key, alpha, alpha, (size,))
+        shares = jnp.where(real & real[other], shares, 1.0)
+
+        def mixed(x):
+            share = shares.reshape(-1, *[1] * (x.ndim - 1)).astype(x.dtype)
+            # padding may be NaN, which no share of 0 takes out
+            theirs = jnp.where(real[other].reshape(share.shape), x[other], 0)
+            return jnp.where(share == 1, x, share * x + (1 - share) * theirs)
+
+        made = {name: mixed(x) for name, x in several.items()}
+        return {**batch, **made, "label_mask": jnp.zeros(size)}
 
     return augment
 
@@ -121,3 +143,8 @@ def augmentations(**each: Augment) -> Augment:
         return batch
 
     return augment
+
+
+def _read(batch: Batch) -> dict[str, Any]:
+    """What networks read of each example: `inputs`, and those beside with a name."""
+    return {n: x for n, x in batch.items() if n == "inputs" or n.endswith("_inputs")}

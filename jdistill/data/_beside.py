@@ -57,7 +57,7 @@ def beside(own: Preparation, **others: Preparation) -> Preparation:
             return batch
 
         known = {name: dict(tokens.info) for name, tokens in second.items()}
-        return Tokens(prepare, {**first.info, **known})
+        return Tokens(prepare, {**first.info, **known}, first.tokenizer)
 
     return fit
 

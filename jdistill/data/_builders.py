@@ -175,7 +175,8 @@ def _texts(builder, columns, names, rows, fit, info):
     tokens = fitted(fit, texts.train.texts)
     parts = [tokenized(t, tokens, name=n) for n, t in texts._asdict().items()]
     info = {**info, "sizes": _sizes(parts), **tokens.info}
-    return DataSet(*parts, prepare=tokens.prepare, info=info)
+    learned = tokens.tokenizer
+    return DataSet(*parts, prepare=tokens.prepare, info=info, tokenizer=learned)
 
 
 def _sizes(parts):

@@ -51,7 +51,8 @@ def digits(*, fold: int = 0, num_folds: int = 5) -> DataSet:
         "classes": CLASSES,
         "scikit_learn": importlib.metadata.version("scikit-learn"),
     }
-    return DataSet(**parts, prepare=scale, info=info)
+    train, valid, test = parts.values()
+    return DataSet(train, valid, test, scale, info)
 
 
 def scale(images: Any) -> dict[str, np.ndarray]:

@@ -88,16 +88,19 @@ def data_set(
     }
     if texts:
         tokens = _tokens(found.inputs, rows, prepare)
-        prepared, more = tokens.prepare, tokens.info
     else:
-        prepared, more = _arrays(found.inputs.shape[1:]), scaled(found.inputs.dtype)
+        tokens = Tokens(_arrays(found.inputs.shape[1:]), scaled(found.inputs.dtype))
     parts = {
         part: in_memory(
-            _batch(found, labels, own, prepared), classes=labels.classes, name=part
+            _batch(found, labels, own, tokens.prepare),
+            classes=labels.classes,
+            name=part,
         )
         for part, own in rows._asdict().items()
     }
-    return DataSet(**parts, prepare=prepared, info={**info, **more})
+    info |= tokens.info
+    learned = tokens.tokenizer
+    return DataSet(**parts, prepare=tokens.prepare, info=info, tokenizer=learned)
 
 
 def check_files(files: Parts) -> None:

@@ -87,7 +87,10 @@ def check_labels(
             "leave classes= out"
         )
     if counts.any() and not (floating and label.ndim == 1) and len(classes) < 2:
-        raise ValueError(f"{name}: 2 classes or more are needed, got {list(classes)}")
+        raise ValueError(
+            f"{name}: labels need 2 classes or more by name, such as classes=('cat', "
+            f"'dog'), got {list(classes)}"
+        )
     if not floating:
         last = len(classes) - 1
         wrong = counts & ((label < 0) | (label > last))

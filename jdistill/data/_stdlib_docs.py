@@ -85,7 +85,8 @@ def stdlib_docs(
         "classes": CLASSES,
         **tokens.info,
     }
-    return DataSet(**parts, prepare=tokens.prepare, info=info)
+    learned = tokens.tokenizer
+    return DataSet(**parts, prepare=tokens.prepare, info=info, tokenizer=learned)
 
 
 def stdlib_texts(*, fold: int = 0, num_folds: int = 5) -> Parts:

@@ -1,18 +1,23 @@
-"""From texts to token ids: hashed n-grams, or byte-pair encoding."""
+"""From texts to token ids: what a preparation is, and hashed n-grams."""
 
 import functools
 import hashlib
 import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import tokenizers
 
 from jdistill import kinds
 from jdistill.checks import whole
 from jdistill.data._splits import in_memory
-from jdistill.typing import Batch, Split
+from jdistill.typing import Batch, Split, Tokenizer
+
+UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]"
+)
+"""Thai, Lao, Burmese, Khmer, Chinese and Japanese put no spaces between words."""
 
 PAD = 0
 """The id of padding, which no token has."""
@@ -33,13 +38,17 @@ class Tokens(NamedTuple):
       `[batch, steps]`.
     * `info`: `vocab`, the number of token ids with padding's, `steps`, and what
       `build(data, ...)` makes the preparation of (`prepare`).
+    * `tokenizer`: that of `encoded` or `bpe`, which a packed file keeps, else None.
     """
 
     prepare: Callable[[Sequence[str]], Batch]
     info: Mapping[str, Any]
+    tokenizer: Tokenizer | None = None
 
 
-def fitted(prepare: Callable[..., Tokens] | None, texts: Sequence[str]) -> Tokens:
+def fitted(
+    prepare: Callable[[Sequence[str]], Tokens] | None, texts: Sequence[str]
+) -> Tokens:
     """What a preparation makes of the texts of the training part.
 
     Args:
@@ -99,7 +108,8 @@ def hashed_ngrams(
 
     Nothing is fitted, so any text can be prepared anywhere with the same ids. The
     n-grams stand in the order of their first use, sizes interleaved, and a long text
-    loses its end.
+    loses its end. Words are runs of letters and digits. Where a language puts no spaces
+    between them (Chinese, Japanese, Thai), take characters: `words=(), chars=(1, 2)`.
 
     Args:
         num_buckets: number of token ids with padding's.
@@ -108,7 +118,8 @@ def hashed_ngrams(
         chars: sizes of the n-grams of characters.
 
     Returns:
-        `texts -> Tokens`; the texts are not looked at.
+        `texts -> Tokens`; the texts change nothing, but there is a warning where they
+        are in a script without spaces and only words are read.
 
     Raises:
         ValueError: a size is not positive.
@@ -138,75 +149,27 @@ def hashed_ngrams(
 
     def prepare(texts: Sequence[str]) -> Batch:
         refuse_empty(texts, "texts")
-        return _padded([ids(text) for text in texts], max_length)
+        return padded([ids(text) for text in texts], max_length)
 
     spec = {"name": "hashed_ngrams", "num_buckets": num_buckets}
     spec |= {"max_length": max_length, "words": [*words], "chars": [*chars]}
     info = {"prepare": spec, "vocab": num_buckets, "steps": max_length}
-    return lambda texts: Tokens(prepare, info)
-
-
-def bpe(
-    *, vocab_size: int = 4096, max_length: int = 128
-) -> Callable[[Sequence[str]], Tokens]:
-    """Token ids of a byte-level byte-pair encoding learned on the given texts.
-
-    Args:
-        vocab_size: number of token ids with padding's, more than the 256 bytes; fewer
-            come out where the texts are too short for so many.
-        max_length: steps; more tokens are cut off.
-
-    Returns:
-        `texts -> Tokens`; give it texts of the training part only.
-
-    Raises:
-        ValueError: a size is too small.
-
-    References:
-        Sennrich et al., Neural machine translation of rare words with subword units,
-        ACL 2016 (arXiv:1508.07909).
-
-    Example:
-        >>> tokens = bpe(vocab_size=300, max_length=6)(['red fox', 'red hen'])
-        >>> tokens.prepare(['red'])['inputs'].shape
-        (1, 6)
-    """
-    whole(vocab_size=vocab_size, least=257)  # 256 bytes and padding
-    whole(max_length=max_length)
-
-    spec = {"name": "bpe", "vocab_size": vocab_size, "max_length": max_length}
 
     def fit(texts: Sequence[str]) -> Tokens:
-        tokenizer = _train(texts, vocab_size)
-
-        def prepare(texts: Sequence[str]) -> Batch:
-            refuse_empty(texts, "texts")
-            encoded = tokenizer.encode_batch(list(texts))
-            return _padded([np.array(e.ids, np.int32) for e in encoded], max_length)
-
-        vocab = tokenizer.get_vocab_size()
-        return Tokens(prepare, {"prepare": spec, "vocab": vocab, "steps": max_length})
+        if not chars and isinstance(texts, Sequence):
+            _warn_of_unspaced([text for text in texts[:1000] if isinstance(text, str)])
+        return Tokens(prepare, info)
 
     return fit
 
 
-def _train(texts, vocab_size):
-    """A lower-casing byte-level tokenizer trained on texts."""
-    tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE())
-    tokenizer.normalizer = tokenizers.normalizers.Lowercase()
-    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel()
-    trainer = tokenizers.trainers.BpeTrainer(
-        vocab_size=vocab_size,
-        special_tokens=["[PAD]"],
-        initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(texts, trainer)
-    return tokenizer
+def padded(rows: Sequence[np.ndarray], max_length: int) -> Batch:
+    """Ids and their mask in arrays of one width.
 
-
-def _padded(rows, max_length):
-    """Ids and their mask in arrays of one width."""
+    Example:
+        >>> padded([np.array([7, 8]), np.array([9])], 2)['inputs'].tolist()
+        [[7, 8], [9, 0]]
+    """
     inputs = np.full((len(rows), max_length), PAD, np.int32)
     mask = np.zeros((len(rows), max_length), np.float32)
     for i, row in enumerate(rows):
@@ -249,6 +212,17 @@ def _word_codes(text):
     lower = text.lower()
     words = re.findall(r"\w+", lower) or lower.split()  # a lone ")" is a word too
     return np.array([_code(word) for word in words], np.uint64)
+
+
+def _warn_of_unspaced(texts):
+    letters = "".join(c for text in texts for c in text if c.isalpha())
+    if 2 * len(UNSPACED.findall(letters)) > len(letters):
+        warnings.warn(
+            "hashed_ngrams takes whole clauses for words, because the script of these "
+            "texts has no spaces: read characters, hashed_ngrams(words=(), "
+            "chars=(1, 2)), or use bpe()",
+            stacklevel=4,
+        )
 
 
 def _char_codes(text):

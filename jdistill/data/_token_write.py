@@ -24,7 +24,7 @@ from jdistill.data._token_about import (
 from jdistill.data._token_keys import Keys, keys_of, runs_of
 from jdistill.data._token_rows import form_of, to_columns
 from jdistill.data._token_shard import read_shard, write_shard
-from jdistill.typing import Batch, Frozen, Model, SparseTarget, Split
+from jdistill.typing import Apply, Batch, Frozen, Key, Model, SparseTarget, Split
 from jdistill.words import check_path
 
 
@@ -132,11 +132,15 @@ def cache_tokens(
     return len(lacking)
 
 
+Compute = Callable[[Frozen, Batch, Key], SparseTarget]
+"""The teacher's classes of a batch."""
+
+
 class _Reader(NamedTuple):
     """The teacher over the windows of a split, a batch of one size at a time."""
 
     split: Split
-    compute: Callable[..., SparseTarget]
+    compute: Compute
     frozen: Frozen
     key: Any
     batch_size: int
@@ -169,11 +173,11 @@ def _arrays(batch: Batch) -> dict[str, np.ndarray]:
 
 @functools.lru_cache(maxsize=16)
 def _computing(
-    apply: Callable[..., Any],
-    take: Callable[..., SparseTarget],
+    apply: Apply,
+    take: Callable[[Any, Key], SparseTarget],
     temperature: float,
     valid: int | None,
-) -> Callable[..., SparseTarget]:
+) -> Compute:
     def compute(frozen, batch, key):
         z = _logits(apply, frozen, batch, valid).astype(jnp.float32) / temperature
         keys = jax.vmap(lambda number: jax.random.fold_in(key, number))(batch["id"])
@@ -182,7 +186,7 @@ def _computing(
     return jax.jit(compute)
 
 
-def _logits(apply: Callable[..., Any], frozen: Frozen, batch: Batch, valid: int | None):
+def _logits(apply: Apply, frozen: Frozen, batch: Batch, valid: int | None):
     logits = apply(frozen.params, frozen.state, batch, train=False)[0].logits
     shape = np.shape(batch["inputs"])
     if logits is None or logits.ndim != 3 or logits.shape[:2] != shape:

@@ -1,7 +1,8 @@
-"""How many ids and positions a network has, and what is outside of them."""
+"""How many ids and positions a network has, where texts begin, what is outside."""
 
 import json
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import jax
 import numpy as np
@@ -22,8 +23,21 @@ def positions_of(model: Model) -> int | None:
         >>> positions_of(models.mlp(widths=(8,), classes=3)) is None
         True
     """
-    spec = {} if model.spec is None else json.loads(model.spec)
-    return spec.get("config", {}).get("max_steps")
+    return _config(model).get("max_steps")
+
+
+def start_of(model: Model) -> int | None:
+    """The id that texts of an encoder-decoder begin with, None of another network.
+
+    Args:
+        model: of `jdistill.models`.
+
+    Example:
+        >>> from jdistill import models
+        >>> start_of(models.mlp(widths=(8,), classes=3)) is None
+        True
+    """
+    return _config(model).get("start")
 
 
 def words_of(model: Model, frozen: Frozen) -> int | None:
@@ -40,6 +54,12 @@ def words_of(model: Model, frozen: Frozen) -> int | None:
     if model.words is not None or model.head is None:
         return model.words
     return jax.eval_shape(model.head, frozen.params).shape[-1]
+
+
+def _config(model: Model) -> dict[str, Any]:
+    """The configuration that a transformer was made of, nothing of another network."""
+    spec = {} if model.spec is None else json.loads(model.spec)
+    return spec.get("config", {})
 
 
 def _real(batch: Batch, name: str) -> np.ndarray:

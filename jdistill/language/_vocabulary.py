@@ -47,9 +47,7 @@ def keep_tokens(params: Tree, config: Config, ids: Any) -> tuple[Tree, Any]:
     if "embed" not in params:
         raise ValueError(f"params have no 'embed'; there are {sorted(params)}")
     small = {**params, "embed": {"embedding": params["embed"]["embedding"][chosen]}}
-    own: dict[str, Any] = {"vocab": len(chosen)}
-    if not isinstance(config, EncoderConfig):
-        own["words"] = None
+    own: dict[str, Any] = {"vocab": len(chosen), "words": None}
     if isinstance(config, EncoderDecoderConfig):
         own["start"] = _place(chosen, config.start)
     if not isinstance(config, EncoderConfig) or config.head == "vocabulary":
@@ -68,10 +66,9 @@ def _checked(config: Config, ids: Any) -> np.ndarray:
     values, counts = np.unique(chosen, return_counts=True)
     if counts.max() > 1:
         raise ValueError(f"id {values[counts.argmax()]} stands twice")
-    words = getattr(config, "words", None)
-    if words is not None and chosen.max() >= words:
+    if config.words is not None and chosen.max() >= config.words:
         raise ValueError(
-            f"id {chosen.max()} is none of the {words} words of the model: what "
+            f"id {chosen.max()} is none of the {config.words} words of the model: what "
             "follows them pads its embedding"
         )
     return chosen

@@ -1,9 +1,8 @@
 """From a prompt to a text."""
 
 import functools
-import json
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import numpy as np
@@ -12,13 +11,22 @@ from jdistill import kinds
 from jdistill.checks import MOST, whole, whole_list
 from jdistill.language._choose import Choose, greedy
 from jdistill.language._generate import generate
-from jdistill.language._sizes import positions_of, refuse_outside
+from jdistill.language._sizes import positions_of, refuse_outside, start_of
 from jdistill.typing import Frozen, Model, Tokenizer
 from jdistill.words import check_texts
 
 OF_TEXTS = "a Tokenizer (tokenizers.from_hf...)"
 _ROUND = 32
 """Prompts are padded to multiples of this, so that few lengths are compiled."""
+
+
+@runtime_checkable
+class Write(Protocol):
+    """What a model writes on after texts."""
+
+    def __call__(self, prompt: Any, /, *, seed: int = 0) -> Any:
+        """A text for a text, a list for several."""
+        ...
 
 
 def writer(
@@ -31,7 +39,7 @@ def writer(
     stop: Sequence[int] | None = None,
     control: bool = True,
     start: int | None = None,
-) -> Callable[..., Any]:
+) -> Write:
     """A function that writes on after texts.
 
     Args:
@@ -109,21 +117,6 @@ def _roomy(
     if most is not None and longest + steps <= most < width + steps:
         width = most - steps
     return {name: x[:, :width] for name, x in batch.items()}
-
-
-def start_of(model: Model) -> int | None:
-    """The id that texts of an encoder-decoder begin with, None of another network.
-
-    Args:
-        model: of `jdistill.models`.
-
-    Example:
-        >>> from jdistill import models
-        >>> start_of(models.mlp(widths=(8,), classes=3)) is None
-        True
-    """
-    spec = {} if model.spec is None else json.loads(model.spec)
-    return spec["config"]["start"] if spec.get("name") == "encoder_decoder" else None
 
 
 def prompts(

@@ -59,7 +59,7 @@ def activation(
         Array([-2.], dtype=float32)
     """
     arrays(features=features)
-    flat = features.reshape(features.shape[0], -1).astype(jnp.float32)
+    flat = jax.lax.collapse(features.astype(jnp.float32), 1)
     return -jnp.mean(jnp.abs(flat), axis=-1)
 
 

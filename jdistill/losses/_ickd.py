@@ -1,5 +1,6 @@
 """How the channels of a feature map go together, example by example."""
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -53,5 +54,5 @@ def ickd(
 
 def _correlation(maps):
     maps = maps.astype(jnp.float32)
-    channels = jnp.swapaxes(maps.reshape(len(maps), -1, maps.shape[-1]), 1, 2)
+    channels = jnp.swapaxes(jax.lax.collapse(maps, 1, maps.ndim - 1), 1, 2)
     return unit(products(channels, channels))

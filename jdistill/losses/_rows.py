@@ -28,7 +28,7 @@ def same_rows(student, teacher):
 
 def flat(features, weights):
     """Features as float32 rows `[batch, dim]`, 0 where they weigh nothing."""
-    rows = features.astype(jnp.float32).reshape(features.shape[0], -1)
+    rows = jax.lax.collapse(features.astype(jnp.float32), 1)
     return jnp.where(weights[:, None] > 0, rows, 0.0)
 
 

@@ -120,8 +120,8 @@ def sparse_vocabulary_soft_cross_entropy(
 
 
 def in_chunks(
-    values: Callable[..., Any],
-    logits_of: Callable[..., Any],
+    values: Callable[[Array, SparseTarget], Array],
+    logits_of: Callable[[Any, Any], Array],
     hidden: Any,
     target: SparseTarget,
     head: Any,
@@ -133,7 +133,7 @@ def in_chunks(
         raise ValueError(f"chunk must be at least 1 token, got {chunk}")
     batch = hidden.shape[:-1]
     tokens = hidden.size // hidden.shape[-1]
-    chunk = min(chunk, tokens)
+    chunk = max(min(chunk, tokens), 1)
     rows = -(-tokens // chunk)
 
     def parts(x):
@@ -155,7 +155,7 @@ def in_chunks(
     return found.reshape(-1)[:tokens].reshape(batch)
 
 
-def _logits_of(hidden, head, cap, valid) -> Callable[..., Any]:
+def _logits_of(hidden, head, cap, valid) -> Callable[[Any, Any], Array]:
     arrays(hidden=hidden, head=head)
     vocab = head.shape[-1]
     if head.ndim != 2 or head.shape[0] != hidden.shape[-1]:

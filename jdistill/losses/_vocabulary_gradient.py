@@ -56,7 +56,10 @@ def differentiable(
 
 
 def _scaled(
-    grads: passes.Gradients, given: Given, by: Any, again: Callable[..., Any]
+    grads: passes.Gradients,
+    given: Given,
+    by: Any,
+    again: Callable[[passes.Gradients], passes.Gradients],
 ) -> passes.Gradients:
     """Heads' gradients of the weighted sum, as those of the sum that is asked for."""
     heads = {name: x for name, x in grads.items() if name[0] == "head"}

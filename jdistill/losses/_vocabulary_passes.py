@@ -250,6 +250,8 @@ def _zeros(like: Any) -> Any:
     return blocks.zeros(like.shape, like)
 
 
-def _each_block(plan: Plan, given: Given, body: Callable[..., Any], carry: Any) -> Any:
+def _each_block(
+    plan: Plan, given: Given, body: Callable[[Any, Any], Any], carry: Any
+) -> Any:
     count = blocks.count(plan, given)
     return body(0, carry) if count == 1 else jax.lax.fori_loop(0, count, body, carry)

@@ -71,7 +71,7 @@ def precision(*, average: str = "macro") -> Metric:
         >>> float(metric.finish(sums))
         0.25
     """
-    return _rate(average, lambda n: (n.right, n.predicted))
+    return rate(average, lambda n: (n.right, n.predicted), _counts)
 
 
 @functools.cache
@@ -100,7 +100,7 @@ def recall(*, average: str = "macro") -> Metric:
         >>> float(metric.finish(sums))
         0.5
     """
-    return _rate(average, lambda n: (n.right, n.actual))
+    return rate(average, lambda n: (n.right, n.actual), _counts)
 
 
 @functools.cache
@@ -129,24 +129,64 @@ def f1(*, average: str = "macro") -> Metric:
         >>> float(metric.finish(sums)).__round__(4)
         0.3333
     """
-    return _rate(average, lambda n: (2 * n.right, n.predicted + n.actual))
+    return rate(average, lambda n: (2 * n.right, n.predicted + n.actual), _counts)
 
 
-def _rate(average: str, parts: Callable[[Counts], tuple[Any, Any]]) -> Metric:
-    if average not in AVERAGES:
-        raise ValueError(f"average must be one of {AVERAGES}, got {average!r}")
+def rate(
+    average: str,
+    parts: Callable[[Counts], tuple[Any, Any]],
+    sums: Callable[..., Counts],
+) -> Metric:
+    """A metric that divides two counts of each class.
+
+    Args:
+        average: 'macro', 'micro' or 'per_class'.
+        parts: what is divided, and what by.
+        sums: counts a batch.
+
+    Raises:
+        ValueError: `average` is another word.
+
+    Example:
+        >>> rate('micro', lambda n: (n.right, n.actual), _counts).sums is _counts
+        True
+    """
+    check_average(average)
 
     def finish(counts):
         above, below = parts(counts)
         if average == "micro":
-            return _divide(jnp.sum(above), jnp.sum(below))
-        each = _divide(above, below)
-        if average == "per_class":
-            return each
+            return divide(jnp.sum(above), jnp.sum(below))
         there = (counts.predicted + counts.actual) != 0
-        return _divide(jnp.sum(jnp.where(there, each, 0)), jnp.sum(there))
+        return averaged(divide(above, below), there, average)
 
-    return Metric(_counts, finish)
+    return Metric(sums, finish)
+
+
+def check_average(average: str) -> None:
+    """Refuses another word than 'macro', 'micro' and 'per_class'.
+
+    Raises:
+        ValueError: it is another.
+
+    Example:
+        >>> check_average('macro')
+    """
+    if average not in AVERAGES:
+        raise ValueError(f"average must be one of {AVERAGES}, got {average!r}")
+
+
+def averaged(each: Any, there: Any, average: str) -> Any:
+    """Each class's figure, or their mean over the classes that are there.
+
+    Example:
+        >>> each, there = jnp.array([0.5, 0.0]), jnp.array([True, False])
+        >>> float(averaged(each, there, 'macro'))
+        0.5
+    """
+    if average == "per_class":
+        return each
+    return divide(jnp.sum(jnp.where(there, each, 0)), jnp.sum(there))
 
 
 def _counts(views, batch):
@@ -165,6 +205,11 @@ def _pairs(views, batch):
     return labels, jnp.argmax(logits, axis=-1), weights, none
 
 
-def _divide(above, below):
-    # what is NaN stays NaN
+def divide(above: Any, below: Any) -> Any:
+    """The quotient, 0 where there is nothing to divide by; what is NaN stays NaN.
+
+    Example:
+        >>> float(divide(3.0, 0.0))
+        0.0
+    """
     return jnp.where(below != 0, above / jnp.where(below != 0, below, 1), 0.0)

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from jdistill.typing import Batch
 
@@ -74,7 +74,16 @@ def refuse_hidden(call: Callable[..., Any]) -> None:
         )
 
 
-def keywords(call: Callable[..., Any], *, after: int) -> Callable[..., dict[str, Any]]:
+@runtime_checkable
+class Supply(Protocol):
+    """The keywords that a network takes, of a batch."""
+
+    def __call__(self, batch: Batch, /, *, train: bool, **more: Any) -> dict[str, Any]:
+        """By name; `more` are those that no batch has, such as a key."""
+        ...
+
+
+def keywords(call: Callable[..., Any], *, after: int) -> Supply:
     """Finds, once, which keywords a network takes and where their values come from.
 
     The mode goes to `train` (`training`, `is_training`) and, negated, to

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 
 from jdistill.checks import fraction, sizes
@@ -28,7 +29,7 @@ class _CNN(nn.Module):
             x = nn.relu(nn.Conv(width, (3, 3), dtype=self.dtype)(x))
             if number:
                 x = nn.max_pool(x, (2, 2), (2, 2), padding="SAME")
-        x = x.reshape(x.shape[0], -1)
+        x = jax.lax.collapse(jnp.asarray(x), 1)
         x = nn.Dropout(self.dropout, deterministic=not train)(x)
         x = nn.relu(nn.Dense(self.hidden, dtype=self.dtype)(x))
         x = nn.Dropout(self.dropout, deterministic=not train)(x)

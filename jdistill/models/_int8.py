@@ -169,7 +169,10 @@ def _activations(params: Tree, state: Mapping[str, Any], key: str) -> dict[str, 
 
 
 def _rewritten(
-    model: Model, rule: Callable[..., Any], where: Where, scales: Callable[..., Any]
+    model: Model,
+    rule: Callable[[ops.Op, Any, Any, Any, Any], Any],
+    where: Where,
+    scales: Callable[[Tree, Mapping[str, Any], str], dict[str, Any]],
 ) -> Model:
     kinds.model(model=model)
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 
 from jdistill.checks import sizes
@@ -25,7 +26,7 @@ class _LeNet5(nn.Module):
         for channels in (20, 50):
             x = nn.Conv(channels, (5, 5), padding="VALID", dtype=self.dtype)(x)
             x = nn.max_pool(x, (2, 2), strides=(2, 2))
-        x = x.reshape(x.shape[0], -1)
+        x = jax.lax.collapse(x, 1)
         x = nn.relu(nn.Dense(500, dtype=self.dtype)(x))
         return nn.Dense(self.classes, dtype=self.dtype)(x).astype(jnp.float32)
 

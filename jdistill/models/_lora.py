@@ -164,7 +164,7 @@ def _is_plain(op: ops.Op) -> bool:
     return op.kind == "dot_general" and op.side is not None and len(op.weight) == 1
 
 
-def _adapted(scale: float) -> Callable[..., Any]:
+def _adapted(scale: float) -> Callable[[ops.Op, Any, Any, Any, Any], Any]:
     def rule(op: ops.Op, lhs, rhs, product, aux: Mapping[str, Any]):
         side = op.side or 0
         x = (lhs, rhs)[1 - side]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 
 from jdistill.checks import fraction, sizes
@@ -21,7 +22,7 @@ class _MLP(nn.Module):
 
     @nn.compact
     def __call__(self, inputs, train: bool = False):
-        x = inputs.reshape(inputs.shape[0], -1)
+        x = jax.lax.collapse(inputs, 1)
         for width in self.widths:
             x = nn.relu(nn.Dense(width, dtype=self.dtype)(x))
             x = nn.Dropout(self.dropout, deterministic=not train)(x)

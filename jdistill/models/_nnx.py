@@ -1,6 +1,7 @@
 """Any flax.nnx module as a `Model`."""
 
 import functools
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -8,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jdistill import kinds
+from jdistill import kinds, tree
 from jdistill.models._arguments import entries, keywords, names
 from jdistill.models._outputs import as_outputs
 from jdistill.models._padding import keep_if_padding, real_positions
@@ -54,7 +55,8 @@ def from_nnx(
     _check_factory(factory)
     read, wanted = names(inputs=inputs), names(taps=taps)
     shapes = nnx.eval_shape(lambda: factory(nnx.Rngs(0)))
-    graph, _, streams, _ = nnx.split(shapes, nnx.Param, nnx.RngState, ...)
+    graph, _, streams, kept = nnx.split(shapes, nnx.Param, nnx.RngState, ...)
+    kept = sorted(tree.flatten(nnx.as_pure(kept)))
     streams = nnx.as_pure(streams)
     layers = {_name(path): (None,) for path, _ in nnx.iter_modules(shapes) if path}
     supply = keywords(type(shapes).__call__, after=1 + len(read))
@@ -70,6 +72,7 @@ def from_nnx(
             raise ValueError(
                 "the model has random streams (dropout...); pass key= to apply"
             )
+        _check_state(state, kept)
         module = nnx.merge(graph, params, _start(streams, key), state)
         _set_mode(module, train)
         if train:
@@ -95,6 +98,25 @@ def _check_factory(factory: Any) -> None:
         raise TypeError(
             "factory must make a module of nnx, such as lambda rngs: nnx.Linear(4, 2, "
             f"rngs=rngs), got {kinds.got(factory)}: {mend}"
+        )
+    is_class = isinstance(factory, type)  # its own signature is that of its metaclass
+    called = functools.partial(factory.__init__, None) if is_class else factory
+    try:
+        inspect.signature(called).bind(None)
+    except TypeError as error:
+        name = getattr(factory, "__name__", type(factory).__name__)
+        raise TypeError(
+            f"factory is called with rngs alone, as in lambda rngs: nnx.Linear(4, 2, "
+            f"rngs=rngs), and {name} cannot be: {error}"
+        ) from None
+
+
+def _check_state(state: Tree, kept: Sequence[str]) -> None:
+    missing = [name for name in kept if name not in tree.flatten(state)]
+    if missing:
+        raise ValueError(
+            f"the state lacks {', '.join(missing)} of the module: of a trained one it "
+            "is nnx.state(module, nnx.BatchStat), or another type of its variables"
         )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -40,7 +41,7 @@ class _ViT(nn.Module):
         )
         x = embed(x)
         places = _places(x.shape[1], x.shape[2], self.dim)
-        x = x.reshape(x.shape[0], -1, self.dim) + jnp.asarray(places[None], x.dtype)
+        x = jax.lax.collapse(x, 1, 3) + jnp.asarray(places[None], x.dtype)
         x = blocks(self, x, None, train).mean(1)
         return nn.Dense(self.classes, dtype=self.dtype)(x).astype(jnp.float32)
 

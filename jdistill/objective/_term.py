@@ -11,7 +11,7 @@ from jdistill.counting import check_per, weights_of, with_importance
 from jdistill.objective._connect import Argument, Connected, bound
 from jdistill.objective._signature import check_tokens, names_of
 from jdistill.objective._sources import Context, Source
-from jdistill.typing import Aux, Memory, Needs, Term, value_at
+from jdistill.typing import Aux, Memory, Needs, Term, UpdateTerm, value_at
 
 
 def term(
@@ -148,16 +148,16 @@ def _begin(reads: _Reads, memory: Memory | None, context: Context, key: Any) -> 
     aux = Aux(trained, {"fixed": fixed, "kept": ()})
     if memory is None:
         return aux
-    compared, _ = reads.values(context._replace(key=key), aux)
-    first = memory.init(*compared[:2], context.batch)
+    (student, teacher, *_), _ = reads.values(context._replace(key=key), aux)
+    first = memory.init(student, teacher, context.batch)
     return aux._replace(memory={**aux.memory, "kept": first})
 
 
-def _updating(reads: _Reads, memory: Memory) -> Callable[..., Aux]:
+def _updating(reads: _Reads, memory: Memory) -> UpdateTerm:
     def update(aux, views, batch, *, step):
         del step
-        compared, _ = reads.values(reads.context(views, batch), aux)
-        kept = memory.update(aux.memory["kept"], *compared[:2], batch)
+        (student, teacher, *_), _ = reads.values(reads.context(views, batch), aux)
+        kept = memory.update(aux.memory["kept"], student, teacher, batch)
         return aux._replace(memory={**aux.memory, "kept": kept})
 
     return update

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from jdistill.losses import over_vocabulary
 from jdistill.objective._entries import labels
@@ -147,9 +147,16 @@ def on_sparse_vocabulary(
     return _known(made, more.get("valid"), {"cap": STUDENT})
 
 
-def _known(
-    made: Callable[..., Term], valid: int | None, networks: Mapping[str, str]
-) -> Term:
+@runtime_checkable
+class Made(Protocol):
+    """A term of logits that are cut and bounded."""
+
+    def __call__(self, words: int | None = None, /, **caps: float | None) -> Term:
+        """Of `words` ids, and of these caps by the names of the loss."""
+        ...
+
+
+def _known(made: Made, valid: int | None, networks: Mapping[str, str]) -> Term:
     """A term that takes logits as their networks do, which only its views say."""
 
     def values(views, batch, /, **context):

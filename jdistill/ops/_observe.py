@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Num
 
@@ -138,7 +139,7 @@ def gram(op: Op, side: int, x: Num[Array, "..."]) -> dict[str, Array]:
     dims = dims_of(op, side)
     rows = _rows(op, side, x)
     batch = rows.shape[1 : 1 + len(dims.batch)]
-    rows = rows.reshape(rows.shape[0], *batch, -1)
+    rows = jax.lax.collapse(rows, 1 + len(batch))
     return {"sum_gram": jnp.einsum("n...c,n...d->...cd", rows, rows)}
 
 

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 from jax.extend.core import Literal
@@ -14,7 +14,16 @@ from jdistill.ops._select import check_keys, select
 from jdistill.ops._walk import Found, walk
 from jdistill.tree import Where
 
-Product = Callable[..., Any]
+
+@runtime_checkable
+class Product(Protocol):
+    """The original equation of two operands."""
+
+    def __call__(self, lhs: Any, rhs: Any, /, **description: Any) -> Any:
+        """Its result; keywords change its description."""
+        ...
+
+
 Visit = Callable[[Op, Any, Any, Product, Any], tuple[Any, Any]]
 
 

@@ -4,8 +4,12 @@ import json
 from typing import Any
 
 from jdistill import kinds, tokenizers
-from jdistill.predictor._prepare import PREPARATIONS
+from jdistill.batching import at_hand
+from jdistill.counting import several_labels
+from jdistill.predictor._prepare import ENCODED, PREPARATIONS
 from jdistill.typing import DataSet, Model, Split, Tokenizer
+
+SEVERAL = "several"
 
 
 def describe(
@@ -22,13 +26,15 @@ def describe(
     Args:
         model: of `jdistill.models`, as it was made: not its int8 form and no peers.
         data: what it learned from, or one part: the names of the classes, what one
-            example looks like and, of a data set, how texts become tokens.
+            example looks like and, of a data set, how texts become tokens, with the
+            tokenizer of `data.bpe` and `data.encoded`.
         tokenizer: the vocabulary of a model of texts.
 
     Returns:
-        Plain values, which JSON can hold: `model`, `classes`, `inputs`, `prepare` and
-        `tokenizer`, as far as they are known. `{**describe(model), 'classes': [...]}`
-        says more.
+        Plain values, which JSON can hold: `model`, `classes`, `labels` ('several' where
+        an example has several, so that each class has a probability of its own),
+        `inputs`, `prepare` and `tokenizer`, as far as they are known.
+        `{**describe(model), 'classes': [...]}` says more.
 
     Raises:
         TypeError: something is of another kind.
@@ -67,11 +73,22 @@ def _of_data(data: Any, spec: dict[str, Any]) -> dict[str, Any]:
         here, there = len(split.classes), spec.get("classes", len(labels))
         if here != there:
             raise ValueError(f"the data have {here} classes, and the model {there}")
+    if split.size and several_labels(at_hand(split)):
+        says["labels"] = SEVERAL
     inputs = split.take([0]).get("inputs") if split.size else None
     if inputs is not None:
         shape = list(inputs.shape[1:])
         says["inputs"] = {"shape": shape, "dtype": inputs.dtype.name}
-    prepare = data.info.get("prepare") if isinstance(data, DataSet) else None
-    if prepare and prepare["name"] in PREPARATIONS:
-        says["prepare"] = dict(prepare)
+    if isinstance(data, DataSet) and (prepare := _preparation(data)):
+        says["prepare"] = prepare
     return says
+
+
+def _preparation(data: DataSet) -> dict[str, Any] | None:
+    """How its examples become inputs, None where a file cannot say it."""
+    if data.tokenizer is not None:
+        learned = tokenizers.describe(data.tokenizer)
+        steps = data.info["steps"]
+        return {"name": ENCODED, "max_length": steps, "tokenizer": learned}
+    prepare = data.info.get("prepare", {"name": None})
+    return dict(prepare) if prepare["name"] in PREPARATIONS else None

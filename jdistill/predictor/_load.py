@@ -11,12 +11,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from jdistill import artifact, data, kinds, language, models
-from jdistill.checks import whole
+from jdistill.checks import share, whole
+from jdistill.predictor._describe import SEVERAL
 from jdistill.predictor._examples import Inputs, example_of, inputs_of, reader
 from jdistill.predictor._loaded import Loaded
 from jdistill.predictor._network import holding, line, listed, own
 from jdistill.predictor._prepare import config_start, reading
 from jdistill.typing import Batch, Frozen, Model, Tokenizer
+
+Answer = Callable[[Any], tuple[Any, bool]]
+"""From examples to logits, and whether they are of one alone."""
 
 
 def load(
@@ -79,6 +83,7 @@ def load(
             frozen, known = own(model, frozen, like)
         inputs = inputs_of(says["inputs"]) if "inputs" in says else inputs
         classes = _classes(says.get("classes", ()), spec)
+        shares = _shares(says.get("labels"))
         read = reading(says, spec)
     hold = holding(model, frozen, known=known)
     if one := example_of(inputs):
@@ -95,7 +100,7 @@ def load(
         frozen=frozen,
         classes=classes,
         predict=_predicting(answer),
-        classify=_classifying(path, answer, classes),
+        classify=_classifying(path, answer, classes, shares),
         tokenizer=read.tokenizer,
         **_of_texts(
             path, model, frozen, _writing(spec, read.tokenizer), config_start(spec)
@@ -137,8 +142,12 @@ def _classes(names: Any, spec: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _answering(
-    path: Any, model: Model, frozen: Frozen, read: Callable[..., Any], hold: Any
-) -> Callable[[Any], tuple[Any, bool]]:
+    path: Any,
+    model: Model,
+    frozen: Frozen,
+    read: Callable[[Any], tuple[Batch, bool]],
+    hold: Callable[[Batch], bool],
+) -> Answer:
     """A function from examples to logits, and whether they are of one alone."""
 
     def answer(examples: Any) -> tuple[Any, bool]:
@@ -167,7 +176,7 @@ def _logits(model: Model, frozen: Frozen, batch: Batch, held: bool) -> Any:
         ) from error
 
 
-def _predicting(answer: Callable[..., Any]) -> Callable[[Any], Any]:
+def _predicting(answer: Answer) -> Callable[[Any], Any]:
     def predict(examples: Any) -> Any:
         logits, alone = answer(examples)
         return logits[0] if alone else logits
@@ -175,10 +184,23 @@ def _predicting(answer: Callable[..., Any]) -> Callable[[Any], Any]:
     return predict
 
 
-def _classifying(path: Any, answer: Callable[..., Any], classes: Any):
-    def classify(examples: Any, *, top: int | None = None) -> list[Any]:
+def _shares(labels: Any) -> Callable[[Any], Any]:
+    """What makes probabilities of logits, which the labels' kind says."""
+    if labels not in (None, SEVERAL):
+        raise ValueError(
+            f"its labels are {str(labels)[:40]!r}; a file may say {SEVERAL!r}"
+        )
+    return jax.nn.softmax if labels is None else jax.nn.sigmoid
+
+
+def _classifying(path: Any, answer: Answer, classes: Any, shares: Callable[[Any], Any]):
+    def classify(
+        examples: Any, *, top: int | None = None, threshold: float | None = None
+    ) -> list[Any]:
         if top is not None:
             whole(top=top)
+        if threshold is not None:
+            share(threshold=threshold)
         logits, alone = answer(examples)
         with _named(path):
             if logits.ndim != 2 or len(classes) not in (0, logits.shape[-1]):
@@ -187,16 +209,19 @@ def _classifying(path: Any, answer: Callable[..., Any], classes: Any):
                     f"for each example, got logits of shape {list(logits.shape)}"
                 )
         names = classes or range(logits.shape[-1])
-        shares = np.asarray(jax.nn.softmax(logits.astype(np.float32)))
-        rows = [_ranked(row, names, top) for row in shares]
+        found = np.asarray(shares(logits.astype(np.float32)))
+        rows = [_ranked(row, names, top, threshold) for row in found]
         return rows[0] if alone else rows
 
     return classify
 
 
-def _ranked(row: np.ndarray, names: Any, top: int | None) -> list[tuple[Any, float]]:
+def _ranked(
+    row: np.ndarray, names: Any, top: int | None, threshold: float | None
+) -> list[tuple[Any, float]]:
     order = np.argsort(-row, kind="stable")[:top]
-    return [(names[i], float(row[i])) for i in order]
+    kept = [i for i in order if threshold is None or row[i] > threshold]
+    return [(names[i], float(row[i])) for i in kept]
 
 
 def _writing(spec: Mapping[str, Any], tokenizer: Tokenizer | None) -> Any:

@@ -13,7 +13,9 @@ SHOWN = 3
 class Classify(Protocol):
     """Examples to classes, the most probable first."""
 
-    def __call__(self, examples: Any, *, top: int | None = None) -> Any:
+    def __call__(
+        self, examples: Any, *, top: int | None = None, threshold: float | None = None
+    ) -> Any:
         """`[(class, probability), ...]` of one example, or a list of them."""
         ...
 
@@ -44,9 +46,11 @@ class Loaded(NamedTuple):
 
     * `predict(examples) -> logits`: of texts, of arrays as the model reads them, or of
       a batch, arrays by name.
-    * `classify(examples, *, top=None)`: `[(class, probability), ...]` of one example,
-      the most probable first, or a list of them; `top` keeps so many. The
-      probabilities are the softmax of the logits. Without names a class is its number.
+    * `classify(examples, *, top=None, threshold=None)`: `[(class, probability), ...]`
+      of one example, the most probable first, or a list of them; `top` keeps so many,
+      `threshold` those above it. The probabilities are the softmax of the logits, or
+      of a file whose description has `labels` 'several' the sigmoid of each. Without
+      names a class is its number.
     * `classes`: the names of the logits, in order.
     * `tokenizer`: that of a model of texts, else None.
     * `generate(prompt, *, steps=64, choose=language.greedy, seed=0, control=True)`:

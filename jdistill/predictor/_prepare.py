@@ -9,7 +9,9 @@ from jdistill.predictor._examples import Texts
 from jdistill.predictor._network import line, named
 from jdistill.typing import Tokenizer
 
-PREPARATIONS = ("hashed_ngrams", "scale")
+ENCODED = "encoded"
+"""The preparation whose tokenizer stands in the file itself."""
+PREPARATIONS = (ENCODED, "hashed_ngrams", "scale")
 """The preparations that a file may name: they read nothing but their examples."""
 MAX_LENGTH = 1 << 16
 """The most steps that a preparation may make of a text."""
@@ -43,7 +45,7 @@ def reading(says: Mapping[str, Any], spec: Mapping[str, Any]) -> Read:
         False
     """
     if "tokenizer" not in says:
-        return _preparation(says.get("prepare"))
+        return _preparation(says.get("prepare"), _rows(spec))
     tokenizer = tokenizers.from_description(says["tokenizer"])
     if spec:
         config = spec.get("config", {})
@@ -83,14 +85,44 @@ def _framed(tokenizer: Tokenizer, config: Mapping[str, Any]) -> Texts:
     return texts
 
 
-def _preparation(spec: Any) -> Read:
+def _rows(spec: Mapping[str, Any]) -> int | None:
+    """How many ids the network of a description has, None where it does not say."""
+    return spec.get("num_buckets", spec.get("vocab"))
+
+
+def _preparation(spec: Any, rows: int | None) -> Read:
     if spec is None:
         return Read()
     if spec == {"name": "scale"}:
         return Read(scaled=True)
     if isinstance(spec, dict) and spec.get("name") == "bpe":
-        raise ValueError("'bpe' was learned on texts that are not in it")
+        raise ValueError(
+            "'bpe' was learned on texts that are not in it: jd.describe(model, "
+            "data=...) of the data set itself keeps what was learned"
+        )
     name = named(spec, "preparation", PREPARATIONS)
+    made = (_encoded if name == ENCODED else _grams)(spec)
+    if rows is not None and made.info["vocab"] > rows:
+        raise ValueError(
+            f"its preparation has {made.info['vocab']} ids, and its model {rows}"
+        )
+    return Read(made.prepare)
+
+
+def _encoded(spec: Mapping[str, Any]) -> data.Tokens:
+    steps = spec.get("max_length")
+    if set(spec) != {"name", "max_length", "tokenizer"} or not (
+        type(steps) is int and 1 <= steps <= MAX_LENGTH
+    ):
+        raise ValueError(
+            f"its preparation {ENCODED!r} needs a tokenizer and a max_length, a whole "
+            f"number from 1 to {MAX_LENGTH}"
+        )
+    tokenizer = tokenizers.from_description(spec["tokenizer"])
+    return data.encoded(tokenizer, max_length=steps)(())
+
+
+def _grams(spec: Mapping[str, Any]) -> data.Tokens:
     limits = {"num_buckets": 2**31, "max_length": MAX_LENGTH}
     for key, value in spec.items():
         several = [value] if key in limits else value
@@ -104,8 +136,8 @@ def _preparation(spec: Any) -> Read:
                 f"{most}"
             )
     try:
-        return Read(build(data, spec)(()).prepare)
+        return build(data, spec)(())
     except TypeError as error:
         raise ValueError(
-            f"its preparation {name!r} cannot be made: {line(error)}"
+            f"its preparation {spec['name']!r} cannot be made: {line(error)}"
         ) from error

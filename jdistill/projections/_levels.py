@@ -1,15 +1,12 @@
 """A projection of one tap, for each of a tuple of taps."""
 
-from collections.abc import Callable
-from typing import Any
-
 import jax
 
 from jdistill.projections._layers import shapes
-from jdistill.typing import Projection
+from jdistill.typing import ApplyProjection, InitProjection, Projection
 
 
-def each_level(init: Callable[..., Any], apply: Callable[..., Any]) -> Projection:
+def each_level(init: InitProjection, apply: ApplyProjection) -> Projection:
     """A projection that takes one tap or a tuple of them, each with its parameters.
 
     Args:

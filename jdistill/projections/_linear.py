@@ -125,7 +125,7 @@ def embed(*, dim: int = 128) -> Projection:
         return dense(key, math.prod(feature.shape[1:]), dim)
 
     def apply(params, feature, like, *, mask=None, key=None):
-        y = apply_dense(params, feature.reshape(len(feature), -1))
+        y = apply_dense(params, jax.lax.collapse(feature, 1))
         squares = jnp.sum(y**2, axis=-1, keepdims=True)
         return y / jnp.sqrt(jnp.maximum(squares, 1e-12))
 

@@ -10,6 +10,7 @@ from jdistill.report._latency import latency as latency
 from jdistill.report._layers import layers as layers
 from jdistill.report._meter import measured_energy as measured_energy
 from jdistill.report._quality import FIGURES as FIGURES
+from jdistill.report._quality import FIGURES_OF_TAGS as FIGURES_OF_TAGS
 from jdistill.report._quality import Figure as Figure
 from jdistill.report._quality import named as named
 from jdistill.report._row import row as row
@@ -34,6 +35,7 @@ _DRAWN = {
 
 __all__ = [
     "FIGURES",
+    "FIGURES_OF_TAGS",
     "Figure",
     "check",
     "compare",

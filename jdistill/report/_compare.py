@@ -79,7 +79,9 @@ def compare(
     check_texts(names=names)
     if len(names) != 2 or len(set(names)) != 2:
         raise ValueError(f"names must be two different ones, got {', '.join(names)}")
-    figure = checked(figures)[0]
+    first, second = list(first), list(second)
+    figures = checked(figures, [*first, *second])
+    figure = figures[0]
     one, two = (summarize(rows, figures=figures) for rows in (first, second))
     pairs = _pairs(one, two, figure)
     titles = _titles(pairs, names, figure)
@@ -101,9 +103,10 @@ def compare(
 
 
 def _told(figure: Figure, count: int) -> str:
-    title = figure.title[:1].upper() + figure.title[1:]
     unit = " in percentage points" if figure.scale == 100 else ""
-    return PAIRED.format(figure=title, unit=unit) + STUDENT * (count == len(RANKS))
+    return PAIRED.format(figure=figure.first, unit=unit) + STUDENT * (
+        count == len(RANKS)
+    )
 
 
 def _below(told: str, left_out: str) -> list[rich.text.Text]:

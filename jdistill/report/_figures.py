@@ -90,11 +90,7 @@ def _bytes(stages: Sequence[Stage], headline: Figure) -> str:
     if len(_plots.sized(stages, headline)) > _plots.MOST_NAMED:
         caption += " Only those are named of which no other is as small and better."
     svg = _plots.against_bytes(stages, headline)
-    return figure(f"{_capital(headline.title)} against bytes", svg, caption)
-
-
-def _capital(title: str) -> str:
-    return title[:1].upper() + title[1:]
+    return figure(f"{headline.first} against bytes", svg, caption)
 
 
 def _gains(rows: Sequence[Row], headline: Figure) -> list[str]:

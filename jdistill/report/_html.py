@@ -55,7 +55,8 @@ def html(
     kinds.rows(curves=curves)
     check_text(title=title, question=question, command=command)
     kinds.mapping(config={} if config is None else config)
-    rows, curves, figures = list(rows), list(curves), checked(figures)
+    rows, curves = list(rows), list(curves)
+    figures = checked(figures, rows)
     for point in curves:
         kinds.mapping(**{"a point of curves": point})
     curves = [point for point in curves if point.keys() >= POINT]

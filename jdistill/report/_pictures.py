@@ -34,7 +34,9 @@ def size_picture(rows: Iterable[Row], *, figures: Sequence[Figure] = FIGURES) ->
         '<svg'
     """
     kinds.rows(rows=rows)
-    stages, figure = summarize(rows, figures=figures), checked(figures)[0]
+    rows = list(rows)
+    figure = checked(figures, rows)[0]
+    stages = summarize(rows, figures=figures)
     if not _plots.sized(stages, figure):
         raise ValueError(f"no row has both {figure.name!r} and 'bytes'")
     return _alone(_plots.against_bytes(stages, figure, width=WIDTH))
@@ -69,7 +71,7 @@ def gain_picture(
     for row in rows:
         kinds.mapping(row=row)
     check_text(against=against)
-    found = compared(rows, checked(figures)[0])
+    found = compared(rows, checked(figures, rows)[0])
     chosen = [one for one in found if one.against == against]
     if not chosen:
         valid = ", ".join(dict.fromkeys(one.against for one in found))

@@ -1,7 +1,7 @@
 """Figures of how good a model is: what they are called, and how they are shown."""
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from jdistill import kinds
 
@@ -39,6 +39,12 @@ class Figure(NamedTuple):
     def heading(self) -> str:
         """The title of its column."""
         return f"{self.title} %" if self.scale == 100 else self.title
+
+    @property
+    def first(self) -> str:
+        """Its title where a sentence begins."""
+        spelt = self.title[1:2].isupper()  # as mAP is
+        return self.title if spelt else self.title[:1].upper() + self.title[1:]
 
     @property
     def unit(self) -> str:
@@ -104,15 +110,59 @@ FIGURES = (
 
 ACCURACY = FIGURES[0]
 
+FIGURES_OF_TAGS = (
+    Figure(
+        "average_precision",
+        "mAP",
+        "average precision of the ranking of test examples, averaged over labels",
+        rank=0,
+    ),
+    Figure("f1_micro", "F1 micro", "F1 of all labels counted together", rank=1),
+    Figure("f1_macro", "F1 macro", "F1, averaged over labels"),
+    Figure(
+        "subset_accuracy",
+        "all right",
+        "share of test examples of which every label is right",
+        rank=3,
+        short=True,
+    ),
+    Figure(
+        "hamming",
+        "wrong",
+        "share of labels that are wrong, of all test examples together",
+        rising=False,
+        rank=6,
+        short=True,
+    ),
+    Figure(
+        "agreement",
+        "agree",
+        "share of test examples on which it says what the teacher says",
+        rank=5,
+        short=True,
+    ),
+    Figure(
+        "nll",
+        "nll",
+        "negative log-likelihood of a label being there or not, nats: 0 is best",
+        scale=1,
+        rising=False,
+        rank=7,
+        short=True,
+    ),
+)
+"""Those of examples with several labels, where rows have them in place of `FIGURES`."""
+
 
 def named(*names: str) -> tuple[Figure, ...]:
-    """Some of `FIGURES`, in another order, the first as the headline.
+    """Some figures of the library, in another order, the first as the headline.
 
     Args:
-        names: of figures.
+        names: of `FIGURES` or `FIGURES_OF_TAGS`.
 
     Returns:
-        Those figures; the first stays on a narrow terminal.
+        Those figures; the first stays on a narrow terminal. Names that `FIGURES` and
+        `FIGURES_OF_TAGS` share mean what they do in the list of the first name.
 
     Raises:
         ValueError: there is no such figure; the message lists them.
@@ -121,24 +171,35 @@ def named(*names: str) -> tuple[Figure, ...]:
         >>> [figure.title for figure in named('bits_per_byte', 'kl')]
         ['bits/byte', 'KL']
     """
-    known = {figure.name: figure for figure in FIGURES}
+    first, rest = FIGURES, FIGURES_OF_TAGS
+    if names and names[0] not in {figure.name for figure in first}:
+        first, rest = rest, first
+    known = {figure.name: figure for figure in (*rest, *first)}
     unknown = [name for name in names if name not in known]
     if unknown:
-        raise ValueError(f"no figure {unknown[0]!r}; valid: {', '.join(known)}")
+        valid = ", ".join(dict.fromkeys(f.name for f in (*FIGURES, *FIGURES_OF_TAGS)))
+        raise ValueError(f"no figure {unknown[0]!r}; valid: {valid}")
     return tuple(known[name] for name in names)
 
 
-def checked(figures: Iterable[Figure]) -> Sequence[Figure]:
+def checked(figures: Iterable[Figure], rows: Iterable[Any] = ()) -> Sequence[Figure]:
     """The figures of a call, at least one, each of another name.
+
+    Where they are those of nobody's choice, `FIGURES`, and the rows are of examples
+    with several labels, `FIGURES_OF_TAGS`.
 
     Raises:
         TypeError: one is no Figure.
         ValueError: there is none, or two have one name.
 
     Example:
-        >>> len(checked(FIGURES))
-        8
+        >>> len(checked(FIGURES)), len(checked(FIGURES, [{'average_precision': 1}]))
+        (8, 7)
     """
+    if figures is FIGURES:
+        found = {name for row in rows if isinstance(row, Mapping) for name in row}
+        tagged = FIGURES_OF_TAGS[0].name in found and ACCURACY.name not in found
+        return FIGURES_OF_TAGS if tagged else FIGURES
     if isinstance(figures, Figure) or not isinstance(figures, Iterable):
         raise TypeError(f"figures must be several Figures, got {kinds.got(figures)}")
     found = tuple(figures)

@@ -8,14 +8,14 @@ import numpy as np
 
 from jdistill import kinds, metrics, ops, tree
 from jdistill.artifact import Packed
-from jdistill.batching import BATCH, eval_batches
+from jdistill.batching import BATCH, at_hand, eval_batches
 from jdistill.checks import one_of, whole
 from jdistill.evaluate import Network, evaluate, predict
 from jdistill.report._energy import PROCESSES
 from jdistill.report._energy import energy as estimated
 from jdistill.report._latency import latency
 from jdistill.report._summary import WORDS
-from jdistill.typing import Batch, Frozen, Metric, Model, Split
+from jdistill.typing import Batch, Frozen, Model, Split
 
 OF_FILES = ("packed", "executed")
 
@@ -47,11 +47,13 @@ def row(
         batch_size: examples of a batch, whose latency the row has.
 
     Returns:
-        Values that JSON can write: `accuracy`, `nll`, `ece`, `agreement` with a
-        teacher; precision, recall and F1 of each average; `confusion` and `classes`;
-        `examples` that have a label, `parameters`, their `sparsity` (the share of
-        zeros), `bytes`, `latency_ms` of a batch of `latency_batch`, and the
-        `energy` of one example, None where there is no price for the numbers' type.
+        Values that JSON can write: the figures of `metrics.detailed`, which are
+        `accuracy`, `nll`, `ece`, `agreement` with a teacher, precision, recall and F1
+        of each average and `confusion`, or, of several labels an example,
+        `average_precision` and others; `classes`, `examples` that have a label,
+        `parameters`, their `sparsity` (the share of zeros), `bytes`, `latency_ms` of a
+        batch of `latency_batch`, and the `energy` of one example, None where there is
+        no price for the numbers' type.
 
     Raises:
         ValueError: `realised` is none of the words or does not go with `packed`.
@@ -70,7 +72,9 @@ def row(
     _check(stage, split, packed, batch_size)
     realised = _word(realised, packed)
     batches = eval_batches(split, batch_size=max(1, min(batch_size, split.size)))
-    found = evaluate(model, frozen, batches, metrics=_metrics(teacher), teacher=teacher)
+    wanted = metrics.detailed(at_hand(split), teacher=teacher is not None)
+    found = evaluate(model, frozen, batches, metrics=wanted, teacher=teacher)
+    examples = found.pop("examples")
     one = [batches[0]]
     size = tree.num_bytes(frozen.params) if packed is None else packed.bytes
     return {
@@ -78,7 +82,7 @@ def row(
         "realised": realised,
         **{name: np.asarray(value).tolist() for name, value in found.items()},
         "classes": list(split.classes),
-        "examples": _counted(found["confusion"]),
+        "examples": _counted(examples),
         "parameters": tree.count(frozen.params),
         "sparsity": _zeros(frozen),
         "bytes": size,
@@ -88,10 +92,9 @@ def row(
     }
 
 
-def _counted(confusion: np.ndarray) -> int | None:
+def _counted(examples: float) -> int | None:
     """The examples that have a label, None where a label is no class."""
-    total = float(np.sum(confusion))
-    return round(total) if np.isfinite(total) else None
+    return round(examples) if np.isfinite(examples) else None
 
 
 def _zeros(frozen: Frozen) -> float:
@@ -120,19 +123,6 @@ def _word(realised: str | None, packed: Packed | None) -> str:
         valid = " or ".join(map(repr, OF_FILES))
         raise ValueError(f"{realised=} is of no file: with packed= it is {valid}")
     return realised
-
-
-def _metrics(teacher: Network | None) -> dict[str, Metric]:
-    averages = ("macro", "micro", "per_class")
-    named = {"precision": metrics.precision, "recall": metrics.recall, "f1": metrics.f1}
-    found = {
-        "accuracy": metrics.accuracy(),
-        **{f"{n}_{a}": make(average=a) for n, make in named.items() for a in averages},
-        "confusion": metrics.confusion(),
-        "nll": metrics.nll(),
-        "ece": metrics.ece(),
-    }
-    return found if teacher is None else {**found, "agreement": metrics.agreement()}
 
 
 def _energy(

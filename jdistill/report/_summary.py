@@ -78,7 +78,7 @@ def check(row: Row, *, figures: Sequence[Figure] = FIGURES) -> None:
     if not isinstance(row, Mapping):
         raise TypeError(f"a row must be a dictionary, got {kinds.got(row)}")
     _check_place(row)
-    chosen = checked(figures)
+    chosen = checked(figures, [row])
     if chosen[0].name not in row:
         return
     if not isinstance(row.get("stage"), str):
@@ -132,7 +132,8 @@ def summarize(
         (0.85, 0.05)
     """
     kinds.rows(rows=rows)
-    rows, figures = list(rows), checked(figures)
+    rows = list(rows)
+    figures = checked(figures, rows)
     names = [figure.name for figure in figures]
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:

@@ -39,6 +39,9 @@ def markdown(rows: Iterable[Row], *, figures: Sequence[Figure] = FIGURES) -> str
         |:--|:--|--:|--:|--:|
         | teacher | dense | 90.00 | 8 MB | 1× |
     """
+    kinds.rows(rows=rows)
+    rows = list(rows)
+    figures = checked(figures, rows)
     stages = summarize(rows, figures=figures)
     usual = [column for column in columns_of(figures) if column.rank < RARE]
     columns, lines = cells(stages, usual)
@@ -72,7 +75,8 @@ def table(rows: Iterable[Row], *, figures: Sequence[Figure] = FIGURES) -> View:
          teacher  dense          90.00  8 MB       1×
     """
     kinds.rows(rows=rows)
-    rows, figures = list(rows), checked(figures)
+    rows = list(rows)
+    figures = checked(figures, rows)
     stages = summarize(rows, figures=figures)
     found = compared(rows, figures[0])
     said = advice(rows, stages, figures[0])

@@ -124,11 +124,11 @@ def fitting(
 
     Example:
         >>> fitting(['a', 'b'], [['xyz', 'x']], [0, 1], width=8)
-        ([0], 'Too narrow for: b')
+        ([0], 'Left out for width: b')
     """
     kept = list(range(len(titles)))
     sizes = [max(map(len, column)) + 2 for column in zip(titles, *lines, strict=True)]
     while 1 + sum(sizes[i] for i in kept) > width and any(ranks[i] for i in kept):
         kept.remove(max(kept, key=lambda i: ranks[i]))
     left = [title for i, title in enumerate(titles) if i not in kept]
-    return kept, f"Too narrow for: {', '.join(left)}" if left else ""
+    return kept, f"Left out for width: {', '.join(left)}" if left else ""

@@ -4,6 +4,7 @@ from jdistill.train._checkpoint import Checkpoints as Checkpoints
 from jdistill.train._checkpoint import checkpoints as checkpoints
 from jdistill.train._compress_now import Compressed as Compressed
 from jdistill.train._compress_now import compress_now as compress_now
+from jdistill.train._dry_run import dry_run as dry_run
 from jdistill.train._follow import follow_mean as follow_mean
 from jdistill.train._learner import learner as learner
 from jdistill.train._lock import lock as lock
@@ -22,6 +23,7 @@ __all__ = [
     "checkpoints",
     "compress_now",
     "data_mesh",
+    "dry_run",
     "follow_mean",
     "lane",
     "learner",

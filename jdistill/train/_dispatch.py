@@ -11,7 +11,7 @@ import numpy as np
 from jdistill import data, ops, programs, tree
 from jdistill.train import _mesh, _rules
 from jdistill.train._mesh import Layout
-from jdistill.typing import Batch, Split, State
+from jdistill.typing import Batch, Init, Split, State, Step, Teach
 
 RESIDENT_BYTES = 2**30  # larger splits are streamed
 WINDOW_BYTES = 2**26  # what the gathered examples of one dispatch may take
@@ -22,7 +22,7 @@ class Dispatch(NamedTuple):
     """`run(state, start, stop) -> state, sums, bad`; `explain(state, step) -> str`."""
 
     run: Callable[[State, int, int], tuple[State, Any, Any]]
-    explain: Callable[..., str]
+    explain: Callable[[State, int], str]
 
 
 def with_mask(batch: Batch) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def window_of(learner, split, state, frozen, order, periods: list[int]) -> int:
     taught = jax.eval_shape(learner.teach, batch, frozen)  # held for a whole window
     if jax.default_backend() == "cpu":
         found = ops.products(learner.teach, batch, frozen)
-        found += ops.products(_traced(learner.step), state, taught, frozen)
+        found += ops.products(traced(learner.step), state, taught, frozen)
         if any(op.kind == "conv_general_dilated" for op in found):
             return 1
     most = max(1, WINDOW_BYTES // max(1, tree.num_bytes(taught)))
@@ -75,14 +75,20 @@ def window_of(learner, split, state, frozen, order, periods: list[int]) -> int:
 
 
 @programs.kept
-def _traced(step: Callable[..., Any]) -> Callable[..., Any]:
+def compiled_init(init: Init) -> Init:
+    """What makes the first state, traced and compiled once."""
+    return jax.jit(init)
+
+
+@programs.kept
+def traced(step: Step) -> Step:
     """A step that is traced once, whichever programs it becomes a part of."""
     return jax.jit(step, inline=True)
 
 
 def dispatcher(learner, split, order, window, layout, frozen, state) -> Dispatch:
     """Steps on resident data where the split fits, else on a stream."""
-    step = _traced(learner.step)
+    step = traced(learner.step)
 
     def explain(state, step):
         batch = batch_of(split, order, step)
@@ -176,8 +182,8 @@ def _jitted(program, layout: Layout | None, stays: _Stays | None):
 
 @programs.kept
 def _resident(
-    step: Callable[..., Any],
-    teach: Callable[..., Any],
+    step: Step,
+    teach: Teach,
     window: int,
     layout: Layout | None,
     stays: _Stays | None,
@@ -213,7 +219,7 @@ def _resident(
 
 
 @programs.kept
-def _streamed(step: Callable[..., Any], layout: Layout | None, stays: _Stays | None):
+def _streamed(step: Step, layout: Layout | None, stays: _Stays | None):
     def program(state, batch, frozen):
         state, sums = step(state, batch, frozen)
         return state, sums, state.bad

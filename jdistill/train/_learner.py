@@ -30,12 +30,9 @@ from jdistill.typing import (
     Model,
     Objective,
     State,
+    Variables,
 )
 from jdistill.views import STUDENT, TEACHER
-
-Variables = Frozen | Mapping[str, Frozen] | None
-"""Of networks that are not trained, by name; one `Frozen` is the teacher's. Under
-'student' those parameters of the student that are given and never trained."""
 
 
 def learner(

@@ -2,20 +2,26 @@
 
 import contextlib
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
 
-from jdistill import data, kinds, programs
+from jdistill import data, kinds
 from jdistill import views as seen
 from jdistill.checks import check_key, whole
 from jdistill.train import _rules
 from jdistill.train._calm import calm
 from jdistill.train._checkpoint import Checkpoints
-from jdistill.train._dispatch import Dispatch, batch_of, dispatcher, window_of
+from jdistill.train._dispatch import (
+    Dispatch,
+    batch_of,
+    compiled_init,
+    dispatcher,
+    window_of,
+)
 from jdistill.train._events import Callback, Events, after, check, stops
 from jdistill.train._mesh import Layout, layout_of
 from jdistill.train._progress import Progress, watching
@@ -193,16 +199,11 @@ def _first_state(learner, split, order, key, frozen, start, layout, rules) -> St
     # A copy, because the first step takes over the buffers it starts from.
     start = jax.tree.map(jnp.copy, start)
     if layout is None:
-        return _compiled_init(learner.init)(key, batch, frozen, start=start)
+        return compiled_init(learner.init)(key, batch, frozen, start=start)
     shapes = jax.eval_shape(learner.init, key, batch, frozen, start=start)
     wanted = _rules.state_shardings(shapes, layout.mesh, rules)
     init = jax.jit(learner.init, out_shardings=wanted)
     return init(key, batch, frozen, start=start)
-
-
-@programs.kept
-def _compiled_init(init: Callable[..., State]):
-    return jax.jit(init)
 
 
 def _loop(dispatch: Dispatch, state: State, events: Events, window: int) -> State:

@@ -41,7 +41,7 @@ class Progress(NamedTuple):
     of: Callable[[str], "Progress"]
     curve: list[dict[str, Any]]
     name: str
-    watch: Callable[..., contextlib.AbstractContextManager[Watch]]
+    watch: Callable[[int, int, int], contextlib.AbstractContextManager[Watch]]
 
 
 def progress(

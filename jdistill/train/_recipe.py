@@ -2,7 +2,7 @@
 
 import re
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -10,7 +10,7 @@ import numpy as np
 
 from jdistill import programs, tree
 from jdistill.train._leaves import checksum, host
-from jdistill.typing import Batch, Frozen, Key, Learner, Split, State, Tree
+from jdistill.typing import Batch, Frozen, Key, Learner, Split, State, Step, Tree
 
 
 def recipe(
@@ -76,7 +76,7 @@ def _program(learner: Learner, *arguments: Any) -> int:
 
 
 @programs.kept
-def _text(step: Callable[..., Any], shapes: tuple, form: Any) -> int:
+def _text(step: Step, shapes: tuple, form: Any) -> int:
     text = str(jax.make_jaxpr(step)(*jax.tree.unflatten(form, shapes)))
     return zlib.crc32(re.sub(r"0x[0-9a-f]+", "", text).encode())
 

@@ -1,9 +1,43 @@
 """What parameters go through before the model sees them."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
-from jdistill.typing._values import Tree
+from jdistill.typing._values import Key, Tree
+
+
+class InitCompression(Protocol):
+    """What a compression begins with."""
+
+    def __call__(
+        self,
+        params: Tree,
+        /,
+        *,
+        key: Key | None = None,
+        products: Mapping[str, Any] | None = None,
+    ) -> tuple[Tree, Tree]:
+        """`(learned, state)`."""
+        ...
+
+
+class UpdateCompression(Protocol):
+    """What a compression chooses anew after a step."""
+
+    def __call__(
+        self,
+        params: Tree,
+        learned: Tree,
+        state: Tree,
+        /,
+        *,
+        step: Any,
+        grads: Tree = None,
+        stats: Mapping[str, Any] | None = None,
+        key: Key | None = None,
+    ) -> tuple[Tree, Tree, Tree]:
+        """`(params, learned, state)`."""
+        ...
 
 
 class Compression(NamedTuple):
@@ -26,13 +60,13 @@ class Compression(NamedTuple):
       takes them; `train.compress_now` finds them.
     """
 
-    init: Callable[..., tuple[Tree, Tree]]
-    update: Callable[..., tuple[Tree, Tree, Tree]]
-    apply: Callable[..., Tree]
-    encode: Callable[..., Mapping[str, Any]]
-    trainable: Callable[..., Tree]
+    init: InitCompression
+    update: UpdateCompression
+    apply: Callable[[Tree, Tree, Tree], Tree]
+    encode: Callable[[Tree, Tree, Tree], Mapping[str, Any]]
+    trainable: Callable[[Tree, Tree, Tree], Tree]
     kinds: tuple[str, ...] = ()
-    statistics: tuple[Callable[..., Any], ...] = ()
+    statistics: tuple[Callable[[Any, int, Any], Mapping[str, Any]], ...] = ()
 
     def __repr__(self) -> str:
         return f"Compression({', '.join(self.kinds) or 'none'})"

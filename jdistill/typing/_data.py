@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from jdistill.typing._short import classes_of, entries
+from jdistill.typing._text import Tokenizer
 from jdistill.typing._values import Batch
 
 
@@ -44,7 +45,8 @@ class DataSet(NamedTuple):
 
     `train` trains, `valid` picks the best checkpoint, `test` is only reported.
     `prepare` turns raw examples (texts, images) into `inputs` for prediction, and
-    `info` holds what rows record about the data (counts, versions, the fold).
+    `info` holds what rows record about the data (counts, versions, the fold);
+    `tokenizer` is that of a preparation which has one, for a packed file.
     """
 
     train: Split
@@ -52,6 +54,7 @@ class DataSet(NamedTuple):
     test: Split
     prepare: Callable[[Any], Batch]
     info: Mapping[str, Any] = {}
+    tokenizer: Tokenizer | None = None
 
     def __repr__(self) -> str:
         parts = {"train": self.train, "valid": self.valid, "test": self.test}

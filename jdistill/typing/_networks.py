@@ -1,7 +1,7 @@
 """Networks, and what a step may read of them."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 
@@ -41,6 +41,7 @@ class Outputs(NamedTuple):
     sparse: SparseTarget | None = None
 
 
+@runtime_checkable
 class Apply(Protocol):
     """One forward pass of a network: `Outputs`, and the state after it."""
 
@@ -58,6 +59,23 @@ class Apply(Protocol):
         ...
 
 
+class StartDecoding(Protocol):
+    """A cache for texts that are to be read."""
+
+    def __call__(
+        self,
+        params: Tree,
+        state: Tree,
+        batch: Batch,
+        length: int,
+        /,
+        *,
+        dtype: Any = ...,
+    ) -> Tree:
+        """Room for `length` tokens in each row, nothing read."""
+        ...
+
+
 class Decoding(NamedTuple):
     """How a network of texts goes on from what it has read, without reading it again.
 
@@ -70,7 +88,7 @@ class Decoding(NamedTuple):
       `[batch, vocab]` are those of the token after them.
     """
 
-    start: Callable[..., Tree]
+    start: StartDecoding
     step: Callable[[Tree, Tree, Tree, Any, Any], tuple[Any, Tree]]
 
 
@@ -121,6 +139,14 @@ class Frozen(NamedTuple):
         return f"Frozen({size_of(self.params)}{state or ''})"
 
 
+class UpdateFollower(Protocol):
+    """What a follower makes of the student after a step."""
+
+    def __call__(self, tree: Tree, student: Frozen, /, *, step: Any) -> Tree:
+        """Its own tree, of the same form."""
+        ...
+
+
 class Follower(NamedTuple):
     """A network whose variables follow those of the student, such as their mean.
 
@@ -132,7 +158,7 @@ class Follower(NamedTuple):
     """
 
     init: Callable[[Frozen], Tree]
-    update: Callable[..., Tree]
+    update: UpdateFollower
     variables: Callable[[Tree], Frozen]
     model: Model | None = None
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from jdistill.typing._networks import Needs, Views
 from jdistill.typing._short import maker_of
@@ -20,6 +20,7 @@ class Aux(NamedTuple):
     memory: Tree = ()
 
 
+@runtime_checkable
 class InitProjection(Protocol):
     """The parameters of a projection, from the shapes of what it joins."""
 
@@ -28,6 +29,7 @@ class InitProjection(Protocol):
         ...
 
 
+@runtime_checkable
 class ApplyProjection(Protocol):
     """A feature brought towards another one's shape."""
 
@@ -73,8 +75,8 @@ class Memory(NamedTuple):
       batch, padded rows left out. The same program however much is remembered.
     """
 
-    init: Callable[..., Tree]
-    update: Callable[..., Tree]
+    init: Callable[[Any, Any, Batch], Tree]
+    update: Callable[[Tree, Any, Any, Batch], Tree]
 
 
 class TermValues(Protocol):
@@ -84,6 +86,15 @@ class TermValues(Protocol):
         self, views: Views, batch: Batch, /, *, aux: Aux, step: Any, key: Any
     ) -> Any:
         """One value for each example `[batch]`, token `[batch, steps]`, or one `[]`."""
+        ...
+
+
+@runtime_checkable
+class UpdateTerm(Protocol):
+    """What a term remembers of a step."""
+
+    def __call__(self, aux: Aux, views: Views, batch: Batch, /, *, step: Any) -> Aux:
+        """The term's own `Aux`, with a new memory."""
         ...
 
 
@@ -106,7 +117,7 @@ class Term(NamedTuple):
     count: Callable[[Batch], Any]
     weight: Any = 1.0
     init: Callable[[Key, Views, Batch], Aux] | None = None
-    update: Callable[..., Aux] | None = None
+    update: UpdateTerm | None = None
     needs: Needs = None
     __array_ufunc__ = None  # so that a NumPy number times a term asks the term
 
@@ -130,6 +141,34 @@ def _check_factor(factor: Any) -> None:
         raise ValueError(f"a weight must be finite, got {factor}")
 
 
+class Compute(Protocol):
+    """The loss of a batch, and what is told of it."""
+
+    def __call__(
+        self,
+        views: Views,
+        batch: Batch,
+        /,
+        *,
+        aux: Mapping[str, Aux],
+        step: Any,
+        key: Any,
+        counts: Mapping[str, Any] | None = None,
+    ) -> tuple[Any, Mapping[str, tuple[Any, Any]]]:
+        """`(loss, metrics)`."""
+        ...
+
+
+class UpdateObjective(Protocol):
+    """What the terms remember of a step."""
+
+    def __call__(
+        self, aux: Mapping[str, Aux], views: Views, batch: Batch, /, *, step: Any
+    ) -> Mapping[str, Aux]:
+        """The `Aux` of each term, with new memories."""
+        ...
+
+
 class Objective(NamedTuple):
     """A named sum of terms, `L = sum_i w_i(step) * mean_i`.
 
@@ -146,8 +185,8 @@ class Objective(NamedTuple):
 
     init: Callable[[Key, Views, Batch], Mapping[str, Aux]]
     count: Callable[[Batch], Mapping[str, Any]]
-    compute: Callable[..., tuple[Any, Mapping[str, tuple[Any, Any]]]]
-    update: Callable[..., Mapping[str, Aux]]
+    compute: Compute
+    update: UpdateObjective
     needs: Needs = None
     remembers: Needs = None
     terms: tuple[str, ...] = ()

@@ -1,9 +1,50 @@
 """Text as token ids."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+
+
+class Encode(Protocol):
+    """The ids of a text."""
+
+    def __call__(
+        self, text: str, /, *, inside: bool = False, control: bool = False
+    ) -> np.ndarray:
+        """int32 `[tokens]`."""
+        ...
+
+
+class EncodeMany(Protocol):
+    """The ids of several texts."""
+
+    def __call__(
+        self,
+        texts: Sequence[str],
+        /,
+        *,
+        inside: bool | Sequence[bool] = False,
+        control: bool = False,
+    ) -> list[np.ndarray]:
+        """int32 `[tokens]` of each."""
+        ...
+
+
+class Frame(Protocol):
+    """The ids of a text or two, with what the template puts around them."""
+
+    def __call__(
+        self,
+        text: str,
+        pair: str | None = None,
+        /,
+        *,
+        steps: int | None = None,
+        control: bool = False,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """`(ids, types)`, int32 `[tokens]`."""
+        ...
 
 
 class Tokenizer(NamedTuple):
@@ -38,9 +79,9 @@ class Tokenizer(NamedTuple):
     * `definition() -> str`: how text is cut, as the text of a `tokenizer.json`.
     """
 
-    encode: Callable[..., np.ndarray]
-    encode_many: Callable[..., list[np.ndarray]]
-    frame: Callable[..., tuple[np.ndarray, np.ndarray]]
+    encode: Encode
+    encode_many: EncodeMany
+    frame: Frame
     decode: Callable[[Any], str]
     bytes_of: Callable[[Any], bytes]
     num_bytes: np.ndarray

@@ -1,11 +1,15 @@
 """One recipe and the state of its run."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from jdistill.typing._networks import Frozen
 from jdistill.typing._short import maker_of, size_of
-from jdistill.typing._values import Batch, Tree
+from jdistill.typing._values import Batch, Key, Tree
+
+Variables = Frozen | Mapping[str, Frozen] | None
+"""Of networks that are not trained, by name; one `Frozen` is the teacher's. Under
+'student' those parameters of the student that are given and never trained."""
 
 
 class State(NamedTuple):
@@ -31,6 +35,59 @@ class State(NamedTuple):
         return f"State(step {self.step}, {size_of(self.params)})"
 
 
+@runtime_checkable
+class Init(Protocol):
+    """The state before the first step."""
+
+    def __call__(
+        self,
+        key: Key,
+        batch: Batch,
+        frozen: Variables = None,
+        /,
+        *,
+        start: Frozen | None = None,
+    ) -> State:
+        """Fresh, or from the variables `start`."""
+        ...
+
+
+@runtime_checkable
+class Teach(Protocol):
+    """What frozen networks say of a batch."""
+
+    def __call__(self, batch: Batch, frozen: Variables = None, /) -> Batch:
+        """The batch with their `outputs`."""
+        ...
+
+
+@runtime_checkable
+class Step(Protocol):
+    """One step of training."""
+
+    def __call__(
+        self, state: State, batch: Batch, frozen: Variables = None, /
+    ) -> tuple[State, Mapping[str, tuple[Any, Any]]]:
+        """`(state, metrics)`, metrics as `(sum, count)` by name."""
+        ...
+
+
+class Finish(Protocol):
+    """The student of a state."""
+
+    def __call__(self, state: State, frozen: Variables = None, /) -> Frozen:
+        """Its variables, or their encoded forms."""
+        ...
+
+
+class Explain(Protocol):
+    """Why a step was not finite."""
+
+    def __call__(self, state: State, batch: Batch, frozen: Variables = None, /) -> str:
+        """One line that names the loss or the gradient."""
+        ...
+
+
 class Learner(NamedTuple):
     """One training recipe.
 
@@ -51,12 +108,12 @@ class Learner(NamedTuple):
     * `name`: what its text says of it.
     """
 
-    init: Callable[..., State]
-    teach: Callable[..., Batch]
-    step: Callable[..., tuple[State, Mapping[str, tuple[Any, Any]]]]
-    finish: Callable[..., Frozen]
-    encode: Callable[..., Frozen]
-    explain: Callable[..., str]
+    init: Init
+    teach: Teach
+    step: Step
+    finish: Finish
+    encode: Finish
+    explain: Explain
     name: str = ""
 
     def __repr__(self) -> str:

@@ -1,6 +1,9 @@
+import pytest
+
 from benchmarks import overhead
 
 
+@pytest.mark.slow
 def test_every_figure_is_a_row():
     rows = overhead.measure(
         rounds=1, steps=2, encoder_steps=2, batch_size=2, length=4, dim=8, depth=1

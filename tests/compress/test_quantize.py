@@ -108,7 +108,7 @@ def test_a_group_that_does_not_divide_is_named():
         compress.fake_quant(group_size=8, per="tensor")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     st.sampled_from([(OUT_IN, (6, 12)), (STACK, (2, 12, 3)), (HEADS, (3, 4, 5))]),
     st.sampled_from([jnp.float32, jnp.bfloat16, jnp.float16]),

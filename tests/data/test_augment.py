@@ -49,6 +49,31 @@ def test_padding_is_mixed_into_nothing():
     assert jnp.isfinite(found[jnp.array([0, 1, 2, 4])]).all()
 
 
+def test_what_another_network_reads_is_altered_alike():
+    """Its inputs here are those of the student, twice as large and in grey."""
+    batch = {"inputs": IMAGES, "teacher_inputs": 2 * IMAGES[..., :1], "id": jnp.ones(5)}
+    for augment in (data.shift(pixels=2), data.mixup(alpha=1.0)):
+        found = augment(batch, KEY)
+        assert found["id"] is batch["id"]
+        assert not jnp.allclose(found["inputs"], IMAGES)
+        beside = 2 * found["inputs"][..., :1]
+        np.testing.assert_allclose(found["teacher_inputs"], beside, rtol=1e-5)
+    vectors = {**batch, "teacher_inputs": IMAGES.mean(axis=(1, 2))}
+    found = data.mixup(alpha=1.0)(vectors, KEY)
+    wanted = found["inputs"].mean(axis=(1, 2))
+    np.testing.assert_allclose(found["teacher_inputs"], wanted, atol=1e-6)
+
+
+def test_what_cannot_be_altered_is_named():
+    ids = {"inputs": IMAGES, "teacher_inputs": jnp.ones((5, 9), jnp.int32)}
+    with pytest.raises(ValueError, match="fractions, and teacher_inputs are int32"):
+        data.mixup(alpha=1.0)(ids, KEY)
+    with pytest.raises(ValueError, match=r"6, 6, 2\], and teacher_inputs \[5, 9\]"):
+        data.shift(pixels=1)(ids, KEY)
+    with pytest.raises(ValueError, match=r"and inputs \[5, 9\]"):
+        data.shift(pixels=1)({"inputs": jnp.ones((5, 9))}, KEY)
+
+
 def test_several_follow_each_other_with_keys_of_their_own():
     one, two = data.shift(pixels=1), data.shift(pixels=1)
     both = data.augmentations(one=one, two=two)({"inputs": IMAGES}, KEY)["inputs"]

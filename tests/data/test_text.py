@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -89,6 +90,16 @@ def test_short_texts_without_pairs_keep_their_words():
     assert batch["token_mask"].tolist() == [[1, 0, 0]]
 
 
+def test_words_of_a_script_without_spaces_are_warned_of():
+    texts = ["沪指大涨 银行股领涨", "国足备战 A组 2011"]
+    with pytest.warns(UserWarning, match=r"read characters, hashed_ngrams\(words=\(\)"):
+        data.hashed_ngrams()(texts)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        data.hashed_ngrams(words=(), chars=(1, 2))(texts)
+        data.hashed_ngrams()(["the word 沪指 in a text", "Москва", "한국어 문장"])
+
+
 def test_buckets_are_used_evenly():
     prepare = data.hashed_ngrams(num_buckets=101, words=(1,), max_length=1)(()).prepare
     ids = prepare([f"word{i}" for i in range(10_000)])["inputs"][:, 0]
@@ -114,14 +125,6 @@ def test_ids_are_the_same_in_another_process():
     here = [FACTORIES[name](max_length=40)(TEXTS) for name in ("chars", "bpe")]
     ids = [tokens.prepare(TEXTS)["inputs"].tolist() for tokens in here]
     assert done.stdout.strip() == str(ids)
-
-
-def test_bpe_learns_from_the_texts_it_is_given():
-    texts = ["zyzzyva zyzzyva zyzzyva"]
-    learned = data.bpe(vocab_size=270, max_length=30)(texts)
-    other = data.bpe(vocab_size=270, max_length=30)(["a plain text"])
-    lengths = [t.prepare(texts)["token_mask"].sum() for t in (learned, other)]
-    assert lengths[0] < lengths[1]
 
 
 @pytest.mark.parametrize(

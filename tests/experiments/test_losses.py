@@ -36,7 +36,10 @@ def config(name, arg=""):
     return found.get_config(arg).to_dict()
 
 
-@pytest.mark.parametrize("name", FAMILIES[:-1])
+@pytest.mark.parametrize(
+    "name",
+    ["losses", *(pytest.param(n, marks=pytest.mark.slow) for n in FAMILIES[1:3])],
+)
 def test_each_family_is_planned_whole_before_its_teacher_is_trained(name, tmp_path):
     row = next(losses.run(config(name, "smoke"), tmp_path))
     assert row["stage"] == "teacher"

@@ -16,9 +16,10 @@ from experiments.main import main
 from experiments.tools.rows import open_rows, read_rows
 
 # ml_collections loads configuration files so
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:the load_module.. method:DeprecationWarning"
-)
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:the load_module.. method:DeprecationWarning"),
+    pytest.mark.usefixtures("undrawn"),
+]
 
 ROOT = pathlib.Path(__file__).parents[2]
 

@@ -1,5 +1,6 @@
 """Generation against whole passes, one token at a time."""
 
+import dataclasses
 import functools
 
 import jax
@@ -10,6 +11,7 @@ import pytest
 from jdistill.language import generate, greedy, sample
 from jdistill.models import DecoderConfig, decoder
 from jdistill.typing import Frozen
+from tests.models.transformers.tiny import TINY
 
 CONFIG = DecoderConfig(
     vocab=30, dim=8, depth=2, heads=2, kv_heads=1, head_dim=4, mlp_dim=12, max_steps=16
@@ -108,18 +110,7 @@ def test_a_request_that_cannot_be_met_is_one_line(small, batch, options, message
 
 @pytest.mark.parametrize("cached", [True, False])
 def test_what_pads_a_vocabulary_is_never_written(cached):
-    config = DecoderConfig(
-        vocab=9,
-        dim=4,
-        depth=1,
-        heads=1,
-        kv_heads=1,
-        head_dim=4,
-        mlp_dim=8,
-        max_steps=16,
-        tied=False,
-    )
-    whole = decoder(config)
+    whole = decoder(dataclasses.replace(TINY, tied=False))
     params, _ = whole.init(jax.random.key(0), {})
     params["head"]["kernel"] = 30 * params["head"]["kernel"]
     batch = {"inputs": jnp.array([[1, 2], [3, 0]])}

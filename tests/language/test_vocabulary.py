@@ -19,6 +19,9 @@ from jdistill.models import (
 CONFIG = DecoderConfig(
     vocab=12, dim=8, depth=1, heads=2, kv_heads=1, head_dim=4, mlp_dim=12, max_steps=16
 )
+MASKED = EncoderConfig(
+    vocab=12, dim=8, depth=1, heads=2, mlp_dim=12, max_steps=8, head="vocabulary"
+)
 IDS = np.array([0, 3, 4, 9])
 
 
@@ -51,9 +54,12 @@ def test_a_wrong_id_is_named(ids, message):
         keep_tokens({}, CONFIG, ids)
 
 
-def test_what_pads_an_embedding_is_no_token_to_keep():
-    config = dataclasses.replace(CONFIG, words=9)
-    params, _ = decoder(config).init(jax.random.key(0), {})
+@pytest.mark.parametrize(
+    ("make", "config"), [(decoder, CONFIG), (encoder, MASKED)], ids=["causal", "masked"]
+)
+def test_what_pads_an_embedding_is_no_token_to_keep(make, config):
+    config = dataclasses.replace(config, words=9)
+    params, _ = make(config).init(jax.random.key(0), {})
     assert keep_tokens(params, config, [0, 8])[1].words is None
     with pytest.raises(ValueError, match="id 9 is none of the 9 words of the model"):
         keep_tokens(params, config, IDS)
@@ -81,8 +87,7 @@ def test_an_encoder_decoder_of_some_tokens_begins_texts_as_before(tied):
 
 @pytest.mark.parametrize("tied", [True, False])
 def test_an_encoder_of_some_tokens_has_their_logits(tied):
-    sizes = dict(dim=8, depth=1, heads=2, mlp_dim=12, max_steps=8)
-    config = EncoderConfig(vocab=12, tied=tied, head="vocabulary", **sizes)
+    config = dataclasses.replace(MASKED, tied=tied)
     batch = {"inputs": np.array([[0, 2, 3, 1]])}
     whole, small, less = whole_and_small(encoder, config, batch)
     np.testing.assert_allclose(small, whole, atol=1e-5)

@@ -167,6 +167,18 @@ def test_compiled_equals_eager(member, numbers):
     np.testing.assert_allclose(found, eager, rtol=2e-5, atol=2e-6)
 
 
+@each_where(lambda member: member.per_example, FIRST)
+def test_no_examples_have_no_values(member, numbers):
+    arguments, context = jax.tree.map(jnp.asarray, arrays(member))
+    shared = {name: context[name] for name in member.shared}
+    each = {name: context[name] for name in context if name not in shared}
+    found = jax.eval_shape(
+        lambda arguments, each: member.loss(*arguments, **each, **shared, **numbers),
+        *rows_of((tuple(arguments), each), slice(0)),
+    )
+    assert found.shape[0] == 0
+
+
 @each_where(lambda member: member.per_example and not member.relates, FIRST)
 def test_vmap_equals_the_batch(member, numbers):
     arguments, context = jax.tree.map(jnp.asarray, arrays(member))

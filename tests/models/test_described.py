@@ -58,6 +58,19 @@ def test_a_model_says_what_makes_it_again(name):
     hash(model)  # it is a part of what compiled programs are known by
 
 
+@pytest.mark.parametrize("name", MADE)
+def test_a_model_reads_a_batch_of_no_examples(name):
+    make, batch = MADE[name]
+    model, batch = make(), {"source": IDS["inputs"], **batch}
+
+    def logits(batch):
+        params, state = model.init(jax.random.key(0), batch)
+        batch = jax.tree.map(lambda x: x[:0], batch)
+        return model.apply(params, state, batch, train=True, key=jax.random.key(1))[0]
+
+    assert jax.eval_shape(logits, batch).logits.shape[0] == 0
+
+
 @_described.described
 def made(*, size, dtype=None):
     return models.from_function(lambda params, x: x * size)

@@ -199,3 +199,29 @@ def test_hidden_states_that_a_module_returns_are_kept():
     batch = {"inputs": np.ones((3, 4), np.float32)}
     outputs, _ = model.apply(*model.init(KEY, batch), batch)
     np.testing.assert_array_equal(outputs.hidden, 2 * batch["inputs"])
+
+
+class _Wide(nnx.Module):
+    def __init__(self, width, *, rngs):
+        self.out = nnx.Linear(4, width, rngs=rngs)
+
+
+@pytest.mark.parametrize(
+    "factory, message",
+    [
+        (_Wide, "_Wide cannot be: missing a required argument: 'rngs'"),
+        (lambda: _Wide(2, rngs=nnx.Rngs(0)), "cannot be: too many positional"),
+    ],
+)
+def test_a_factory_that_rngs_alone_do_not_call_is_named(factory, message):
+    with pytest.raises(TypeError, match=f"called with rngs alone, .*{message}"):
+        from_nnx(factory)
+
+
+def test_a_state_without_the_statistics_of_the_module_is_named():
+    model, module = from_nnx(Net), Net(nnx.Rngs(0))
+    given = nnx.state(module, nnx.Param), nnx.state(module, nnx.BatchStat)
+    outputs, _ = model.apply(*given, {"inputs": X})
+    assert outputs.logits.shape == (6, 3)
+    with pytest.raises(ValueError, match=r"lacks blocks/0/norm/mean, .*BatchStat"):
+        model.apply(given[0], {}, {"inputs": X})

@@ -1,5 +1,7 @@
 """Terms of hidden states and heads, and of some classes of a vocabulary."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,7 +9,7 @@ import optax
 import pytest
 
 from jdistill import losses, train
-from jdistill.models import DecoderConfig, decoder
+from jdistill.models import decoder
 from jdistill.objective import (
     combine,
     on_labels,
@@ -17,6 +19,7 @@ from jdistill.objective import (
     on_vocabulary,
 )
 from jdistill.typing import Frozen, Outputs, SparseTarget, View
+from tests.models.transformers.tiny import TINY
 
 ZEROS = jnp.zeros((2, 3))
 
@@ -80,36 +83,29 @@ def test_a_wrong_argument_of_a_term_over_a_vocabulary_is_named():
         combine(term=term).compute(views, batch, aux={}, step=0, key=None)
 
 
+BOTH = (on_vocabulary(losses.cross_entropy), on_labels(losses.cross_entropy))
+
+
+def mean_loss(model, frozen, batch, term):
+    """A term's mean in the first step of training."""
+    recipe = train.learner(model, combine(ce=term), optax.sgd(0.0))
+    state = recipe.init(jax.random.key(0), batch, start=frozen)
+    total, count = jax.jit(recipe.step)(state, batch)[1]["ce"]
+    return total / count
+
+
 def test_the_cap_of_a_decoder_reaches_its_terms():
     """As of Gemma 2: a term of its head is that of its logits, without a word of it."""
-    made = DecoderConfig(
-        vocab=9,
-        dim=4,
-        depth=1,
-        heads=1,
-        kv_heads=1,
-        head_dim=4,
-        mlp_dim=8,
-        max_steps=8,
-        logit_cap=0.5,
-    )
-    model, ids = decoder(made), np.array([[1, 2, 3]])
+    model = decoder(dataclasses.replace(TINY, logit_cap=0.5))
+    ids = np.array([[1, 2, 3]])
     batch = {"inputs": ids, "label": ids, "token_mask": np.ones((1, 3))}
     frozen = Frozen(
         jax.tree.map(lambda p: 30 * p, model.init(jax.random.key(0), {})[0])
     )
-    found = []
-    for term in (on_vocabulary(losses.cross_entropy), on_labels(losses.cross_entropy)):
-        recipe = train.learner(model, combine(ce=term), optax.sgd(0.0))
-        state = recipe.init(jax.random.key(0), batch, start=frozen)
-        found.append(jax.jit(recipe.step)(state, batch)[1]["ce"][0])
-    np.testing.assert_allclose(found[0], found[1], rtol=1e-5)
-    bare = decoder(made)._replace(cap=None)
-    recipe = train.learner(
-        bare, combine(ce=on_vocabulary(losses.cross_entropy)), optax.sgd(0.0)
-    )
-    state = recipe.init(jax.random.key(0), batch, start=frozen)
-    assert abs(recipe.step(state, batch)[1]["ce"][0] - found[0]) > 0.1
+    both = [mean_loss(model, frozen, batch, term) for term in BOTH]
+    np.testing.assert_allclose(both[0], both[1], rtol=1e-5)
+    bare = model._replace(cap=None)
+    assert abs(mean_loss(bare, frozen, batch, BOTH[0]) - both[0]) > 0.1
 
 
 def test_some_classes_of_a_capped_head_are_those_of_its_logits():
@@ -210,26 +206,13 @@ def test_some_classes_of_a_padded_head_are_those_of_its_words():
 
 
 def test_the_words_of_a_decoder_reach_its_terms():
-    made = DecoderConfig(
-        vocab=9,
-        dim=4,
-        depth=1,
-        heads=1,
-        kv_heads=1,
-        head_dim=4,
-        mlp_dim=8,
-        max_steps=8,
-        words=6,
-    )
     ids = jnp.array([[1, 2, 3]])
     batch = {"inputs": ids, "label": ids, "token_mask": jnp.ones((1, 3))}
-    model = decoder(made)
+    model = decoder(dataclasses.replace(TINY, words=6))
     frozen = Frozen(*model.init(jax.random.key(0), {}))
     logits = model.apply(frozen.params, {}, batch)[0].logits
     assert logits.shape[-1] == 9
     wanted = losses.cross_entropy(logits[..., :6], ids).mean()
-    for term in (on_vocabulary(losses.cross_entropy), on_labels(losses.cross_entropy)):
-        recipe = train.learner(model, combine(ce=term), optax.sgd(0.0))
-        state = recipe.init(jax.random.key(0), batch, start=frozen)
-        total, count = jax.jit(recipe.step)(state, batch)[1]["ce"]
-        np.testing.assert_allclose(total / count, wanted, rtol=1e-5)
+    for term in BOTH:
+        found = mean_loss(model, frozen, batch, term)
+        np.testing.assert_allclose(found, wanted, rtol=1e-5)

@@ -38,6 +38,15 @@ def test_tokens_of_padding_do_not_count(way):
     np.testing.assert_array_equal(out, jax.jit(WAYS[way])(*args))
 
 
+@pytest.mark.parametrize("rows", [(0,), (0, 4)])
+def test_padding_without_rows_fits_a_batch_without_examples_and_no_other(rows):
+    call = ops.observe(WAYS["steps"], statistics=ALL, rows=lambda *_: jnp.ones(rows))
+    stat = call(W, X[:0])[1]["w"]
+    assert stat["sum_count"] == 0 and not stat["sum_gram"].any()
+    with pytest.raises(ValueError, match=r"'w' reads rows of shape \(3, 4\)"):
+        call(W, X)
+
+
 def test_pooled_examples_count_where_one_of_their_tokens_does():
     tokens = TOKENS.at[2].set(0)
     call = ops.observe(

@@ -27,6 +27,16 @@ def test_a_range_that_is_not_finite_or_too_small_has_no_step_size():
     assert np.all(np.isnan(ops.fake_quantize(x, jnp.full((1, 6), jnp.nan))))
 
 
+@pytest.mark.parametrize("shape", [(0,), (0, 3), (2, 0)])
+def test_a_range_of_no_values_has_the_step_size_of_zeros(shape):
+    x = jnp.zeros(shape)
+    for axes in (None, (-1,)):
+        scale, zero = ops.minmax_scale(x, axes=axes)
+        for one in (scale, ops.absmax_scale(x, axes=axes)):
+            assert one.shape == zero.shape == jnp.sum(x, axes, keepdims=True).shape
+            assert np.all(one == 1) and not zero.any()
+
+
 @pytest.mark.parametrize("bits", BITS)
 def test_ranges_with_a_zero_point_equal_the_float64_equation(bits):
     x = np.float64(WEIGHT) + np.linspace(-3, 3, 32)

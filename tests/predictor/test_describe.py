@@ -156,6 +156,89 @@ def test_a_described_text_classifier_predicts_like_its_data_set(tmp_path):
     assert found.classify("Parse a date.", top=1)[0][0] in texts.train.classes
 
 
+def reading_bytes(prepare):
+    """A classifier of docstrings as a learned tokenizer cuts them, and its texts."""
+    docs = jd.data.stdlib_docs(prepare=prepare)
+    model = jd.models.ngram_classifier(classes=10, num_buckets=docs.info["vocab"])
+    batch = docs.test.take(np.arange(8))
+    return docs, model, Frozen(*model.init(jax.random.key(0), batch)), batch
+
+
+def test_a_file_keeps_the_tokenizer_that_its_data_taught(tmp_path):
+    learned = jd.data.bpe(vocab_size=600, max_length=24)
+    docs, model, frozen, batch = reading_bytes(learned)
+    about = jd.describe(model, data=docs)
+    assert about["prepare"].keys() == {"name", "max_length", "tokenizer"}
+    jd.pack(tmp_path / "f", frozen, description=about)
+    found = jd.load(tmp_path / "f")
+    names = dict(zip(docs.train.classes, range(10), strict=True))
+    texts = jd.data.stdlib_texts().test.texts[:8]
+    wanted = model.apply(*frozen, batch)[0].logits
+    np.testing.assert_allclose(found.predict(list(texts)), wanted, rtol=1e-5, atol=1e-6)
+    one = found.predict(texts[3])
+    np.testing.assert_allclose(one, wanted[3], rtol=1e-5, atol=1e-6)
+    assert names[found.classify(texts[3], top=1)[0][0]] == int(wanted[3].argmax())
+    assert found.tokenizer is None, "it is no model that writes"
+    both = jd.data.beside(learned, teacher=jd.data.hashed_ngrams(num_buckets=9))
+    teaching = jd.describe(model, data=jd.data.stdlib_docs(prepare=both))
+    assert teaching["prepare"] == about["prepare"]
+
+
+def test_a_hostile_preparation_is_one_line(tmp_path):
+    docs, model, frozen, _ = reading_bytes(jd.data.bpe(vocab_size=300, max_length=8))
+    about = jd.describe(model, data=docs)
+    assert "labels" not in about
+    more = jd.data.bpe(vocab_size=400, max_length=8)
+    larger = jd.describe(model, data=jd.data.stdlib_docs(prepare=more))["prepare"]
+    for wrong, said in (
+        ({"max_length": 10**9}, "a whole number from 1 to 65536"),
+        ({"max_length": None}, "needs a tokenizer and a max_length"),
+        ({"path": "/tmp/x"}, "needs a tokenizer and a max_length"),
+        ({"tokenizer": {"definition": "?"}}, "its tokenizer is no description"),
+        ({"tokenizer": "gpt2"}, "its tokenizer is no description"),
+        (larger, "its preparation has 400 ids, and its model 300"),
+        ({"name": "bpe"}, "was learned on texts that are not in it"),
+    ):
+        prepare = {**about["prepare"], **wrong}
+        says = {**about, "prepare": prepare}
+        jd.pack(tmp_path / "f", frozen, description=says)
+        with pytest.raises(ValueError, match=said) as caught:
+            jd.load(tmp_path / "f")
+        assert "\n" not in str(caught.value)
+    ngrams = {"name": "hashed_ngrams", "num_buckets": 301}
+    jd.pack(tmp_path / "f", frozen, description={**about, "prepare": ngrams})
+    with pytest.raises(ValueError, match="has 301 ids, and its model 300"):
+        jd.load(tmp_path / "f")
+
+
+def test_a_file_of_several_labels_gives_each_its_own_probability(tmp_path):
+    label = np.array([[1, 1, 0], [0, 0, 0]], np.float32)
+    arrays = {"inputs": np.eye(2, 3, dtype=np.float32), "label": label}
+    split = jd.data.in_memory(arrays, classes=("big", "old", "red"))
+    model = jd.models.mlp(widths=(), classes=3)
+    about = jd.describe(model, data=split)
+    assert about["labels"] == "several"
+    frozen = Frozen(*model.init(jax.random.key(0), arrays))
+    jd.pack(tmp_path / "f", frozen, description=about)
+    found = jd.load(tmp_path / "f")
+    own = dict(
+        zip(found.classes, jax.nn.sigmoid(found.predict([1.0, 0, 0])), strict=True)
+    )
+    order = sorted(own, key=lambda name: -own[name])
+    ranked = found.classify([1.0, 0, 0])
+    assert ranked == [(name, pytest.approx(float(own[name]))) for name in order]
+    middle = float(own[order[1]])
+    (kept,) = found.classify([[1.0, 0, 0]], threshold=middle)
+    assert [name for name, _ in kept] == order[:1], "those above it, and not at it"
+    with pytest.raises(ValueError, match="threshold must be above 0 and below 1"):
+        found.classify([1.0, 0, 0], threshold=1.5)
+    jd.pack(tmp_path / "f", frozen, description={**about, "labels": "many"})
+    with pytest.raises(ValueError, match="its labels are 'many'; a file may say 'sev"):
+        jd.load(tmp_path / "f")
+    plain = jd.data.in_memory({**arrays, "label": np.arange(2)}, classes=split.classes)
+    assert "labels" not in jd.describe(model, data=plain)
+
+
 def test_data_of_other_classes_are_refused():
     digits = jd.data.digits()
     with pytest.raises(ValueError, match="data have 10 classes, and the model 3"):

@@ -85,12 +85,14 @@ def test_options_have_names_and_defaults(name):
 @each
 def test_outputs_have_their_shape_in_float32(name):
     params, _, apply, _ = trained(name)
-    for kind in (np.float32, jnp.bfloat16):
-        both = jax.tree.map(lambda x, kind=kind: jnp.asarray(x, kind), taps(name))
+    for kind, batch in ((np.float32, 4), (jnp.bfloat16, 4), (np.float32, 0)):
+        both = jax.tree.map(
+            lambda x, kind=kind: jnp.asarray(x, kind), taps(name, batch)
+        )
         found = jax.eval_shape(apply, params, *both)
         shapes = jax.tree.map(lambda y: tuple(y.shape[1:]), found)
         assert shapes == MEMBERS[name].out
-        assert all(y.shape[0] == 4 for y in jax.tree.leaves(found))
+        assert all(y.shape[0] == batch for y in jax.tree.leaves(found))
         assert all(y.dtype == jnp.float32 for y in jax.tree.leaves(found))
 
 

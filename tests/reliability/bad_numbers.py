@@ -149,6 +149,23 @@ FACTORIES: Mapping[str, tuple[Callable[..., Any], dict, dict]] = {
     ),
     "data.mixup": (data.mixup, {"alpha": 0.2}, dict(alpha=ABOVE_0)),
     "data.shift": (data.shift, {"pixels": 1}, dict(pixels=COUNT)),
+    "metrics.average_precision": (
+        metrics.average_precision,
+        {},
+        dict(average=WORD, num_bins=COUNT),
+    ),
+    **{
+        f"metrics.{make.__name__}": (make, {}, dict(threshold=SHARE))
+        for make in (metrics.hamming, metrics.subset_accuracy, metrics.binary_agreement)
+    },
+    **{
+        f"metrics.{make.__name__}": (make, {}, dict(average=WORD, threshold=SHARE))
+        for make in (
+            metrics.binary_f1,
+            metrics.binary_precision,
+            metrics.binary_recall,
+        )
+    },
     "metrics.ece": (metrics.ece, {}, dict(num_bins=COUNT)),
     "metrics.f1": (metrics.f1, {}, dict(average=WORD)),
     "metrics.precision": (metrics.precision, {}, dict(average=WORD)),

@@ -6,7 +6,6 @@ same command must go on. Disks are of memory (tmpfs), which needs the right to m
 """
 
 import contextlib
-import json
 import os
 import pathlib
 import re
@@ -16,9 +15,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from typing import Any
 
 from tests.experiments.small import ROOT, command
-from tests.reliability.tally import Outcome, tally
+from tests.reliability.tally import Outcome, main, tally
 
 PROGRESS = re.compile(r"[\w ]+ \d+ +\d+/\d+ ")
 CPU = {**os.environ, "JAX_PLATFORMS": "cpu"}
@@ -105,23 +105,20 @@ def disk(place: pathlib.Path, options: str) -> Iterator[pathlib.Path]:
         place.rmdir()
 
 
-def main() -> int:
-    """All of them; 1 where one ended otherwise."""
+def run(share: int = 1) -> tuple[dict[str, Any], list[Outcome]]:
+    """The row of every `share`-th fault, and the cases that ended otherwise."""
     with tempfile.TemporaryDirectory() as folder:
         home = pathlib.Path(folder)
-        every = (two_processes, full, read_only, removed)
+        every = (two_processes, full, read_only, removed)[::share]
         found = tally(outcome for fault in every for outcome in fault(home))
-    for case in found.wrong:
-        print(*case, file=sys.stderr)
     row = {
         "harness": "folders that fail",
         "tried": len(found.every),
         **{what: how for how, what, _ in found.every},
         "seconds": found.seconds,
     }
-    print(json.dumps(row))
-    return int(bool(found.wrong))
+    return row, found.wrong
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(run))

@@ -25,11 +25,13 @@ from jdistill import (
     objective,
     ops,
     report,
+    tokenizers,
     train,
 )
 from jdistill.typing import Frozen
 from tests.reliability.bad_calls import KEY, things
 from tests.reliability.bad_numbers import Call
+from tests.tokenizers.made import byte_pairs, gguf
 
 evaluate = importlib.import_module("jdistill.evaluate")  # a function hides it
 
@@ -178,6 +180,11 @@ def calls() -> dict[str, Taking]:
             {"model": t.model},
             {"model": ("model",)},
         ),
+        "reading": Taking(
+            lambda model: models.reading(model, "teacher"),
+            {"model": t.model},
+            {"model": ("model",)},
+        ),
         "tap": Taking(
             functools.partial(models.tap, weights={"hidden": "Dense_0/kernel"}),
             {"model": t.model},
@@ -207,6 +214,16 @@ def calls() -> dict[str, Taking]:
             functools.partial(data.mixed, share=0.5),
             {"labeled": t.split, "unlabeled": t.split},
             {"labeled": ("split",), "unlabeled": ("split",)},
+        ),
+        "beside": Taking(
+            data.beside,
+            {"own": data.hashed_ngrams(), "teacher": data.hashed_ngrams()},
+            {name: ("factory", "module") for name in ("own", "teacher")},
+        ),
+        "data.encoded": Taking(
+            data.encoded,
+            {"tokenizer": tokenizers.from_gguf(gguf(byte_pairs()))},
+            {"tokenizer": ()},
         ),
         "generate": Taking(
             functools.partial(language.generate, steps=2),

@@ -79,7 +79,7 @@ def test_it_prints_a_line_a_parameter_and_their_sum():
 def test_a_narrow_terminal_keeps_form_bits_density_and_bytes(monkeypatch):
     monkeypatch.setenv("COLUMNS", "48")
     shown = str(report.layers(ENCODED))
-    assert "Too narrow for: shape" in shown
+    assert "Left out for width: shape" in shown
     assert max(map(len, shown.splitlines())) <= 48
 
 

@@ -91,7 +91,7 @@ def test_a_picture_stands_alone_in_both_schemes(rows, picture):
     [
         (
             lambda: report.size_picture([], figures=report.named("f1")),
-            f"no figure 'f1'; valid: {', '.join(f.name for f in report.FIGURES)}",
+            "no figure 'f1'; valid: accuracy, .*, ece, average_precision, .*, hamming",
         ),
         (lambda: report.size_picture([]), "no row has both 'accuracy' and 'bytes'"),
         (

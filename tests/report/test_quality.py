@@ -103,7 +103,32 @@ def test_what_are_no_figures_is_refused(given, kind, message):
         report.markdown(rows(), figures=given)
 
 
+def tagged(name="average_precision"):
+    return rows(name)
+
+
+def test_rows_of_several_labels_have_their_figures_where_none_are_chosen():
+    assert heads(report.markdown(tagged()))[2] == "mAP %"
+    assert len(report.summarize(tagged())) == 2
+    with pytest.raises(ValueError, match="stage 'a': realised is None"):
+        report.check({"stage": "a", "average_precision": 0.1})
+    assert "mAP %" in report.size_picture(tagged())
+    assert str(report.compare(tagged(), tagged())).count("mAP of both") == 1
+    page = report.html(tagged())
+    assert "mAP against bytes" in page
+    assert "accuracy" not in page.lower().split("<body")[1]
+    both = [*tagged(), *rows("accuracy")]
+    assert heads(report.markdown(both))[2] == "accuracy %"
+    assert report.summarize(tagged(), figures=[report.FIGURES[0]]) == ()
+
+
 def test_named_are_those_of_the_library():
     assert report.named("accuracy") == report.FIGURES[:1]
-    with pytest.raises(ValueError, match="no figure 'f1'; valid: accuracy, "):
+    assert [x.name for x in report.named("kl", "accuracy")] == ["kl", "accuracy"]
+    assert report.named("f1_micro", "nll") == (
+        report.FIGURES_OF_TAGS[1],
+        report.FIGURES_OF_TAGS[-1],
+    )
+    assert report.named("accuracy", "nll")[1] in report.FIGURES
+    with pytest.raises(ValueError, match=r"no figure 'f1'; valid: acc.*, f1_micro, "):
         report.named("f1")

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 import rich.console
 
-from jdistill import artifact, compress, models, report, tree
-from jdistill.data import eval_batches
+from jdistill import artifact, compress, data, models, report, tree
 from jdistill.evaluate import predict
 from jdistill.report import _row
 from jdistill.typing import Frozen
@@ -44,6 +43,27 @@ def test_a_row_says_how_good_how_large_and_how_fast_a_model_is(found):
 
 def test_a_row_is_written_as_it_is(found):
     assert json.loads(json.dumps(found)) == found
+
+
+def test_several_labels_have_figures_of_their_own():
+    tags = np.random.default_rng(0).integers(2, size=(19, 3)).astype(np.float32)
+    has = (np.arange(19) < 17).astype(np.float32)
+    arrays = {**TEST.arrays, "label": tags, "label_mask": has}
+    tagged = data.in_memory(arrays, classes=TEST.classes)
+    teacher = (TEACHER, frozen(TEACHER))
+    row = report.row("mine", MODEL, frozen(MODEL), tagged, teacher=teacher)
+    assert json.loads(json.dumps(row)) == row
+    said = predict(MODEL, frozen(MODEL), TEST) > 0
+    theirs = predict(TEACHER, frozen(TEACHER), TEST) > 0
+    right = (said == tags).all(axis=1)[:17].mean()
+    assert row["subset_accuracy"] == pytest.approx(right) and row["examples"] == 17
+    assert row["agreement"] == pytest.approx((said == theirs).all(axis=1).mean())
+    recall = (said & (tags == 1))[:17].sum(0) / tags[:17].sum(0)
+    assert row["recall_per_class"] == pytest.approx(recall)
+    assert "accuracy" not in row and "confusion" not in row
+    shown = report.markdown([row])
+    assert shown.startswith("| stage | realised | mAP % | F1 micro % | F1 macro % |")
+    assert "Recall" in report.html([row, {**row, "stage": "b", "realised": "packed"}])
 
 
 def test_without_a_teacher_nothing_is_said_of_agreement():
@@ -114,7 +134,7 @@ def adds(monkeypatch, model, frozen, batch, size=None):
 
 
 def batch():
-    return next(iter(eval_batches(TEST, batch_size=8)))
+    return next(iter(data.eval_batches(TEST, batch_size=8)))
 
 
 def test_energy_counts_one_example_with_its_weights_as_stored(monkeypatch):

@@ -43,8 +43,8 @@ def test_the_table_fits_the_terminal_without_cutting_a_figure(rows, width):
 
 def test_a_narrow_terminal_names_what_it_leaves_out(rows):
     shown = " ".join(terminal(rows, 80).split())
-    assert "Too narrow for: agree %, nll, ece, parameters" in shown
-    assert "Too narrow" not in terminal(rows, 160)
+    assert "Left out for width: agree %, nll, ece, parameters" in shown
+    assert "Left out" not in terminal(rows, 160)
 
 
 def test_a_model_of_texts_is_shown_by_its_bits_and_its_distance():

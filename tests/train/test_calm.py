@@ -95,7 +95,9 @@ RUN = textwrap.dedent("""
 """)
 
 
-@pytest.mark.parametrize("moment", ["saving", "callback", "error"])
+@pytest.mark.parametrize(
+    "moment", ["saving", pytest.param("callback", marks=pytest.mark.slow), "error"]
+)
 def test_a_process_that_ends_amid_a_run_says_its_exception_and_no_more(
     tmp_path, moment
 ):

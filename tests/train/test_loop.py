@@ -92,7 +92,7 @@ def test_a_run_compiles_one_program_and_so_do_folds_of_nearly_one_size():
     learner = recipe()
     run(learner, num_steps=11, every={4: lambda s, m: None})
     run(learner, split(43), num_steps=9, every={4: lambda s, m: None})
-    step = _dispatch._traced(learner.step)
+    step = _dispatch.traced(learner.step)
     program = _dispatch._resident(step, learner.teach, 4, None, None)
     assert program._cache_size() == 1
 
@@ -102,7 +102,7 @@ def test_a_stream_compiles_one_program():
 
     learner = recipe()
     run(learner, split()._replace(arrays=None), num_steps=5)
-    step = _dispatch._traced(learner.step)
+    step = _dispatch.traced(learner.step)
     assert _dispatch._streamed(step, None, None)._cache_size() == 1
 
 
@@ -206,12 +206,12 @@ def stop_at(step):
     return stop
 
 
-@pytest.mark.parametrize(("window", "streamed"), [(1, 0), (4, 0), (4, 1)])
+@pytest.mark.parametrize(("window", "streamed"), [(4, 0), (1, 1)])
 def test_a_run_cut_at_any_step_ends_in_the_same_bits(tmp_path, window, streamed):
     part = split()._replace(arrays=None) if streamed else split()
     how = {"part": part, "save_every": 2, "steps_per_dispatch": window, "num_steps": 6}
     whole = run(every={1: stop_at(-1)}, checkpoints=saved(tmp_path / "w"), **how)
-    for step in range(1, 7):
+    for step in (1, 3, 4, 6):
         for every in (1, 6):  # with a score each step is saved, else every second
             folder = tmp_path / f"{step}-{every}"
             for stop in (step, -1):

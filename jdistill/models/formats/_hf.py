@@ -4,8 +4,6 @@ import json
 import os
 import pathlib
 import re
-import secrets
-import shutil
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
@@ -15,6 +13,7 @@ import numpy as np
 
 from jdistill import kinds, tokenizers, tree
 from jdistill.checks import whole
+from jdistill.files import filling
 from jdistill.models._sizes import float_type
 from jdistill.models.formats._hf_config import family_of
 from jdistill.models.formats._hf_facts import read_json
@@ -159,7 +158,7 @@ def to_hf(
     said["torch_dtype"] = np.dtype(next(iter(source.names.values())).dtype).name
     said = _special(pretrained.tokenizer) | said
 
-    def fill(path: pathlib.Path) -> None:
+    with filling(folder) as path:
         (path / "config.json").write_text(json.dumps(said, indent=2) + "\n")
         write_folder(source, path, shard_bytes)
         if pretrained.tokenizer is not None:
@@ -168,8 +167,6 @@ def to_hf(
                 ids = json.dumps(_generation(said), indent=2) + "\n"
                 (path / "generation_config.json").write_text(ids)
         kind.beside(config, path)
-
-    _whole(pathlib.Path(folder), fill)
 
 
 def _home(
@@ -241,22 +238,6 @@ def _fits(kind: Kind, config: Any, params: Tree) -> None:
                 f"{path} is {list(np.shape(x))}, and the configuration makes it "
                 f"{list(shapes[path])}"
             )
-
-
-def _whole(folder: pathlib.Path, fill: Callable[[pathlib.Path], None]) -> None:
-    """Fills a folder aside and moves it to its place."""
-    target = pathlib.Path(os.path.realpath(folder))
-    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
-        raise ValueError(f"{folder} holds something already; name a new folder")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    aside = target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}")
-    aside.mkdir()
-    try:
-        fill(aside)
-        os.replace(aside, target)
-    except BaseException:
-        shutil.rmtree(aside)
-        raise
 
 
 def _named(path: pathlib.Path, make: Callable[[], Any]) -> Any:

@@ -98,7 +98,9 @@ class Facts:
             )
         return found
 
-    def _of_kind(self, key: str, default: Any, what: str, is_right: Callable) -> Any:
+    def _of_kind(
+        self, key: str, default: Any, what: str, is_right: Callable[[Any], bool]
+    ) -> Any:
         found = self.get(key, default)
         if not is_right(found):
             raise ValueError(f"{key} must be {what}, got {repr(found)[:80]}")

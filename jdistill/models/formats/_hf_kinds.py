@@ -3,7 +3,7 @@
 import dataclasses
 import pathlib
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from jdistill.models.formats._hf_config import read_config, write_config
 from jdistill.models.formats._hf_encoder_config import read_encoder, write_encoder
 from jdistill.models.formats._hf_encoders import ENCODERS, bias_of, encoder_rows
 from jdistill.models.formats._hf_families import FAMILIES
-from jdistill.models.formats._hf_sentence import write_sentence
+from jdistill.models.formats._hf_sentence import Sentence, write_sentence
 from jdistill.models.formats._hf_t5 import T5, read_t5, t5_rows, write_t5
 from jdistill.models.formats._rows import Row, Source
 from jdistill.models.transformers import (
@@ -24,6 +24,33 @@ from jdistill.models.transformers import (
     encoder_decoder,
 )
 from jdistill.typing import Model
+
+
+class Make(Protocol):
+    """The model of a configuration."""
+
+    def __call__(
+        self, config: Any, /, *, dtype: str = "float32", remat: str = "none"
+    ) -> Model:
+        """Of parameters in float32, computed in `dtype`."""
+        ...
+
+
+class Read(Protocol):
+    """A configuration, of config.json and the arrays."""
+
+    def __call__(
+        self,
+        family: str,
+        said: Mapping[str, Any],
+        source: Source,
+        /,
+        *,
+        head: str | None,
+        sentence: Sentence | None,
+    ) -> tuple[Any, Source]:
+        """It, and the source without what is not read."""
+        ...
 
 
 class Kind(NamedTuple):
@@ -40,9 +67,9 @@ class Kind(NamedTuple):
     """
 
     config: type
-    make: Callable[..., Model]
+    make: Make
     families: Mapping[str, Any]
-    read: Callable[..., tuple[Any, Source]]
+    read: Read
     write: Callable[[Any], dict[str, Any]]
     rows: Callable[[Any], tuple[Row, ...]]
     written: Callable[[Any, Source], Source] = lambda config, source: source

@@ -36,7 +36,7 @@ def padded(config: Any, tokenizer: Tokenizer | None) -> Any:
     if tokenizer is None:
         return config
     words = tokenizers.check_vocabulary(tokenizer, config.vocab)
-    if words == config.vocab or not hasattr(config, "words"):
+    if words == config.vocab:
         return config
     return dataclasses.replace(config, words=words)
 
@@ -51,7 +51,7 @@ def unpadded(config: Any, tokenizer: Tokenizer | None) -> Any:
     Raises:
         ValueError: nothing that is written would say it.
     """
-    words = getattr(config, "words", None)
+    words = config.words
     if words is None:
         return config
     plain = dataclasses.replace(config, words=None)

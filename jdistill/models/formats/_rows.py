@@ -213,7 +213,7 @@ def _write(row: Row, own: Sequence[Any], layer: int) -> np.ndarray:
     return x
 
 
-def _put(read: Callable[..., np.ndarray], shape: tuple, sharding: Any) -> jax.Array:
+def _put(read: Callable[[Any], np.ndarray], shape: tuple, sharding: Any) -> jax.Array:
     if sharding is None:
         return jax.device_put(read((slice(None),) * len(shape)))
     return jax.make_array_from_callback(shape, sharding, read)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 
 from jdistill.models.transformers._attention import attend, rotate
@@ -150,4 +151,4 @@ def _attention(config, layer: Layer, x: Array, where: Where, keep: Keep) -> Arra
         cap=config.attention_cap,
         causal=where.causal,
     )
-    return dense(params["out"], mixed.reshape(*x.shape[:2], -1))
+    return dense(params["out"], jax.lax.collapse(mixed, 2))

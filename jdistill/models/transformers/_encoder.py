@@ -123,7 +123,8 @@ def encoder(
     made = Model(init, apply, name=name)
     if not config.logits:
         return made
-    return made._replace(head=lambda params: head(config, params))
+    words = config.words if config.head == "vocabulary" else None
+    return made._replace(head=lambda params: head(config, params), words=words)
 
 
 def _outputs(config: EncoderConfig, params: Tree, x: Array, mask: Any) -> Outputs:

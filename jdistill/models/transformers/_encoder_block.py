@@ -45,12 +45,12 @@ def block(
     Returns:
         The stream, and it with query, key and value by name.
     """
-    own = params["attention"]
+    own, width = params["attention"], config.dim // config.heads
     heads = {
-        name: dense(own[name], x).reshape(*x.shape[:2], config.heads, -1)
+        name: dense(own[name], x).reshape(*x.shape[:2], config.heads, width)
         for name in ("query", "key", "value")
     }
-    scale = (config.dim // config.heads) ** -0.5
+    scale = width**-0.5
     mixed = attend(heads["query"], heads["key"], heads["value"], mask=mask, scale=scale)
     y = dense(own["out"], mixed.reshape(x.shape))
     x = norm(config, params["attention_norm"], x + y)

@@ -38,6 +38,8 @@ class EncoderConfig:
         pooler: activation of a product behind the first token, None for no such
             product. A classifier reads it.
         unit: whether the vector of a sentence has length 1.
+        words: how many rows of the embedding, the first, have an id; the rest pads it,
+            and losses and figures leave its logits out. None for all.
 
     Raises:
         ValueError: a size, a word or a number out of range.
@@ -61,6 +63,7 @@ class EncoderConfig:
     pooling: str = "first"
     pooler: str | None = None
     unit: bool = True
+    words: int | None = None
 
     def __post_init__(self) -> None:
         """Checks what was given."""
@@ -68,6 +71,8 @@ class EncoderConfig:
         whole(
             least=0, token_types=self.token_types, position_offset=self.position_offset
         )
+        if self.words is not None:
+            whole(words=self.words, most=self.vocab)
         if self.dim % self.heads:
             raise ValueError(f"heads must divide dim={self.dim}, got {self.heads}")
         one_of(HEADS, head=self.head)

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import jax
+
 from jdistill.models.transformers._attention import attend
 from jdistill.models.transformers._cache import Keep
 from jdistill.models.transformers._encoder_decoder_config import EncoderDecoderConfig
@@ -134,7 +136,7 @@ def logits_of(params: Tree, hidden: Array) -> Array:
 def _look(config, params: Tree, x: Array, key: Array, value: Array, seen: Seen):
     query = _heads(config, params["query"], x)
     mixed = attend(query, key, value, mask=seen.mask, scale=1.0, bias=seen.bias)
-    return dense(params["out"], mixed.reshape(*x.shape[:2], -1))
+    return dense(params["out"], jax.lax.collapse(mixed, 2))
 
 
 def _heads(config: EncoderDecoderConfig, params: Tree, x: Array) -> Array:

@@ -1,6 +1,7 @@
 import pytest
 
 from experiments.tools.columns import means
+from jdistill import report
 
 
 def lines(rows, *columns):
@@ -10,8 +11,17 @@ def lines(rows, *columns):
 def test_figures_are_means_over_the_seeds_with_their_standard_errors():
     rows = [{"stage": "a", "seed": s, "kl": k} for s, k in enumerate((0.5, 0.7))]
     head, _, line = lines([*rows], "kl", "mass")
-    assert head == "| stage | seeds | KL(teacher, student) | probability kept % |"
+    assert head == "| stage | seeds | KL | probability kept % |"
     assert line == "| a | 2 | 0.600 ±0.100 | – |"
+
+
+def test_a_figure_of_all_reports_is_called_as_there():
+    names = [figure.name for figure in report.FIGURES]
+    head, *_ = lines([{"stage": "a"} | dict.fromkeys(names, 0.5)], *names)
+    assert head.split(" | ")[1:] == [
+        *(figure.heading for figure in report.FIGURES[:-1]),
+        f"{report.FIGURES[-1].heading} |",
+    ]
 
 
 def test_what_differs_tells_lines_apart_and_one_seed_is_no_column():

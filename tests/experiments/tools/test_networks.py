@@ -1,5 +1,7 @@
 """The networks that a configuration names, and how they read."""
 
+import functools
+
 import jax
 import numpy as np
 import pytest
@@ -8,7 +10,6 @@ from experiments.tools import networks, plan, rehearsal
 from jdistill import data
 
 FEW, MANY = (data.hashed_ngrams(num_buckets=n, max_length=n) for n in (16, 64))
-DOCS = data.stdlib_docs(prepare=data.beside(FEW, teacher=MANY))
 NGRAMS = dict(name="ngram_classifier", dim=2)
 CONFIG = dict(
     teacher=dict(model=NGRAMS, prepare=dict(name="hashed_ngrams")),
@@ -16,9 +17,14 @@ CONFIG = dict(
 )
 
 
+@functools.cache
+def docs():
+    return data.stdlib_docs(prepare=data.beside(FEW, teacher=MANY))
+
+
 def made(name):
-    spec, model = networks.network(CONFIG, name, DOCS)
-    batch = DOCS.train.take([0, 1])
+    spec, model = networks.network(CONFIG, name, docs())
+    batch = docs().train.take([0, 1])
     params, state = model.init(jax.random.key(0), batch)
     return spec, params, model.apply(params, state, batch)[0].logits
 

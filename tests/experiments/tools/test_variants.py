@@ -15,9 +15,10 @@ from experiments.tools.rows import read_rows
 from tests.experiments.small import ROOT
 
 # ml_collections loads configuration files so
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:the load_module.. method:DeprecationWarning"
-)
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:the load_module.. method:DeprecationWarning"),
+    pytest.mark.usefixtures("undrawn"),
+]
 
 CONFIG = """
 import ml_collections

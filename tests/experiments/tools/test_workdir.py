@@ -15,9 +15,10 @@ from experiments.tools import rows, workdir
 from tests.experiments.test_main import toy  # noqa: F401
 from tests.train.test_lock import HOLDS
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:the load_module.. method:DeprecationWarning"
-)
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:the load_module.. method:DeprecationWarning"),
+    pytest.mark.usefixtures("undrawn"),
+]
 
 
 def said(capsys):
@@ -80,13 +81,13 @@ def test_what_differs_in_a_list_is_named_and_nothing_else(tmp_path, stages, said
     assert len(str(error.value)) < len(str(tmp_path)) + 200
 
 
-@pytest.mark.parametrize("link", ["config.json", "config.json.partial", "rows.jsonl"])
+@pytest.mark.parametrize("link", ["config.json", "report.html", "rows.jsonl"])
 def test_nothing_is_written_through_a_link(toy, tmp_path, link, capsys):  # noqa: F811
     (tmp_path / "run").mkdir()
     (tmp_path / "mine").write_text("mine")
     (tmp_path / "run" / link).symlink_to(tmp_path / "mine")
     code = toy()
-    assert code == (0 if link.endswith("partial") else 2)
+    assert code == (0 if link == "report.html" else 2)
     assert (tmp_path / "mine").read_text() == "mine"
 
 
@@ -181,3 +182,20 @@ def test_a_folder_that_was_removed_and_made_again_is_not_gone_on_in(tmp_path):
     (tmp_path / "run/config.json").unlink()
     with pytest.raises(FileNotFoundError, match="removed amid the run"):
         workdir.check_there(tmp_path / "run")
+
+
+def test_what_a_killed_write_left_keeps_no_other_config_out(tmp_path):
+    workdir.claim(tmp_path, {"a": 1})
+    (tmp_path / ".config.json.0123").write_text("half")
+    workdir.claim(tmp_path, {"a": 2})
+    (tmp_path / "rows.jsonl").write_text("")
+    with pytest.raises(ValueError, match=r"config.a is 2 there and 3 here"):
+        workdir.claim(tmp_path, {"a": 3})
+
+
+def test_a_text_that_is_no_unicode_is_written_and_a_link_replaced(tmp_path):
+    (tmp_path / "mine").write_text("mine")
+    (tmp_path / "page").symlink_to(tmp_path / "mine")
+    workdir.write_whole(tmp_path / "page", "\ud800 é")
+    assert (tmp_path / "page").read_text(encoding="utf-8") == "\\ud800 é"
+    assert (tmp_path / "mine").read_text() == "mine"

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 import pytest
 
+from jdistill import tokenizers
 from jdistill.models import Pretrained, from_hf, to_hf
 
 ROOT = pathlib.Path(__file__).parent / "goldens"
@@ -27,6 +28,20 @@ def golden(name):
     """A network with tokens and the logits that transformers computed."""
     stored = np.load(ROOT / name / "golden.npz")
     return Golden(from_hf(ROOT / name), stored["tokens"], stored["logits"])
+
+
+def letters(size):
+    """A tokenizer of so many ids."""
+    return tokenizers.from_gguf(
+        {
+            "tokenizer.ggml.model": "gpt2",
+            "tokenizer.ggml.pre": "gpt-2",
+            "tokenizer.ggml.tokens": [chr(ord("!") + i) for i in range(size)],
+            "tokenizer.ggml.token_type": [3] + [1] * (size - 1),
+            "tokenizer.ggml.merges": [],
+            "tokenizer.ggml.eos_token_id": 0,
+        }
+    )
 
 
 def logits_of(pretrained, **batch):

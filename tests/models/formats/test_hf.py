@@ -20,6 +20,7 @@ from tests.models.formats.golden import (
     ROOT,
     assert_not_written,
     golden,
+    letters,
     logits_of,
     said,
 )
@@ -248,19 +249,6 @@ def test_a_folder_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="no space left"):
         to_hf(read, tmp_path / "new")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["empty", "full"]
-
-
-def letters(size):
-    return tokenizers.from_gguf(
-        {
-            "tokenizer.ggml.model": "gpt2",
-            "tokenizer.ggml.pre": "gpt-2",
-            "tokenizer.ggml.tokens": [chr(ord("!") + i) for i in range(size)],
-            "tokenizer.ggml.token_type": [3] + [1] * (size - 1),
-            "tokenizer.ggml.merges": [],
-            "tokenizer.ggml.eos_token_id": 0,
-        }
-    )
 
 
 def test_the_tokenizer_goes_with_the_network(tmp_path):

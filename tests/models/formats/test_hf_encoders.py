@@ -12,7 +12,7 @@ from safetensors.numpy import load_file, save_file
 from jdistill.models import EncoderConfig, from_hf, to_gguf, to_hf
 from tests.models.formats.encoder_golden import NAMES, ROOT, golden, made, said
 from tests.models.formats.golden import ROOT as DECODERS
-from tests.models.formats.golden import assert_not_written
+from tests.models.formats.golden import assert_not_written, letters
 
 MEAN = {"pooling_mode_mean_tokens": True}
 
@@ -52,6 +52,20 @@ def test_outputs_are_those_of_transformers(name):
     real = case.batch["token_mask"] > 0 if got.ndim == 3 else slice(None)
     limit = 1e-5 * np.abs(case.wanted).max()
     np.testing.assert_allclose(got[real], case.wanted[real], rtol=0, atol=limit)
+
+
+def test_rows_without_an_id_are_known_as_what_pads_the_embedding(tmp_path):
+    own = golden("bert_vocabulary").pretrained
+    size = own.config.vocab
+    to_hf(own._replace(tokenizer=letters(size - 9)), tmp_path / "out")
+    again = from_hf(tmp_path / "out")
+    assert again.config == dataclasses.replace(own.config, words=size - 9)
+    assert again.model.words == size - 9
+    assert from_hf(tmp_path / "out", head="none").model.words is None
+    to_hf(again, tmp_path / "again")
+    assert from_hf(tmp_path / "again").config == again.config
+    with pytest.raises(ValueError, match=f"config.words is {size - 9} of {size}"):
+        to_hf(again._replace(tokenizer=None), tmp_path / "other")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -115,6 +115,13 @@ def test_hidden_states_and_head_make_the_logits(form):
     assert bare.head(params).shape == (13, config.logits)
 
 
+@pytest.mark.parametrize("form", ["bert", "classes", "body"])
+def test_a_padded_vocabulary_is_known_where_logits_are_of_ids(form):
+    config = EncoderConfig(**SIZES | FORMS[form], words=20)
+    assert encoder(config).words == (20 if form == "bert" else None)
+    assert encoder(config.as_dict() | {"words": None}).words is None
+
+
 def test_without_logits_there_is_no_head():
     assert make("body")[1].head is None and make("sentence")[1].head is None
 
@@ -184,6 +191,7 @@ def test_an_id_outside_the_vocabulary_is_not_a_number():
     [
         (dict(heads=5), "heads must divide dim=12, got 5"),
         (dict(depth=0), "depth must be a whole number from 1"),
+        (dict(words=31), "words must be a whole number from 1 to 30"),
         (dict(token_types=-1), "token_types must be a whole number from 0"),
         (dict(head="tokens"), "head must be one of"),
         (dict(pooling="last"), "pooling must be one of"),
