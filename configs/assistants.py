@@ -3,7 +3,7 @@
 Question: a teacher that is much larger than its student teaches an assistant, which
 teaches the student (Mirzadeh et al. 2020). What does the way round gain over the
 teacher alone, where labels are few?
-Cost: about two minutes of one CPU core, nothing to download.
+Cost: 10 minutes on two CPU cores beside other work, nothing to download.
 Command: python -m experiments.main --config=configs/assistants.py --workdir=runs/ta
 Expected: the table of docs/results.md.
 """

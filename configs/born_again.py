@@ -1,8 +1,8 @@
 """Does a network gain from teaching its like, generation after generation?
 
-Question: a small network learns 150 digits, then teaches a new one of the same size,
-which teaches the next (Furlanello et al. 2018). What do the generations gain?
-Cost: about two minutes of one CPU core, nothing to download.
+Question: a small network learns 150 digits, then teaches a new one of the same size on
+all digits, which teaches the next (Furlanello et al. 2018). What do they gain?
+Cost: 6 minutes on two CPU cores beside other work, nothing to download.
 Command: python -m experiments.main --config=configs/born_again.py --workdir=runs/again
 Expected: the table of docs/results.md.
 """

@@ -1,9 +1,9 @@
 """Does a patient teacher that sees the same altered digits as its student help?
 
-Question: a small network learns 150 digits from a teacher that sees the same moved and
-mixed images, for as long as the others and four times as long (Beyer et al. 2022). What
-does that gain over a teacher of the images as they are, equally long?
-Cost: about four minutes of one CPU core, nothing to download.
+Question: a small network learns from a teacher that sees the same moved and mixed
+images, for as long as the others and four times as long (Beyer et al. 2022). What does
+that gain over a teacher of the images as they are, equally long?
+Cost: 7 minutes on two CPU cores beside other work, nothing to download.
 Command: python -m experiments.main --config=configs/consistent.py --workdir=runs/same
 Expected: the table of docs/results.md.
 """

@@ -3,7 +3,7 @@
 Question: a small network learns 150 digits; its teacher is the mean of its own
 parameters so far (Tarvainen and Valpola 2017), first on the labelled digits and then on
 all, of which the mean teacher needs no labels.
-Cost: about two minutes of one CPU core, nothing to download.
+Cost: 4 minutes on two CPU cores beside other work, nothing to download.
 Command: python -m experiments.main --config=configs/mean_teacher.py --workdir=runs/mean
 Expected: the table of docs/results.md.
 """
