@@ -40,7 +40,7 @@ def average_precision(*, average: str = "macro", num_bins: int | None = None) ->
     :math:`z / (8 + |z|)`, and logits in one bin are equal. With up to 64 classes a bin
     is 1/4096 wide at a logit of 0, 1/1024 at -8 and 8. The figure differed from that of
     the logits themselves by at most 0.0007 in the macro mean of 10 classes, and 0.007
-    in a class of few examples (360 sets of 200 to 20,000 examples, normal logits).
+    in a class of few examples (192 sets of 200 to 20,000 examples, normal logits).
 
     Args:
         average: 'macro' is the mean over the classes that have an example, 'micro'
