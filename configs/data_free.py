@@ -3,7 +3,7 @@
 Question: a generator makes images that a fixed teacher is sure of, and a student learns
 from the teacher on them (Chen et al. 2019). How near does it come to one that sees the
 150 digits?
-Cost: about ten minutes of one CPU core, nothing to download.
+Cost: seven minutes on two CPU cores beside other work, nothing to download.
 Command: python -m experiments.main --config=configs/data_free.py --workdir=runs/none
 Expected: the table of docs/results.md.
 """
