@@ -86,8 +86,8 @@ def _framed(tokenizer: Tokenizer, config: Mapping[str, Any]) -> Texts:
 
 
 def _rows(spec: Mapping[str, Any]) -> int | None:
-    """How many ids the network of a description has, None where it does not say."""
-    return spec.get("num_buckets", spec.get("vocab"))
+    """How many ids a network takes; None of one that takes any, modulo its buckets."""
+    return spec.get("vocab")
 
 
 def _preparation(spec: Any, rows: int | None) -> Read:

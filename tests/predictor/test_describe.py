@@ -185,7 +185,9 @@ def test_a_file_keeps_the_tokenizer_that_its_data_taught(tmp_path):
 
 
 def test_a_hostile_preparation_is_one_line(tmp_path):
-    docs, model, frozen, _ = reading_bytes(jd.data.bpe(vocab_size=300, max_length=8))
+    docs = jd.data.stdlib_docs(prepare=jd.data.bpe(vocab_size=300, max_length=8))
+    model = jd.models.encoder_classifier(classes=10, vocab=300, steps=8, dim=8, heads=2)
+    frozen = Frozen(*model.init(jax.random.key(0), docs.test.take([0])))
     about = jd.describe(model, data=docs)
     assert "labels" not in about
     more = jd.data.bpe(vocab_size=400, max_length=8)
@@ -205,10 +207,21 @@ def test_a_hostile_preparation_is_one_line(tmp_path):
         with pytest.raises(ValueError, match=said) as caught:
             jd.load(tmp_path / "f")
         assert "\n" not in str(caught.value)
-    ngrams = {"name": "hashed_ngrams", "num_buckets": 301}
-    jd.pack(tmp_path / "f", frozen, description={**about, "prepare": ngrams})
-    with pytest.raises(ValueError, match="has 301 ids, and its model 300"):
-        jd.load(tmp_path / "f")
+
+
+def test_a_student_of_fewer_buckets_reads_the_ids_of_its_teacher(tmp_path):
+    many = jd.data.hashed_ngrams(num_buckets=301)
+    for prepare in (many, jd.data.bpe(vocab_size=400, max_length=8)):
+        docs = jd.data.stdlib_docs(prepare=prepare)
+        model = jd.models.ngram_classifier(classes=10, num_buckets=50, dim=4)
+        batch = docs.test.take(np.arange(4))
+        frozen = Frozen(*model.init(jax.random.key(0), batch))
+        about = jd.describe(model, data=docs)
+        jd.pack(tmp_path / "f", frozen, description=about)
+        texts = list(jd.data.stdlib_texts().test.texts[:4])
+        found = jd.load(tmp_path / "f").predict(texts)
+        wanted = model.apply(*frozen, batch)[0].logits
+        np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
 
 
 def test_a_file_of_several_labels_gives_each_its_own_probability(tmp_path):
