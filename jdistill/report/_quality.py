@@ -52,6 +52,13 @@ class Figure(NamedTuple):
         return "points" if self.scale == 100 else self.title
 
 
+_AGREEMENT = Figure(
+    "agreement",
+    "agree",
+    "share of test examples on which it says what the teacher says",
+    rank=5,
+    short=True,
+)
 FIGURES = (
     Figure("accuracy", "accuracy", "share of test examples that are right", rank=0),
     Figure("recall_macro", "recall", "recall, averaged over classes"),
@@ -80,13 +87,7 @@ FIGURES = (
         rank=3,
         short=True,
     ),
-    Figure(
-        "agreement",
-        "agree",
-        "share of test examples on which it says what the teacher says",
-        rank=5,
-        short=True,
-    ),
+    _AGREEMENT,
     Figure(
         "nll",
         "nll",
@@ -134,13 +135,7 @@ FIGURES_OF_TAGS = (
         rank=6,
         short=True,
     ),
-    Figure(
-        "agreement",
-        "agree",
-        "share of test examples on which it says what the teacher says",
-        rank=5,
-        short=True,
-    ),
+    _AGREEMENT,
     Figure(
         "nll",
         "nll",

@@ -22,7 +22,8 @@ def dry_run(
     Mistakes that a first step would show, in the model, the batch, the terms or the
     compression, are shown at once, whatever the networks' size, and the memory that the
     state will take can be counted. `run` goes on with the same traces: where its
-    batches have these shapes, it does not trace the step again.
+    batches have these shapes, it does not trace the step again (but for steps that ask
+    other networks themselves: of a stream, or with convolutions on a CPU).
 
     Args:
         learner: the recipe.
