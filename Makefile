@@ -46,6 +46,7 @@ bench: .venv/ready-dev  ## benchmarks; PyTorch is needed for the comparisons
 	$(BIN)/python $(PIP) -c constraints.txt -e '.[bench]'
 	$(BIN)/python -m benchmarks.kd_step
 	$(BIN)/python -m benchmarks.overhead
+	$(BIN)/python -m benchmarks.sweep
 	$(BIN)/python -m benchmarks.losses
 	$(BIN)/python -m benchmarks.files
 	$(BIN)/python -m benchmarks.dense

@@ -18,11 +18,13 @@ from typing import Any
 
 import numpy as np
 
-from experiments.tools import few, figures, plan, recipes, rehearsal
+from experiments.tools import few, figures, lanes, plan, recipes, rehearsal
 from experiments.tools.training import Job, Trained, train_stage
 from jdistill import artifact, compress, metrics, models, report, train, tree
 from jdistill.typing import Frozen
 
+LANES = True
+"""Runs of a sweep that differ in numbers of `config.objective` are trained together."""
 Row = dict[str, Any]
 Result = tuple[Row, np.ndarray]
 
@@ -33,10 +35,13 @@ def run(config: Any, workdir: pathlib.Path) -> Iterator[Row]:
     plan.made()
     shown = train.progress(stages=_steps(config, stages))
     correct: dict[str, list[np.ndarray]] = {}
+    group = lanes.of(workdir)
     for number, fold in enumerate(config["folds"]):
         parts = few.parted(config, recipes.dataset(config, fold)) if number else first
         folder = pathlib.Path(workdir)
-        job = Job(config, parts.dataset, fold, folder, mesh, parts.transfer, shown)
+        of_fold = group and group._replace(ended={})
+        dataset, transfer = parts
+        job = Job(config, dataset, fold, folder, mesh, transfer, shown, of_fold)
         for row, right in _fold(job, stages):
             correct.setdefault(row["stage"], []).append(right)
             yield {"seed": config["seed"], "fold": fold, **row}

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 ROOT = pathlib.Path(__file__).parent.parent
-COPIED = ("jdistill", "tests", "pyproject.toml")
+COPIED = ("jdistill", "experiments", "configs", "tests", "pyproject.toml")
 LEFT_OUT = shutil.ignore_patterns("__pycache__", ".cache")
 
 
@@ -30,6 +30,41 @@ class Mutant(NamedTuple):
 
 LOSSES = "tests/losses"
 MUTANTS = (
+    Mutant(
+        "a run takes another's lane",
+        "experiments/tools/training.py",
+        "lane = train.lane(state, group.index)",
+        "lane = train.lane(state, 0)",
+        "tests/experiments/tools/test_lanes.py",
+    ),
+    Mutant(
+        "every lane starts where the first one ended",
+        "experiments/tools/lanes.py",
+        "return jax.tree.map(lambda x: x[index], ended)",
+        "return jax.tree.map(lambda x: x[0], ended)",
+        "tests/experiments/tools/test_lanes.py",
+    ),
+    Mutant(
+        "a lane that has stopped is taken for a trained one",
+        "experiments/tools/training.py",
+        "if int(lane.bad) >= 0:",
+        "if int(lane.bad) >= 99:",
+        "tests/experiments/tools/test_lanes.py",
+    ),
+    Mutant(
+        "runs that differ in more than the objective train together",
+        "experiments/tools/lanes.py",
+        "alike.setdefault(tuple(rest), [])",
+        "alike.setdefault((), [])",
+        "tests/experiments/tools/test_lanes.py",
+    ),
+    Mutant(
+        "lanes with starts of their own all begin with one",
+        "jdistill/train/_sweep.py",
+        "return each(start_one, start, 0 if own_starts else None, LANES)",
+        "return each(start_one, start, None, LANES)",
+        "tests/train/test_sweep.py",
+    ),
     Mutant(
         "a network with entries of its own sees the student's too",
         "jdistill/models/_reading.py",

@@ -15,7 +15,7 @@ import rich.console
 import rich.text
 
 import experiments
-from experiments.tools import headline, listing, plan
+from experiments.tools import headline, lanes, listing, plan
 from experiments.tools.flags import Command
 from experiments.tools.origin import origin
 from experiments.tools.rows import open_rows, read_rows
@@ -105,6 +105,8 @@ def _all(command: Command, experiment: Any) -> None:
         claim(workdir, config)
         for variant in command.variants[1:]:  # the first one's is made as it begins
             _plan(variant.config, experiment)
+        if getattr(experiment, "LANES", False):
+            lanes.note(workdir, command.variants)
         made = []
         for number, variant in enumerate(command.variants, 1):
             said = ", ".join(f"{key}={value}" for key, value in variant.values.items())

@@ -1,9 +1,10 @@
 """From a configuration to the stages of the pipeline."""
 
 import bisect
+import functools
 import pathlib
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -41,6 +42,7 @@ class Stage(NamedTuple):
     * `start`: the stage whose parameters it starts from; fresh ones for None.
     * `taught`: the stage that it learns from, None for labels alone.
     * `plain`: for a model with int8 activations, the model without.
+    * `learns`: for a stage of the configuration's objective, its learner with another.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Stage(NamedTuple):
     start: str | None = None
     taught: str | None = None
     plain: Model | None = None
+    learns: Callable[[Objective], Learner] | None = None
 
 
 def dataset(config: Spec, fold: int) -> DataSet:
@@ -114,7 +117,7 @@ def stages(config: Spec, parts: DataSet) -> dict[str, Stage]:
     """The stages up to the quantised student, in the order they are trained."""
     hard = objective.combine(ce=objective.on_labels(losses.cross_entropy))
     with plan.at("config.objective"):
-        soft = build(objective, config["objective"], Objective)
+        soft = goal(config["objective"])
     names = ("teacher", *(name for name in BESIDE if name in config), "student")
     spec, nets = {}, {}
     for name in names:
@@ -128,18 +131,20 @@ def stages(config: Spec, parts: DataSet) -> dict[str, Stage]:
         both = compress.chain(keep, build(compress, config["quantised"]["compression"]))
     _check(parts, nets, (prune, both))
 
-    def stage(name, model, goal, *, spec, compression=None, **how):
+    def stage(name, model, by, *, spec, compression=None, **how):
         run = config[name]
         with plan.at(f"config.{name}"):
             tx = optimiser(run["tx"], num_steps=run["num_steps"])
-        learner = train.learner(
+        learns = functools.partial(
+            train.learner,
             model,
-            goal,
-            tx,
+            tx=tx,
             teacher=nets.get(how.get("taught")),
             compression=compression,
         )
-        return Stage(name, spec, model, learner, run["num_steps"], **how)
+        if by is soft:
+            how["learns"] = learns
+        return Stage(name, spec, model, learns(by), run["num_steps"], **how)
 
     found = [stage(name, nets[name], hard, spec=spec[name]) for name in names]
     own = {"spec": spec["student"]}
@@ -160,6 +165,11 @@ def stages(config: Spec, parts: DataSet) -> dict[str, Stage]:
         ),
     ]
     return {s.name: s for s in found}
+
+
+def goal(spec: Spec) -> Objective:
+    """The objective of all that a teacher teaches."""
+    return build(objective, spec, Objective)
 
 
 def equal_bytes(config: Spec, parts: DataSet, budget: int) -> Stage:

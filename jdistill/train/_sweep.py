@@ -8,13 +8,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jdistill import tree
 from jdistill.typing import Frozen, Learner, State
 
 LANES = State(**dict.fromkeys(State._fields, 0))._replace(step=None, key=None)
 """The axis of lanes in each part of a state."""
 
 
-def sweep(make: Callable[..., Learner], hyper: Mapping[str, Any]) -> Learner:
+def sweep(
+    make: Callable[..., Learner],
+    hyper: Mapping[str, Any],
+    *,
+    own_starts: bool = False,
+) -> Learner:
     r"""Recipes that differ in numbers only, trained side by side as one learner.
 
     .. math:: \theta_i \leftarrow step_{make(h_i)}(\theta_i, batch), \quad i = 1 \dots n
@@ -27,6 +33,9 @@ def sweep(make: Callable[..., Learner], hyper: Mapping[str, Any]) -> Learner:
         make: builds a learner from one value of each hyperparameter. It is called
             inside the trace, so the values are scalars that have no Python value.
         hyper: by name, an array `[lanes]` of values each.
+        own_starts: whether each lane begins with variables of its own: the leaves of
+            `run`'s `start=` then have a leading axis of lanes, as those have that
+            `finish` of another sweep returns.
 
     Returns:
         A learner for `run`. Every leaf of its state but `step` and `key` has a leading
@@ -34,7 +43,8 @@ def sweep(make: Callable[..., Learner], hyper: Mapping[str, Any]) -> Learner:
         takes one out.
 
     Raises:
-        ValueError: there is no hyperparameter, or they are not of one length.
+        ValueError: there is no hyperparameter, or they are not of one length; from
+            `run`: with `own_starts`, `start=` is missing or has not a value a lane.
 
     Example:
         >>> import optax
@@ -51,20 +61,25 @@ def sweep(make: Callable[..., Learner], hyper: Mapping[str, Any]) -> Learner:
     values = _values(hyper)
     first = {name: value[0] for name, value in values.items()}
 
-    def each(method: Callable[..., Any], *states: State, out_axes: Any = 0) -> Any:
+    def each(
+        method: Callable[..., Any], of: Any, in_axes: Any = LANES, out_axes: Any = 0
+    ) -> Any:
         run = jax.vmap(
-            lambda values, *states: method(make(**values), *states),
-            in_axes=(0, *[LANES] * len(states)),
+            lambda values, of: method(make(**values), of),
+            in_axes=(0, in_axes),
             out_axes=out_axes,
         )
-        return run({name: jnp.asarray(x) for name, x in values.items()}, *states)
+        return run({name: jnp.asarray(x) for name, x in values.items()}, of)
 
     def init(key, batch, frozen=None, *, start: Frozen | None = None) -> State:
+        if own_starts:
+            _check_lanes(start, len(values[next(iter(values))]))
         start_one = functools.partial(_init, key=key, batch=batch, frozen=frozen)
-        return each(functools.partial(start_one, start=start), out_axes=LANES)
+        return each(start_one, start, 0 if own_starts else None, LANES)
 
     def step(state, batch, frozen=None):
-        return each(lambda x, s: x.step(s, batch, frozen), state, out_axes=(LANES, 0))
+        out_axes = (LANES, 0)
+        return each(lambda x, s: x.step(s, batch, frozen), state, out_axes=out_axes)
 
     def explain(state, batch, frozen=None) -> str:
         index = int(np.argmax(np.asarray(state.bad)))  # the last that stopped
@@ -83,8 +98,19 @@ def sweep(make: Callable[..., Learner], hyper: Mapping[str, Any]) -> Learner:
     )
 
 
-def _init(recipe: Learner, *, key, batch, frozen, start) -> State:
+def _init(recipe: Learner, start: Frozen | None, *, key, batch, frozen) -> State:
     return recipe.init(key, batch, frozen, start=start)
+
+
+def _check_lanes(start: Frozen | None, lanes: int) -> None:
+    if start is None:
+        raise ValueError("own_starts=True needs start=, the variables of each lane")
+    for path, leaf in tree.flatten(start).items():
+        if jnp.shape(leaf)[:1] != (lanes,):
+            raise ValueError(
+                f"start has {path!r} of shape {jnp.shape(leaf)}; with own_starts=True "
+                f"its first axis is that of the {lanes} lanes"
+            )
 
 
 def _values(hyper: Mapping[str, Any]) -> dict[str, np.ndarray]:

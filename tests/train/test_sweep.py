@@ -56,6 +56,26 @@ def test_what_is_finished_and_encoded_has_a_lane_for_each_value():
     assert same(decoded, tree.flatten(alone.finish(train.lane(state, 2)).params))
 
 
+def test_lanes_may_begin_where_those_of_another_sweep_ended():
+    first = run(THREE)
+    later = train.sweep(make, HYPER, own_starts=True)
+    state = run(later, start=THREE.finish(first))
+    for index in range(3):
+        one = make(SPARSITY[index].item(), TEMPERATURE[index].item())
+        start = one.finish(train.lane(first, index))
+        assert close(train.lane(state, index), run(one, start=start), rtol=1e-4)
+
+
+def test_a_start_that_is_not_one_of_each_lane_is_refused():
+    later = train.sweep(make, HYPER, own_starts=True)
+    with pytest.raises(ValueError, match="own_starts=True needs start="):
+        run(later)
+    one = make(0.5, 1.0)
+    said = r"'params/Dense_0/bias' of shape \(6,\); .* its first axis .* 3 lanes"
+    with pytest.raises(ValueError, match=said):
+        run(later, start=one.finish(run(one)))
+
+
 def exploding(rates):
     """SGD whose rate becomes infinite in the second lane at step 3."""
 

@@ -7,6 +7,7 @@ import pytest
 
 from experiments.tools import few, figures, plan, training
 from experiments.tools.objectives import combined
+from experiments.tools.recipes import Stage
 from jdistill import data
 from jdistill.data import index_batches
 from jdistill.data._splits import digests
@@ -73,7 +74,7 @@ def test_a_student_on_labels_alone_sees_exactly_the_labelled_examples(
     monkeypatch.setattr(training.train, "run", run)
     monkeypatch.setattr(training, "_start", lambda *_: None)
     job = training.Job(CONFIG, parts.dataset, 0, tmp_path, None, parts.transfer)
-    stage = types.SimpleNamespace(name="s", num_steps=5, taught=taught, learner=None)
+    stage = Stage("s", {}, None, None, 5, taught=taught)
     with pytest.raises(StopIteration):
         training.train_stage(job, stage, {"teacher": None})
     wanted = PARTS.train if taught else parts.dataset.train

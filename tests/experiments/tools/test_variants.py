@@ -110,6 +110,14 @@ def test_a_sweep_is_one_table_where_only_what_differs_has_its_value(
         assert "--sweep" in page and "experiments.main" in page
 
 
+@pytest.mark.parametrize("together", [False, True])
+def test_an_experiment_says_whether_runs_train_together(tried, tmp_path, together):
+    source = tmp_path / "more/tried.py"
+    source.write_text(f"{EXPERIMENT}\nLANES = {together}\n")
+    assert tried("--sweep=objective.alpha=0.1,0.2") == 0
+    assert (tmp_path / "run/lanes.json").exists() == together
+
+
 def test_seeds_of_one_seed_are_a_run_each_and_their_rows_one_stage(tried, tmp_path):
     assert tried("--seeds=0,2") == 0
     assert ran() == [(0, 4.0), (2, 4.0)]
