@@ -49,21 +49,34 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
         cnn = dict(name="cnn", widths=widths, hidden=4 * width, dropout=0.5)
         return mlp(16 * width, 8 * width) if smoke else cnn
 
+    c.stages = ("teacher", "student", "distilled", "pruned", "quantised")
     c.teacher = stage(400, model=large(16))
     if not smoke:
+        c.stages = ("teacher", "teacher_half", *c.stages[1:])
         c.teacher_half = stage(400, model=large(8))
     c.student = stage(600, learning_rate=5e-3, model=mlp(128, 64))
     c.objective = dict(name="hinton", temperature=4.0, alpha=0.9)
-    c.distilled = stage(600, learning_rate=5e-3)
+    taught = dict(model="student", teacher="teacher")
+    c.distilled = stage(600, learning_rate=5e-3, **taught)
     sparsity = dict(name="cubic", start=0, end=30 if smoke else 300, target=0.75)
     every = 10 if smoke else 25
     pruning = dict(name="magnitude", sparsity=sparsity, every=every)
-    c.pruned = stage(500, learning_rate=5e-3, weight_decay=0.0, compression=pruning)
+    c.pruned = stage(
+        500,
+        learning_rate=5e-3,
+        weight_decay=0.0,
+        begin="distilled",
+        compression=pruning,
+        **taught,
+    )
     c.quantised = stage(
         200,
         learning_rate=1e-3,
         weight_decay=0.0,
+        begin="pruned",
         compression=dict(name="fake_quant", bits=8),
+        activations="int8",
+        **taught,
     )
     # As many steps as the three stages of the student together.
     c.equal_bytes = stage(1300, learning_rate=5e-3, scale=("widths",))

@@ -32,6 +32,8 @@ COMPARISONS = (
     ("teacher", "tfidf"),
 )
 
+TAUGHT = ("distilled", "pruned", "quantised")
+
 
 def get_config(arg: str = "") -> ml_collections.ConfigDict:
     """`''` is the published run; `smoke` one of seconds, without MiniLM."""
@@ -39,8 +41,10 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     c = stdlib_docs.get_config(arg)
     if not smoke:
         del c.teacher_half
+    c.stages = ("teacher", "teacher_own", "student", "distilled_own", *TAUGHT)
     c.teacher_own = c.teacher
     c.distilled_own = c.distilled.copy_and_resolve_references()
+    c.distilled_own.teacher = "teacher_own"
     c.teacher = dict(
         num_steps=10 if smoke else 500,
         tx={**c.teacher_own.tx, "name": "adamw", "weight_decay": 3.0},

@@ -36,18 +36,29 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     def mlp(*widths, dropout=0.0):
         return dict(name="mlp", widths=widths, dropout=dropout)
 
+    beside = ("teacher_half", "student")
+    c.stages = ("teacher", *beside, "distilled", "pruned", "quantised")
     c.teacher = stage(10_000, model=mlp(512, 256, dropout=0.3))
     c.teacher_half = stage(10_000, model=mlp(256, 128, dropout=0.3))
     c.student = stage(10_000, model=mlp(128, 64))
     c.objective = dict(name="hinton", temperature=4.0, alpha=0.9)
-    c.distilled = stage(10_000)
+    taught = dict(model="student", teacher="teacher")
+    c.distilled = stage(10_000, **taught)
     sparsity = dict(name="cubic", start=0, end=30 if smoke else 3000, target=0.6)
     every = 10 if smoke else 100
     c.pruned = stage(
-        5000, compression=dict(name="magnitude", sparsity=sparsity, every=every)
+        5000,
+        begin="distilled",
+        compression=dict(name="magnitude", sparsity=sparsity, every=every),
+        **taught,
     )
     c.quantised = stage(
-        2000, learning_rate=2e-4, compression=dict(name="fake_quant", bits=8)
+        2000,
+        learning_rate=2e-4,
+        begin="pruned",
+        compression=dict(name="fake_quant", bits=8),
+        activations="int8",
+        **taught,
     )
     # As many steps as the three stages of the student together.
     c.equal_bytes = stage(17_000, scale=("widths",))

@@ -48,12 +48,15 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
         steps = 10 if smoke else num_steps
         return dict(num_steps=steps, tx={**tx, "learning_rate": learning_rate}, **more)
 
+    c.stages = ("teacher", "student", "distilled", "pruned", "quantised")
     c.teacher = stage(500, model=ngrams(32768, 16, smoke))
     if not smoke:
+        c.stages = ("teacher", "teacher_half", *c.stages[1:])
         c.teacher_half = stage(500, model=ngrams(32768, 8))
     c.student = stage(1200, model=ngrams(8192, 8, smoke))
     c.objective = dict(name="hinton", temperature=2.0, alpha=0.9)
-    c.distilled = stage(1200)
+    taught = dict(model="student", teacher="teacher")
+    c.distilled = stage(1200, **taught)
     sparsity = dict(name="cubic", start=0, end=5 if smoke else 200, target=0.5)
     c.pruned = stage(
         300,
@@ -64,6 +67,8 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
             sparsity=sparsity,
             every=5 if smoke else 15,
         ),
+        begin="distilled",
+        **taught,
     )
     c.quantised = stage(
         100,
@@ -71,6 +76,9 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
         compression=dict(
             name="fake_quant", bits=8, where="(embed|gate)/embedding|Dense_0/kernel"
         ),
+        begin="pruned",
+        activations="int8",
+        **taught,
     )
     # As many steps as the three stages of the student together.
     c.equal_bytes = stage(1600, scale=("num_buckets",))

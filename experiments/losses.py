@@ -16,11 +16,9 @@ import jax
 from experiments.tools import figures, recipes, rehearsal
 from experiments.tools.gains import gains
 from experiments.tools.networks import network
-from experiments.tools.objectives import combined
-from experiments.tools.optimisers import optimiser
-from experiments.tools.recipes import Stage
+from experiments.tools.stages import Stage, made
 from experiments.tools.training import Job, train_stage
-from jdistill import compress, data, train
+from jdistill import data, train
 from jdistill.evaluate import outputs_of
 from jdistill.typing import DataSet, Frozen, Model, Split
 
@@ -98,18 +96,12 @@ def _student(job, method, stages, nets, teacher) -> tuple[Frozen, float | None]:
 
 
 def _stage(config, name, spec, nets: Mapping[str, Model], learned) -> Stage:
-    steps = spec.get("num_steps", config["num_steps"])
-    own = nets["teacher" if name == "teacher" else "student"]
-    where = spec.get("frozen")
-    learner = train.learner(
-        own,
-        combined(spec["terms"], learned),
-        optimiser(spec.get("tx", config["tx"]), num_steps=steps),
-        teacher=None if own is nets["teacher"] else nets["teacher"],
-        compression=None if where is None else compress.freeze(where=where),
-    )
-    taught = None if own is nets["teacher"] else "teacher"
-    return Stage(name, {}, own, learner, steps, taught=taught)
+    section = {"num_steps": config["num_steps"], "tx": config["tx"], **spec}
+    if name == "teacher":
+        return made(name, section, model=nets["teacher"])
+    section["teacher"] = "teacher"
+    both = {"model": nets["student"], "teacher": nets["teacher"]}
+    return made(name, section, **both, learned=learned)
 
 
 def _row(job, stage, model, nets, teacher, frozen=None) -> Row:

@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from experiments.tools import few, figures, lanes, plan, recipes, rehearsal
+from experiments.tools import few, figures, lanes, plan, recipes, rehearsal, sections
+from experiments.tools.stages import Stage
 from experiments.tools.training import Job, Trained, train_stage
 from jdistill import artifact, compress, metrics, models, report, train, tree
 from jdistill.typing import Frozen
@@ -50,38 +51,40 @@ def run(config: Any, workdir: pathlib.Path) -> Iterator[Row]:
 
 def _steps(config: Mapping[str, Any], stages: Mapping[str, Any]) -> dict[str, int]:
     """How many steps each run has, in their order."""
-    names = [name for name in (*stages, "equal_bytes") if name in config]
+    names = [*stages, *["equal_bytes"] * ("equal_bytes" in config)]
     return {f"{n} {f}": config[n]["num_steps"] for f in config["folds"] for n in names}
 
 
-def _fold(job: Job, stages: dict[str, recipes.Stage]) -> Iterator[Result]:
+def _fold(job: Job, stages: dict[str, Stage]) -> Iterator[Result]:
     """The stages of one fold; each row, and which test examples it got right."""
     done: dict[str, Frozen] = {}
-    teacher = stages["teacher"].model
+    judge = sections.judge(job.config)
+
+    def figure(stage: Stage, frozen: Frozen, **how: Any) -> figures.Figures:
+        teacher = (stages[judge].model, done[judge]) if judge in done else None
+        return figures.of(job, stage.name, stage.model, frozen, teacher, **how)
+
     beside = concurrent.futures.ThreadPoolExecutor(1)  # a core is free meanwhile
     baseline = beside.submit(figures.tfidf, job) if job.config.get("baseline") else None
-    for stage in [s for s in stages.values() if s.name != "equal_bytes"]:
+    for name in job.config["stages"]:
+        stage = stages[name]
         trained = train_stage(job, stage, done)
-        done[stage.name] = trained.frozen
-        figure = figures.of(
-            *(job, stage.name, stage.model, trained.frozen),
-            (teacher, done["teacher"]),
-            realised=stage.realised,
-        )
-        yield {**figure.row, **_seconds(trained)}, figure.correct
-    packed = _pack(job, stages["quantised"], trained)
-    yield from _from_file(job, stages["quantised"], packed, done, teacher)
+        done[name] = trained.frozen
+        row, right = figure(stage, frozen=trained.frozen, realised=stage.realised)
+        yield {**row, **_seconds(trained)}, right
+    packed = _pack(job, stage, trained)
+    yield from _from_file(stage, packed, figure)
     if "equal_bytes" in job.config:
         if "equal_bytes" not in stages:
             stages["equal_bytes"] = recipes.equal_bytes(
                 job.config, job.dataset, packed.bytes
             )
-        yield _equal_bytes(job, stages["equal_bytes"], done, teacher)
+        yield _equal_bytes(job, stages["equal_bytes"], figure)
     if baseline is not None:
         yield baseline.result()
 
 
-def _pack(job: Job, stage: recipes.Stage, trained: Trained) -> artifact.Packed:
+def _pack(job: Job, stage: Stage, trained: Trained) -> artifact.Packed:
     """Writes the file, reads it back, and insists that nothing has changed."""
     path = job.workdir / f"fold{job.fold}" / "student.safetensors"
     artifact.pack(
@@ -98,18 +101,21 @@ def _pack(job: Job, stage: recipes.Stage, trained: Trained) -> artifact.Packed:
     return packed
 
 
-def _from_file(job, stage, packed, done, teacher) -> Iterator[Result]:
-    state = {"model": packed.state, "activations": packed.activations}
-    scales = {"weights": compress.step_sizes(packed.encoded)}
-    ways = {
-        "packed": (stage.model, state),
-        "executed": (models.execute_int8(stage.plain), state | scales),
-    }
+def _from_file(stage: Stage, packed: artifact.Packed, figure: Any) -> Iterator[Result]:
+    """The network of the file, simulated, and run with integers where it rounds."""
+    ways = {"packed": (stage.model, packed.state)}
+    if stage.plain is not None:
+        state = {"model": packed.state, "activations": packed.activations}
+        scales = {"weights": compress.step_sizes(packed.encoded)}
+        ways = {
+            "packed": (stage.model, state),
+            "executed": (models.execute_int8(stage.plain), state | scales),
+        }
     layers = {"layers": report.layers(packed.encoded).rows}  # of the first row alone
     for name, (model, variables) in ways.items():
-        frozen = Frozen(packed.params, variables)
-        row, right = figures.of(
-            *(job, name, model, frozen, (teacher, done["teacher"])),
+        row, right = figure(
+            stage._replace(name=name, model=model),
+            frozen=Frozen(packed.params, variables),
             realised=name,
             packed=packed,
         )
@@ -117,8 +123,8 @@ def _from_file(job, stage, packed, done, teacher) -> Iterator[Result]:
         layers = {}
 
 
-def _equal_bytes(job, stage, done, teacher) -> Result:
-    trained = train_stage(job, stage, done)
+def _equal_bytes(job: Job, stage: Stage, figure: Any) -> Result:
+    trained = train_stage(job, stage, {})
     path = job.workdir / f"fold{job.fold}" / "equal_bytes.safetensors"
     artifact.pack(
         path,
@@ -127,9 +133,8 @@ def _equal_bytes(job, stage, done, teacher) -> Result:
     )
     packed = artifact.unpack(path, like=trained.frozen.params)
     frozen = Frozen(packed.params, packed.state)
-    beside = (teacher, done["teacher"])
-    figure = figures.of(job, stage.name, stage.model, frozen, beside, packed=packed)
-    return {**figure.row, **_seconds(trained)}, figure.correct
+    row, right = figure(stage, frozen=frozen, packed=packed)
+    return {**row, **_seconds(trained)}, right
 
 
 def _seconds(trained: Trained) -> Row:

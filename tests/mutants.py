@@ -31,6 +31,34 @@ class Mutant(NamedTuple):
 LOSSES = "tests/losses"
 MUTANTS = (
     Mutant(
+        "a stage forgets what those before it have cut",
+        "experiments/tools/stages.py",
+        "compression=whole(spec, kept),",
+        "compression=whole(spec),",
+        "tests/experiments/tools/test_stages.py",
+    ),
+    Mutant(
+        "a schedule goes on in the stages that follow",
+        "experiments/tools/stages.py",
+        "ended = {k: _end(v) if _scheduled(v) else v for k, v in spec.items()}",
+        "ended = {k: build(schedules, v) if _scheduled(v) else v for k, v in spec.items()}",
+        "tests/experiments/tools/test_stages.py",
+    ),
+    Mutant(
+        "a stage is taken over though what it begins with has changed",
+        "experiments/tools/sections.py",
+        'for key in ("model", "begin", "teacher"):\n            other = config[one]',
+        'for key in ("model", "teacher"):\n            other = config[one]',
+        "tests/experiments/tools/test_sections.py",
+    ),
+    Mutant(
+        "terms of its own do not count where a stage has a teacher",
+        "experiments/tools/stages.py",
+        'if "terms" in spec:',
+        'if "terms" in spec and teacher is None:',
+        "tests/experiments/tools/test_stages.py",
+    ),
+    Mutant(
         "a run takes another's lane",
         "experiments/tools/training.py",
         "lane = train.lane(state, group.index)",

@@ -11,23 +11,13 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from experiments.tools import sections
 from experiments.tools.rows import open_rows, read_rows
 from experiments.tools.workdir import write_whole
 from jdistill.words import plain
 
-ALONE = {
-    "teacher": ("teacher",),
-    "teacher_half": ("teacher", "teacher_half"),
-    "teacher_own": ("teacher_own",),
-    "student": ("student",),
-}
-"""The sections of the configuration that stages which nobody teaches depend on."""
-OTHERS = (
-    *ALONE,
-    *("distilled", "distilled_own", "pruned", "quantised", "equal_bytes"),
-    *("objective", "comparisons", "baseline", "folds"),
-)
-"""The sections that no such stage depends on, but for its own."""
+OF_NONE = ("stages", "objective", "equal_bytes", "comparisons", "baseline", "folds")
+"""The sections that are no stage's, and that no stage depends on but for the first."""
 FINISHED = "finished.json"
 
 
@@ -35,15 +25,17 @@ def recipe(config: Mapping[str, Any], stage: str, fold: int) -> dict[str, Any]:
     """What a stage's training depends on, for `train.checkpoints`.
 
     Example:
-        >>> config = {'seed': 0, 'objective': {'alpha': 1}, 'student': {'num_steps': 3}}
-        >>> recipe(config, 'student', 2)['config']
-        {'seed': 0, 'student': {'num_steps': 3}}
-        >>> recipe(config, 'distilled', 2)['config'] == config
-        True
+        >>> config = {'seed': 0, 'stages': ('a', 'b'), 'objective': {'alpha': 1},
+        ...           'a': {}, 'b': {'model': 'a', 'teacher': 'a'}}
+        >>> recipe(config, 'a', 2)['config']
+        {'seed': 0, 'a': {}}
+        >>> sorted(recipe(config, 'b', 2)['config'])
+        ['a', 'b', 'objective', 'seed']
     """
-    own = ALONE.get(stage)
-    if own is not None:
-        config = {k: v for k, v in config.items() if k not in OTHERS or k in own}
+    stages = config.get("stages", ())
+    if stage in stages:
+        rest = {*stages, *OF_NONE} - {*sections.needed(config, stage)}
+        config = {key: value for key, value in config.items() if key not in rest}
     return {"config": config, "stage": stage, "fold": fold}
 
 

@@ -27,7 +27,7 @@ def of(
     stage: str,
     model: Model,
     frozen: Frozen,
-    teacher: tuple[Model, Frozen],
+    teacher: tuple[Model, Frozen] | None,
     **how: Any,
 ) -> Figures:
     """Everything that a row says of a model, on the test part of the fold.

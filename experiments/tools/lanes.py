@@ -15,7 +15,8 @@ import jax
 import numpy as np
 
 from experiments.tools.flags import Variant
-from experiments.tools.recipes import Stage, goal
+from experiments.tools.recipes import goal
+from experiments.tools.stages import Stage
 from experiments.tools.variants import folder_of
 from experiments.tools.workdir import write_whole
 from jdistill import train

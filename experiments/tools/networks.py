@@ -10,13 +10,6 @@ from jdistill.typing import DataSet, Model
 
 Spec = Mapping[str, Any]
 
-BESIDE = ("teacher_half", "teacher_own")
-"""Networks that learn from labels alone beside the teacher, where a configuration has
-them: is it larger than need be, and what would one be worth that reads what the student
-reads?"""
-TEACHERS = ("teacher", *BESIDE)
-"""Those that may read texts in a preparation of their own."""
-
 
 def reads(config: Spec, name: str) -> bool:
     """Whether a stage reads texts in a preparation of its own."""

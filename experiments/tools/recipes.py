@@ -1,11 +1,10 @@
 """From a configuration to the stages of the pipeline."""
 
 import bisect
-import functools
 import pathlib
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 import jax
 import numpy as np
@@ -13,48 +12,24 @@ from jax.sharding import Mesh
 
 from experiments.tools import plan
 from experiments.tools.components import build
-from experiments.tools.networks import BESIDE, TEACHERS, complete, network, reads, taken
-from experiments.tools.optimisers import optimiser
+from experiments.tools.networks import complete, network, reads, taken
+from experiments.tools.sections import last, owner, owners
+from experiments.tools.stages import Stage, keeper, made, whole
 from jdistill import (
     artifact,
-    compress,
     data,
-    losses,
     models,
     objective,
     ops,
-    schedules,
     train,
 )
 from jdistill.data import eval_batches
 from jdistill.predictor import describe
-from jdistill.typing import Compression, DataSet, Learner, Model, Objective
+from jdistill.typing import Compression, DataSet, Model, Objective
 
 Spec = Mapping[str, Any]
 
 SHARES = 256  # in how many steps a student shrinks to a file's size
-
-
-class Stage(NamedTuple):
-    """One training run.
-
-    * `spec`: the model's configuration, complete.
-    * `start`: the stage whose parameters it starts from; fresh ones for None.
-    * `taught`: the stage that it learns from, None for labels alone.
-    * `plain`: for a model with int8 activations, the model without.
-    * `learns`: for a stage of the configuration's objective, its learner with another.
-    """
-
-    name: str
-    spec: Spec
-    model: Model
-    learner: Learner
-    num_steps: int
-    realised: str = "dense"
-    start: str | None = None
-    taught: str | None = None
-    plain: Model | None = None
-    learns: Callable[[Objective], Learner] | None = None
 
 
 def dataset(config: Spec, fold: int) -> DataSet:
@@ -75,8 +50,8 @@ def dataset(config: Spec, fold: int) -> DataSet:
 
 def _prepare(config: Spec, own: Any) -> Any:
     """How texts become inputs, of all networks that read in a way of their own."""
-    others = {}
-    for name in (name for name in TEACHERS if reads(config, name)):
+    others, stages = {}, config.get("stages", ("teacher",))
+    for name in (name for name in stages if reads(config, name)):
         with plan.at(f"config.{name}.prepare"):
             others[name] = build(data, config[name]["prepare"])
     return data.beside(own, **others) if others else own
@@ -114,57 +89,34 @@ def mesh(config: Spec) -> Mesh | None:
 
 
 def stages(config: Spec, parts: DataSet) -> dict[str, Stage]:
-    """The stages up to the quantised student, in the order they are trained."""
-    hard = objective.combine(ce=objective.on_labels(losses.cross_entropy))
-    with plan.at("config.objective"):
-        soft = goal(config["objective"])
-    names = ("teacher", *(name for name in BESIDE if name in config), "student")
+    """The stages that `config.stages` names, in the order they are trained."""
+    soft = None
+    if "objective" in config:
+        with plan.at("config.objective"):
+            soft = goal(config["objective"])
     spec, nets = {}, {}
-    for name in names:
+    for name in owners(config):
         spec[name], nets[name] = network(config, name, parts)
-    student = nets["student"]
-    rounded = models.simulate_int8(student)
-    with plan.at("config.pruned.compression"):
-        prune = _pruner(config["pruned"]["compression"])
-        keep = _keeper(config["pruned"]["compression"])
-    with plan.at("config.quantised.compression"):
-        both = compress.chain(keep, build(compress, config["quantised"]["compression"]))
-    _check(parts, nets, (prune, both))
-
-    def stage(name, model, by, *, spec, compression=None, **how):
-        run = config[name]
+    found, kept = {}, {}
+    for name in config["stages"]:
+        section = config[name]
+        before = kept.get(section.get("begin"), ())
+        own, teacher = owner(config, name), found.get(section.get("teacher"))
+        with plan.at(f"config.{name}.compression"):
+            whole(section, before)
+            cut = [keeper(section["compression"])] if "compression" in section else []
         with plan.at(f"config.{name}"):
-            tx = optimiser(run["tx"], num_steps=run["num_steps"])
-        learns = functools.partial(
-            train.learner,
-            model,
-            tx=tx,
-            teacher=nets.get(how.get("taught")),
-            compression=compression,
-        )
-        if by is soft:
-            how["learns"] = learns
-        return Stage(name, spec, model, learns(by), run["num_steps"], **how)
-
-    found = [stage(name, nets[name], hard, spec=spec[name]) for name in names]
-    own = {"spec": spec["student"]}
-    taught = {**own, "taught": "teacher", "realised": "masked"}
-    if "distilled_own" in config:
-        found.append(stage("distilled_own", student, soft, **own, taught="teacher_own"))
-    found += [
-        stage("distilled", student, soft, **own, taught="teacher"),
-        stage("pruned", student, soft, compression=prune, start="distilled", **taught),
-        stage(
-            "quantised",
-            rounded,
-            soft,
-            compression=both,
-            start="pruned",
-            plain=student,
-            **taught,
-        ),
-    ]
-    return {s.name: s for s in found}
+            found[name] = made(
+                *(name, section),
+                model=nets[own],
+                of=spec[own],
+                teacher=teacher and teacher.model,
+                soft=soft,
+                kept=before,
+            )
+        kept[name] = (*before, *cut)
+    _check(config, parts, nets, kept)
+    return found
 
 
 def goal(spec: Spec) -> Objective:
@@ -177,7 +129,7 @@ def equal_bytes(config: Spec, parts: DataSet, budget: int) -> Stage:
 
     `config.equal_bytes.scale` names the sizes that shrink together.
     """
-    quantise = build(compress, config["quantised"]["compression"])
+    quantise = keeper(config[last(config)]["compression"])
 
     def size(share: int) -> int:
         spec = shrunk(config, parts, share)
@@ -188,20 +140,18 @@ def equal_bytes(config: Spec, parts: DataSet, budget: int) -> Stage:
 
 
 def shrunk(config: Spec, parts: DataSet, share: int) -> dict[str, Any]:
-    """The student's configuration with sizes of so many of 256 parts."""
-    whole = complete(config["student"]["model"], parts)
+    """The packed network's configuration with sizes of so many of 256 parts."""
+    whole = complete(config[owner(config, last(config))]["model"], parts)
     scale = config["equal_bytes"]["scale"]
     return {**whole, **{key: _shrink(whole[key], share / SHARES) for key in scale}}
 
 
 def alone(config: Spec, spec: Spec) -> Stage:
-    """An int8 student of this configuration that learns from labels alone."""
-    run, model = config["equal_bytes"], build(models, spec, Model)
-    quantise = build(compress, config["quantised"]["compression"])
-    hard = objective.combine(ce=objective.on_labels(losses.cross_entropy))
-    tx = optimiser(run["tx"], num_steps=run["num_steps"])
-    learner = train.learner(model, hard, tx, compression=quantise)
-    return Stage("equal_bytes", spec, model, learner, run["num_steps"], "packed")
+    """A student of this configuration, on labels alone, in the form of the packed."""
+    compression = config[last(config)]["compression"]
+    section = {**config["equal_bytes"], "compression": compression}
+    stage = made("equal_bytes", section, model=build(models, spec, Model), of=spec)
+    return stage._replace(realised="packed")
 
 
 def description(config: Spec, parts: DataSet, spec: Spec) -> dict[str, Any]:
@@ -211,7 +161,7 @@ def description(config: Spec, parts: DataSet, spec: Spec) -> dict[str, Any]:
 
 
 def _check(
-    parts: DataSet, nets: Mapping[str, Model], compressions: Sequence[Compression]
+    config: Spec, parts: DataSet, nets: Mapping[str, Model], kept: Mapping[str, Any]
 ) -> None:
     """Finds now what would else be found after the teacher is trained."""
     batch, key = next(iter(eval_batches(parts.train, batch_size=2))), jax.random.key(0)
@@ -233,14 +183,17 @@ def _check(
                 f"classes, {every}"
             )
 
-    def compressed(compression):
-        params, state = nets["student"].init(key, batch)
-        found = products(nets["student"], params, state, batch)
+    def compressed(model, compression):
+        params, state = model.init(key, batch)
+        found = products(model, params, state, batch)
         return compression.init(params, key=key, products=found)
 
-    for name, compression in zip(("pruned", "quantised"), compressions, strict=True):
+    for name in (name for name in config["stages"] if "compression" in config[name]):
+        own = nets[owner(config, name)]
+        before = kept.get(config[name].get("begin"), ())
         with plan.at(f"config.{name}.compression"):
-            jax.eval_shape(lambda c=compression: compressed(c))
+            both = whole(config[name], before)
+            jax.eval_shape(lambda m=own, c=both: compressed(m, c))
 
 
 def _shrink(size: Any, share: float) -> Any:
@@ -280,12 +233,3 @@ def products(model: Model, params: Any, state: Any, batch: Any) -> dict[str, ops
         return model.apply(params, state, batch, train=False)[0].logits
 
     return ops.uses(logits, params, batch)
-
-
-def _pruner(spec: Spec) -> Compression:
-    return build(compress, {**spec, "sparsity": build(schedules, spec["sparsity"])})
-
-
-def _keeper(spec: Spec) -> Compression:
-    """The pruner at the sparsity that its schedule ends with."""
-    return build(compress, {**spec, "sparsity": spec["sparsity"]["target"]})

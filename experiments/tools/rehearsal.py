@@ -7,20 +7,15 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from experiments.tools import few, plan, recipes
-from experiments.tools.networks import BESIDE, TEACHERS, complete, gated
+from experiments.tools import few, plan, recipes, sections
+from experiments.tools.networks import complete, gated
 from experiments.tools.optimisers import optimiser
-from experiments.tools.recipes import Stage
+from experiments.tools.stages import Stage
 from jdistill import data, ops
 from jdistill.typing import DataSet, Frozen, Outputs
 
 PERIODS = ("batch_size", "eval_batch", "eval_every", "save_every")
-PIPELINE = (
-    *("seed", "folds", "data", "teacher", "student", "objective", "distilled"),
-    *("pruned", "quantised", "comparisons", *PERIODS),
-)
-CHAIN = ("teacher", "student", "distilled", "pruned", "quantised")
-OPTIONAL = (*BESIDE, "distilled_own")
+PIPELINE = ("seed", "folds", "data", "stages", "comparisons", *PERIODS)
 
 
 def pipeline(config: Any) -> tuple[dict, Mesh | None, few.Few, dict[str, Stage]]:
@@ -33,7 +28,7 @@ def pipeline(config: Any) -> tuple[dict, Mesh | None, few.Few, dict[str, Stage]]
     plan.sizes(config, "config")
     plan.number(config["seed"], "config.seed", least=0)
     plan.distinct(config["folds"], "config.folds")
-    _sections(config)
+    sections.check(config)
     with plan.at("config.devices"):
         mesh = recipes.mesh(config)
     first = few.parted(config, folds(config, config["folds"]))
@@ -54,11 +49,11 @@ def pipeline(config: Any) -> tuple[dict, Mesh | None, few.Few, dict[str, Stage]]
             frozen,
             start,
         )
-        if name in TEACHERS:
+        if name in (other.taught for other in stages.values()):
             teachers[name] = plan.finished(stage.learner, states[name])
     _equal_bytes(config, parts, shapes)
-    if config.get("idf_gates") and not gated(states["student"].params):
-        raise plan.Mistake("config.idf_gates: the student has no gates")
+    if config.get("idf_gates") and not any(gated(s.params) for s in states.values()):
+        raise plan.Mistake("config.idf_gates: no network has gates")
     return config, mesh, first, stages
 
 
@@ -77,46 +72,6 @@ def _observed(stage: Stage, states: Mapping[str, Any], shapes: Any) -> Frozen:
         found = jax.eval_shape(scales, before.params, before.model_state, shapes)
         state = {"model": before.model_state, "activations": found}
         return Frozen(before.params, state)
-
-
-def _sections(config: Mapping[str, Any]) -> None:
-    """What each part of the pipeline needs, and what is compared."""
-    optional = [name for name in OPTIONAL if name in config]
-    for name in (*CHAIN, *optional):
-        needed = ["num_steps", "tx"]
-        needed += ["model"] * (name in (*TEACHERS, "student"))
-        needed += ["compression"] * (name in ("pruned", "quantised"))
-        plan.needs(config[name], needed, f"config.{name}")
-    place = "config.pruned.compression"
-    plan.needs(config["pruned"]["compression"], ("name", "sparsity"), place)
-    sparsity = config["pruned"]["compression"]["sparsity"]
-    plan.needs(sparsity, ("name", "target"), f"{place}.sparsity")
-    _readers(config)
-    made = [*CHAIN, *optional, "packed", "executed"]
-    made += ["equal_bytes"] * ("equal_bytes" in config)
-    if config.get("baseline"):
-        if config["data"].get("name") != "stdlib_docs":
-            raise plan.Mistake("config.baseline is TF-IDF: for stdlib_docs only")
-        made.append("tfidf")
-    for pair in config["comparisons"]:
-        if isinstance(pair, str) or len(pair) != 2 or len({*pair}) < 2:
-            raise plan.Mistake(f"config.comparisons: {pair!r} is no pair of stages")
-        plan.names(pair, made, "config.comparisons")
-
-
-def _readers(config: Mapping[str, Any]) -> None:
-    """Who may read in a way of its own, and who is learned from."""
-    for name, spec in config.items():
-        if name == "data" or not isinstance(spec, Mapping) or "prepare" not in spec:
-            continue
-        if name not in TEACHERS:
-            said = "only a teacher reads otherwise than config.data.prepare says"
-            raise plan.Mistake(f"config.{name}.prepare: {said}")
-        if "prepare" not in config["data"]:
-            said = "what the student reads is prepared by config.data.prepare"
-            raise plan.Mistake(f"config.{name}.prepare: {said}, and there is none")
-    if "distilled_own" in config and "teacher_own" not in config:
-        raise plan.Mistake("config.distilled_own learns from config.teacher_own")
 
 
 def folds(config: Mapping[str, Any], wanted: Any, place: str = "config.data"):
@@ -155,7 +110,8 @@ def _equal_bytes(config: Mapping[str, Any], parts: DataSet, shapes: Any) -> None
     plan.needs(config["equal_bytes"], ("num_steps", "tx", "scale"), place)
     with plan.at(place):
         scale = config["equal_bytes"]["scale"]
-        whole = complete(config["student"]["model"], parts)
+        packed = sections.owner(config, sections.last(config))
+        whole = complete(config[packed]["model"], parts)
         plan.names(scale, [k for k, v in whole.items() if k != "name"], place)
         if isinstance(scale, str) or not scale:
             raise plan.Mistake(f"{place}.scale must name sizes, got {scale!r}")

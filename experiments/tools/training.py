@@ -17,8 +17,8 @@ from experiments.tools.board import scalars
 from experiments.tools.lanes import Lanes
 from experiments.tools.names import safe
 from experiments.tools.networks import gated
-from experiments.tools.recipes import Stage
 from experiments.tools.rows import open_rows, read_rows
+from experiments.tools.stages import Stage
 from jdistill import data, metrics, models, train
 from jdistill.evaluate import evaluate
 from jdistill.typing import DataSet, Frozen, Split, State

@@ -104,7 +104,8 @@ def test_a_pretrained_teacher_and_one_of_the_students_kind_teach_the_same_studen
     for name in ("data", "labels", "student", "distilled", "objective", "folds"):
         assert whole[name] == demo[name], "rows do not compare with the demo's"
     assert whole.teacher_own == demo.teacher
-    assert whole.distilled_own == demo.distilled
+    own = {**whole.distilled_own.to_dict(), "teacher": "teacher"}
+    assert own == demo.distilled.to_dict()
 
 
 def test_weights_that_are_not_installed_are_one_line(tmp_path, capsys, monkeypatch):
@@ -136,9 +137,6 @@ def test_each_configuration_says_what_it_asks_costs_and_runs_as(path):
     assert "Question:" in text and "Cost:" in text
 
 
-# Mistakes on the command line: one line, exit code 2, nothing trained and nothing lost.
-
-
 @pytest.fixture
 def run(tmp_path, capsys):
     def of(*more, arg=""):
@@ -148,6 +146,23 @@ def run(tmp_path, capsys):
         return code, capsys.readouterr().err
 
     return of
+
+
+def test_a_chain_of_ones_own_is_trained_and_packed(run, tmp_path):
+    chain = "--config.stages=('teacher','student','quantised')"
+    more = ("--config.quantised.begin=student", "--config.quantised.compression.bits=4")
+    assert run(chain, *more, "--config.comparisons=(('packed','student'),)")[0] == 0
+    found = read_rows(tmp_path / "run/rows.jsonl")
+    assert [row["stage"] for row in found] == [
+        *("teacher", "student", "quantised", "packed", "executed", "equal_bytes"),
+        "comparison",
+    ]
+    packed = found[3]
+    assert packed["accuracy"] == found[2]["accuracy"]
+    assert {row["bits"] for row in packed["layers"] if "kernel" in row["path"]} == {4}
+
+
+# Mistakes on the command line: one line, exit code 2, nothing trained and nothing lost.
 
 
 @pytest.mark.parametrize(

@@ -35,14 +35,22 @@ def steps(monkeypatch):
     return made
 
 
+SECTIONS = {
+    "stages": ("student", "distilled"),
+    "student": {"model": {}},
+    "distilled": {"model": "student", "teacher": "student"},
+}
+ONE, OTHER = {"model": {"x": 1}}, {"model": {"x": 2}}
+
+
 def trained(folder, name="student", **more):
-    job = training.Job({**CONFIG, **more}, PARTS, 0, folder)
+    job = training.Job({**CONFIG, **SECTIONS, **more}, PARTS, 0, folder)
     return training.train_stage(job, stage(name), {})
 
 
 def test_what_no_value_concerns_is_trained_once(sweep, steps):
-    first = trained(sweep / "a", objective={"temperature": 1}, student={"x": 1})
-    again = trained(sweep / "b", objective={"temperature": 2}, student={"x": 1})
+    first = trained(sweep / "a", objective={"temperature": 1}, student=ONE)
+    again = trained(sweep / "b", objective={"temperature": 2}, student=ONE)
     assert steps[0] > 0 and steps[1] == 0
     assert same(first.frozen, again.frozen)
     curves = [read_rows(sweep / name / "curves.jsonl") for name in ("a", "b")]
@@ -50,8 +58,8 @@ def test_what_no_value_concerns_is_trained_once(sweep, steps):
 
 
 def test_what_a_value_concerns_is_trained_for_each(sweep, steps):
-    trained(sweep / "a", student={"x": 1})
-    trained(sweep / "b", student={"x": 2})
+    trained(sweep / "a", student=ONE)
+    trained(sweep / "b", student=OTHER)
     assert min(steps) > 0
     trained(sweep / "a", "distilled", objective={"temperature": 1})
     trained(sweep / "b", "distilled", objective={"temperature": 2})
@@ -60,7 +68,7 @@ def test_what_a_value_concerns_is_trained_for_each(sweep, steps):
 
 def test_folders_that_are_no_sweep_and_stages_that_were_stopped_give_nothing(sweep):
     trained(sweep / "a")
-    made = beside.recipe(CONFIG, "student", 0)
+    made = beside.recipe({**CONFIG, **SECTIONS}, "student", 0)
     place, of = sweep / "b" / "fold0" / "student", {"curve": training.CURVE}
     (sweep / "config.json").write_text("{}")
     assert not beside.take(sweep / "b", place, made, **of)

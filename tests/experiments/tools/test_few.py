@@ -7,7 +7,7 @@ import pytest
 
 from experiments.tools import few, figures, plan, training
 from experiments.tools.objectives import combined
-from experiments.tools.recipes import Stage
+from experiments.tools.stages import Stage
 from jdistill import data
 from jdistill.data import index_batches
 from jdistill.data._splits import digests

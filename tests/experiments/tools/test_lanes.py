@@ -11,8 +11,8 @@ import pytest
 
 from experiments.tools import lanes, training
 from experiments.tools.flags import Variant
-from experiments.tools.recipes import Stage
 from experiments.tools.rows import read_rows
+from experiments.tools.stages import Stage
 from jdistill import compress, losses, models, objective, train
 from tests.experiments.tools.test_training import CONFIG, PARTS
 from tests.train.examples import close, frozen, net, same

@@ -4,9 +4,8 @@ import functools
 
 import jax
 import numpy as np
-import pytest
 
-from experiments.tools import networks, plan, rehearsal
+from experiments.tools import networks
 from jdistill import data
 
 FEW, MANY = (data.hashed_ngrams(num_buckets=n, max_length=n) for n in (16, 64))
@@ -45,17 +44,3 @@ def test_a_network_with_a_preparation_of_its_own_reads_that():
 def test_gates_are_known_by_their_path():
     assert networks.gated(made("student")[1])
     assert not networks.gated({"Dense_0": {"kernel": 0.0}})
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        (dict(student=dict(prepare={})), "config.student.prepare: only a teacher"),
-        (dict(teacher=dict(prepare={}), data={}), "config.teacher.prepare: what the"),
-        (dict(distilled_own={}), "config.distilled_own learns from config.teacher_own"),
-    ],
-)
-def test_who_may_read_otherwise_and_teach(change, said):
-    with pytest.raises(plan.Mistake, match=said):
-        rehearsal._readers({"data": dict(prepare={}), **change})
-    rehearsal._readers({"data": dict(prepare={}), "teacher": dict(prepare={})})

@@ -4,8 +4,8 @@ import jax
 import pytest
 from ml_collections import ConfigDict
 
-from experiments.tools import networks, recipes
-from jdistill import artifact, data, ops, tree
+from experiments.tools import networks, recipes, stages
+from jdistill import artifact, data, tree
 from jdistill.data import eval_batches
 from tests.experiments.small import ROOT
 
@@ -31,11 +31,11 @@ def test_the_fold_of_the_job_is_that_of_the_data():
 
 def test_stages_are_in_the_order_they_need_each_other():
     whole = config()
-    stages = recipes.stages({**whole, "teacher_half": whole["teacher"]}, DIGITS)
-    assert list(stages) == [
-        "teacher", "teacher_half", "student", "distilled", "pruned", "quantised",
-    ]  # fmt: skip
-    names = list(stages)
+    names = ("teacher", "half", "student", "distilled", "pruned", "quantised")
+    stages = recipes.stages(
+        {**whole, "half": whole["teacher"], "stages": names}, DIGITS
+    )
+    assert tuple(stages) == names
     for stage in stages.values():
         assert stage.start is None or names.index(stage.start) < names.index(stage.name)
         assert stage.realised == ("masked" if stage.start else "dense")
@@ -49,21 +49,12 @@ def test_what_the_data_say_completes_a_model_but_never_overrides_it():
     assert networks.complete({"name": "mlp", "classes": 3}, DIGITS)["classes"] == 3
 
 
-def test_the_quantised_stage_keeps_the_sparsity_that_pruning_ended_with():
-    spec = config()["pruned"]["compression"]
-    kept = recipes._keeper(spec)
-    params = {"w": jax.random.normal(jax.random.key(0), (10, 10))}
-    learned, state = kept.init(params, products={"w": ops.Use((0,), (1,))})
-    params, learned, state = kept.update(params, learned, state, step=0)
-    assert int((params["w"] == 0).sum()) == round(100 * spec["sparsity"]["target"])
-
-
 @pytest.mark.parametrize("budget", [1700, 3000])
 def test_the_student_of_equal_bytes_is_the_largest_that_fits(budget):
     c = config()
     stage = recipes.equal_bytes(c, DIGITS, budget)
     width = stage.spec["widths"][0]
-    quantise = recipes.build(recipes.compress, c["quantised"]["compression"])
+    quantise = stages.keeper(c["quantised"]["compression"])
 
     def size(width):
         spec = {**stage.spec, "widths": (width,)}

@@ -9,8 +9,8 @@ import optax
 import pytest
 
 from experiments.tools import training
-from experiments.tools.recipes import Stage
 from experiments.tools.rows import read_rows
+from experiments.tools.stages import Stage
 from jdistill.typing import DataSet
 from tests.train.examples import HARD, SOFT, adam, net, same, split
 
