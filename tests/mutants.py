@@ -40,8 +40,8 @@ MUTANTS = (
     Mutant(
         "a schedule goes on in the stages that follow",
         "experiments/tools/stages.py",
-        "ended = {k: _end(v) if _scheduled(v) else v for k, v in spec.items()}",
-        "ended = {k: build(schedules, v) if _scheduled(v) else v for k, v in spec.items()}",
+        'return spec["target"] if "target" in spec',
+        'return spec.get("initial", 0.1) if "target" in spec',
         "tests/experiments/tools/test_stages.py",
     ),
     Mutant(
