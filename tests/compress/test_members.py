@@ -4,12 +4,12 @@ import functools
 
 import jax
 import jax.numpy as jnp
-import members
 import numpy as np
 import pytest
 
 from jdistill import compress, tree
 from jdistill.ops import Use
+from tests.compress import members
 
 EVERY = pytest.mark.parametrize("name", members.MEMBERS)
 STEP = 100
