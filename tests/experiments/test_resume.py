@@ -64,9 +64,16 @@ FLAGS = os.environ.get("XLA_FLAGS", "")
 TIMES = ("seconds", "latency_ms", "date", "commit")
 
 
-def start(folder, workdir, moment="none:0", devices=1):
+SHORT = (
+    "--config.stages=('teacher','student','quantised')",
+    "--config.quantised.begin=student",
+    "--config.comparisons=(('packed','student'),)",
+)
+
+
+def start(folder, workdir, moment="none:0", devices=1, more=()):
     flags = f"{FLAGS} --xla_force_host_platform_device_count={devices}"
-    more = [f"--config.devices={devices}"]
+    more = [f"--config.devices={devices}", *more]
     done = subprocess.run(
         child(SCRIPT, ROOT, moment, *command(folder, workdir, *more)),
         env={**os.environ, "XLA_FLAGS": flags}, capture_output=True, text=True,
@@ -92,8 +99,8 @@ def arrays(workdir):
     }
 
 
-def assert_same_end(one, other):
-    assert len(arrays(one)) == 6
+def assert_same_end(one, other, stages=6):
+    assert len(arrays(one)) == stages
     assert arrays(one) == arrays(other)
     files = sorted(p.relative_to(one) for p in one.rglob("*.safetensors"))
     assert len(files) == 3
@@ -112,28 +119,29 @@ def whole(tmp_path_factory):
     """A run that nobody stopped, by the number of its devices."""
     folder, done = tmp_path_factory.mktemp("whole"), {}
 
-    def of(devices):
-        if devices not in done:
-            done[devices] = folder / str(devices)
-            assert start(folder, done[devices], devices=devices) == 0
-        return done[devices]
+    def of(devices, more=()):
+        key = (devices, more)
+        if key not in done:
+            done[key] = folder / str(len(done))
+            assert start(folder, done[key], devices=devices, more=more) == 0
+        return done[key]
 
     return of
 
 
-def killed(tmp_path, moments, devices=1):
+def killed(tmp_path, moments, devices=1, more=()):
     """The same command until it ends, killed at each moment in turn."""
-    workdir, kills = tmp_path / "run", 0
+    workdir, kills, how = tmp_path / "run", 0, {"devices": devices, "more": more}
     for moment in moments:
-        kills += start(tmp_path, workdir, moment, devices) != 0
-    assert start(tmp_path, workdir, devices=devices) == 0
+        kills += start(tmp_path, workdir, moment, **how) != 0
+    assert start(tmp_path, workdir, **how) == 0
     return workdir, kills
 
 
 def test_a_kill_amid_a_save_changes_nothing(tmp_path, whole):
-    workdir, kills = killed(tmp_path, ["save:9.004"])
+    workdir, kills = killed(tmp_path, ["save:9.004"], more=SHORT)
     assert kills == 1
-    assert_same_end(whole(1), workdir)
+    assert_same_end(whole(1, SHORT), workdir, stages=4)
 
 
 @pytest.mark.slow
