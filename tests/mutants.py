@@ -31,6 +31,13 @@ class Mutant(NamedTuple):
 LOSSES = "tests/losses"
 MUTANTS = (
     Mutant(
+        "lanes begin with one run's variables where each has its own",
+        "experiments/tools/training.py",
+        'return start is None or "objective" not in',
+        'return True or "objective" not in',
+        "tests/experiments/tools/test_lanes.py",
+    ),
+    Mutant(
         "a stage forgets what those before it have cut",
         "experiments/tools/stages.py",
         "compression=whole(spec, kept),",

@@ -77,14 +77,16 @@ def of(folder: pathlib.Path) -> Lanes | None:
     return None
 
 
-def learner(group: Lanes, stage: Stage, spec: Mapping[str, Any]) -> Learner:
+def learner(
+    group: Lanes, stage: Stage, spec: Mapping[str, Any], *, own_starts: bool
+) -> Learner:
     """The learner of a stage in all runs, one for all folds.
 
     Args:
         group: the runs.
-        stage: that of one of them; where it starts from another, each run starts from
-            its own.
+        stage: that of one of them.
         spec: the objective's section of one of them.
+        own_starts: whether each run begins with variables of its own.
     """
 
     def make(**values: Any) -> Learner:
@@ -92,7 +94,6 @@ def learner(group: Lanes, stage: Stage, spec: Mapping[str, Any]) -> Learner:
 
     if stage.name not in group.learners:
         values = {key: np.array(each, np.float32) for key, each in group.values.items()}
-        own_starts = stage.start is not None
         group.learners[stage.name] = train.sweep(make, values, own_starts=own_starts)
     return group.learners[stage.name]
 

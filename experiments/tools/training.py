@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from experiments.tools import beside, few, lanes, plan
+from experiments.tools import beside, few, lanes, plan, sections
 from experiments.tools.board import scalars
 from experiments.tools.lanes import Lanes
 from experiments.tools.names import safe
@@ -96,15 +96,17 @@ def _together(job: Job, stage: Stage, done: Mapping[str, Frozen]) -> State | Non
     group = job.lanes
     if group is None or stage.learns is None:
         return None
-    if stage.start is None:
-        start = _fresh(job, stage)
-    elif (ended := group.ended.get(stage.start)) is not None:
+    ended = group.ended.get(stage.start or "")
+    if ended is not None:
         each = [lanes.one(ended, index) for index in range(len(group.runs))]
         each = [_start(job, stage, before) for before in each]
         start = jax.tree.map(lambda *xs: jnp.stack(xs), *each)
+    elif _alike(job, stage):
+        start = _start(job, stage, done.get(stage.start or ""))
     else:
         return None
-    learner = lanes.learner(group, stage, job.config["objective"])
+    spec, own = job.config["objective"], ended is not None
+    learner = lanes.learner(group, stage, spec, own_starts=own)
     shapes = plan.batch(_learned_from(job, stage), job.config["batch_size"], "a batch")
     frozen = done[stage.taught or ""]
     try:
@@ -127,6 +129,12 @@ def _together(job: Job, stage: Stage, done: Mapping[str, Frozen]) -> State | Non
     for point in read_rows(folder / str(group.index) / "curves.jsonl"):
         append(point)
     return lane
+
+
+def _alike(job: Job, stage: Stage) -> bool:
+    """Whether a stage begins in all runs of a sweep with the same variables."""
+    start = stage.start
+    return start is None or "objective" not in sections.needed(job.config, start)
 
 
 def _folder(workdir: pathlib.Path, job: Job, stage: Stage) -> pathlib.Path:

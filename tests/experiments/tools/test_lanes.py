@@ -108,12 +108,19 @@ def at(temperature, found):
     return found._replace(learner=found.learns(goal))
 
 
-def job(folder, temperature, **more):
+SECTIONS = {
+    "stages": ("teacher", "student", "distilled", "quantised"),
+    "teacher": {},
+    "student": {"model": {}},
+    "distilled": {"model": "student", "teacher": "teacher"},
+    "quantised": {"model": "student", "teacher": "teacher", "begin": "distilled"},
+}
+
+
+def job(folder, temperature):
     spec = {**OBJECTIVE, "temperature": temperature}
-    group = lanes.of(folder)
-    return training.Job(
-        {**CONFIG, "objective": spec, **more}, PARTS, 0, folder, lanes=group
-    )
+    config = {**CONFIG, **SECTIONS, "objective": spec}
+    return training.Job(config, PARTS, 0, folder, lanes=lanes.of(folder))
 
 
 @pytest.fixture
@@ -165,6 +172,19 @@ def test_each_lane_is_what_the_run_is_alone(sweep, runs, tmp_path):
     np.testing.assert_allclose(*values, rtol=1e-4, atol=1e-6)
     together = [trains for name, trains in runs if name.startswith("sweep")]
     assert together == [True, True, False, False]  # the second run found both
+
+
+def test_lanes_may_begin_with_one_student(sweep, runs, tmp_path):
+    student = training.train_stage(sweep(4.0), stage()._replace(learns=None), DONE)
+    later = at(4.0, stage("quantised", "student"))
+    done = {**DONE, "student": student.frozen}
+    (tmp_path / "alone").mkdir()
+    both = [
+        training.train_stage(one, later, done).frozen
+        for one in (sweep(4.0), job(tmp_path / "alone", 4.0))
+    ]
+    assert close(*both, rtol=1e-4)
+    assert [name.startswith("sweep") for name, _ in runs] == [False, True, False]
 
 
 def test_a_killed_run_goes_on_with_its_lanes(sweep, runs, monkeypatch, tmp_path):
@@ -219,8 +239,14 @@ def test_a_lane_that_stopped_is_trained_alone(sweep, runs, monkeypatch):
 
     monkeypatch.setattr(lanes, "goal", goal)
     whole = stage()._replace(learner=stage().learns(goal({"temperature": 4.0})))
-    alone = training.train_stage(sweep(1.0), whole, DONE)
+    one = sweep(1.0)
+    alone = training.train_stage(one, whole, DONE)
     assert alone.seconds is not None  # and there the run says what is not finite
+    monkeypatch.setattr(lanes, "goal", lambda spec: objective.hinton(temperature=1.0))
+    later = at(1.0, stage("quantised", "distilled"))
+    training.train_stage(one, later, {**DONE, "distilled": alone.frozen})
+    assert not runs[-1][0].startswith("sweep"), "the runs begin with other variables"
+    monkeypatch.setattr(lanes, "goal", goal)
     sound = training.train_stage(sweep(4.0), whole, DONE)
     assert sound.seconds is None
-    assert [name.startswith("sweep") for name, _ in runs] == [True, False, True]
+    assert [name.startswith("sweep") for name, _ in runs] == [True, False, False, True]
