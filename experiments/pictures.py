@@ -28,7 +28,14 @@ def _sizes(rows: list[dict], figures: Sequence[report.Figure]) -> str:
     return report.size_picture(rows, figures=figures)
 
 
+def _tokens(rows: list[dict], figures: Sequence[report.Figure]) -> str:
+    del figures
+    shown = report.named("bits_per_byte", "kl")
+    return report.curve_picture(rows, along="tokens", figures=shown)
+
+
 PICTURES: dict[str, Callable[[list[dict], Sequence[report.Figure]], str]] = {
+    "depth": _tokens,
     "digits": _sizes,
     "language": _sizes,
     "losses": _gains,
@@ -74,7 +81,7 @@ def picture(name: str) -> str:
     Example:
         >>> picture('nothing')
         Traceback (most recent call last):
-        ValueError: no picture 'nothing'; valid: digits, language, losses, ...
+        ValueError: no picture 'nothing'; valid: depth, digits, language, ...
     """
     if name not in PICTURES:
         raise ValueError(f"no picture {name!r}; valid: {', '.join(PICTURES)}")

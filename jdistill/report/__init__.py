@@ -21,11 +21,13 @@ from jdistill.report._table import table as table
 
 if TYPE_CHECKING:
     from jdistill.report._html import html as html
+    from jdistill.report._pictures import curve_picture as curve_picture
     from jdistill.report._pictures import gain_picture as gain_picture
     from jdistill.report._pictures import size_picture as size_picture
     from jdistill.report._show import show as show
 
 _DRAWN = {
+    "curve_picture": "_pictures",
     "gain_picture": "_pictures",
     "html": "_html",
     "show": "_show",
@@ -39,6 +41,7 @@ __all__ = [
     "Figure",
     "check",
     "compare",
+    "curve_picture",
     "energy",
     "gain_picture",
     "html",

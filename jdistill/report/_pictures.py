@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from jdistill import kinds
-from jdistill.report import _plots
+from jdistill.report import _along, _plots
 from jdistill.report._differences import compared
 from jdistill.report._quality import FIGURES, Figure, checked
 from jdistill.report._style import TONES
@@ -77,6 +77,43 @@ def gain_picture(
         valid = ", ".join(dict.fromkeys(one.against for one in found))
         raise ValueError(f"no row compares with {against!r}; valid: {valid or 'none'}")
     return _alone(_plots.gains(chosen, width=WIDTH))
+
+
+def curve_picture(
+    rows: Iterable[Row], *, along: str, figures: Sequence[Figure] = FIGURES
+) -> str:
+    """How figures of each stage change along a number of its rows.
+
+    Args:
+        rows: rows of an experiment, as in `rows.jsonl`; those without the number are
+            left out, and those of one stage and one number are averaged.
+        along: the key of that number, such as 'tokens' for the tokens that were seen.
+        figures: those to draw, a panel each.
+
+    Returns:
+        The text of an SVG file, light or dark as its reader's system is, with a
+        logarithmic axis of the number.
+
+    Raises:
+        ValueError: no row has a number above 0 under that key, and each figure.
+
+    Example:
+        >>> rows = [{'stage': 'kl', 'tokens': t, 'nll': 1 / t} for t in (1, 10)]
+        >>> from jdistill.report import named
+        >>> curve_picture(rows, along='tokens', figures=named('nll'))[:4]
+        '<svg'
+    """
+    kinds.rows(rows=rows)
+    rows = list(rows)
+    for row in rows:
+        kinds.mapping(row=row)
+    check_text(along=along)
+    figures = checked(figures, rows)
+    shown = _along.with_column(rows, along)
+    for figure in figures:
+        if not any(row.get(figure.name) is not None for row in shown):
+            raise ValueError(f"no row has both {figure.name!r} and {along!r} above 0")
+    return _alone(_along.along(shown, along, figures, width=WIDTH))
 
 
 def _alone(svg: str) -> str:

@@ -5,6 +5,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from jdistill import report
+from jdistill.report import _along
 from jdistill.report._svg import COLOURS
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -107,3 +108,39 @@ def test_a_picture_stands_alone_in_both_schemes(rows, picture):
 def test_what_cannot_be_drawn_is_refused(call, message):
     with pytest.raises(ValueError, match=f"^{message}$"):
         call()
+
+
+def seen(stage, tokens, **figures):
+    return {"stage": stage, "realised": "dense", "tokens": tokens} | figures
+
+
+CURVES = [
+    seen("kl", 50_000, nll=2.0, ece=0.1),
+    seen("kl", 50_000, nll=4.0),
+    seen("kl", 1_000_000, nll=1.0, ece=0.2),
+    seen("ce", 100_000, nll=5.0),
+    {"stage": "whole", "realised": "dense", "nll": 9.0},
+]
+
+
+def test_a_curve_has_a_panel_for_each_figure_and_a_line_for_each_stage():
+    figures = report.named("nll", "ece")
+    shown = texts(report.curve_picture(CURVES, along="tokens", figures=figures))
+    wanted = {"kl", "ce", "tokens (log scale)", "50 k", "100 k", "1 M"}
+    assert wanted | {figure.heading for figure in figures} <= {*shown}
+    assert "whole" not in shown
+
+
+def test_points_of_one_place_are_their_mean_in_order():
+    nll = report.named("nll")[0]
+    rows = _along.with_column(CURVES[::-1], "tokens")
+    assert _along._means(rows, "kl", "tokens", nll) == {50_000: 3.0, 1_000_000: 1.0}
+
+
+@pytest.mark.parametrize(
+    ("rows", "along"), [([], "tokens"), (CURVES, "steps"), (CURVES[4:], "tokens")]
+)
+def test_a_curve_of_nothing_is_refused(rows, along):
+    said = f"no row has both 'nll' and '{along}' above 0"
+    with pytest.raises(ValueError, match=said):
+        report.curve_picture(rows, along=along, figures=report.named("nll"))
