@@ -31,10 +31,24 @@ class Mutant(NamedTuple):
 LOSSES = "tests/losses"
 MUTANTS = (
     Mutant(
+        "all lanes learn from the assistant of one run",
+        "experiments/tools/training.py",
+        "or not _alike(job, stage.taught):",
+        "or False:",
+        "tests/experiments/tools/test_lanes.py -k teachers",
+    ),
+    Mutant(
+        "a stage takes over the rounding of the one it begins with",
+        "experiments/tools/sections.py",
+        'if "activations" not in config.get(name, {}):',
+        "if True:",
+        "tests/experiments/tools/test_training.py -k rounded",
+    ),
+    Mutant(
         "lanes begin with one run's variables where each has its own",
         "experiments/tools/training.py",
-        'return start is None or "objective" not in',
-        'return True or "objective" not in',
+        "if ended is None and not _alike(job, stage.start):",
+        "if False:",
         "tests/experiments/tools/test_lanes.py",
     ),
     Mutant(

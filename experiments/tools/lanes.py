@@ -143,7 +143,19 @@ def _numbers(variant: Variant) -> dict[str, float]:
 
 def _read(workdir: pathlib.Path) -> list[dict[str, Any]]:
     """What was noted; nothing where the file is another's, of another form."""
-    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+    with contextlib.suppress(OSError, ValueError):
         groups = json.loads((workdir / FILE).read_text(encoding="utf-8"))
-        return [{key: group[key] for key in ("runs", "values")} for group in groups]
+        if isinstance(groups, list) and all(map(_whole, groups)):
+            return groups
     return []
+
+
+def _whole(group: Any) -> bool:
+    """Whether a group has runs, and numbers of each."""
+    if not isinstance(group, dict) or {*group} != {"runs", "values"}:
+        return False
+    runs, values = group["runs"], group["values"]
+    if not isinstance(runs, list) or not isinstance(values, dict):
+        return False
+    each = [value for value in values.values() if isinstance(value, list)]
+    return len(each) == len(values) > 0 and {len(x) for x in each} == {len(runs)}

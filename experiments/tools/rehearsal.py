@@ -41,7 +41,13 @@ def pipeline(config: Any) -> tuple[dict, Mesh | None, few.Few, dict[str, Stage]]
     teachers: dict[str, Frozen] = {}
     for name, stage in stages.items():
         frozen = teachers[stage.taught] if stage.taught else None
-        start = None if stage.plain is None else _observed(stage, states, shapes)
+        start = None
+        if stage.start is not None:
+            before = states[stage.start]
+            start = Frozen(before.params, before.model_state)
+            start = sections.unrounded(config, stage.start, start)
+        if stage.plain is not None:
+            start = _observed(stage, start, shapes)
         states[name] = plan.trains(
             f"config.{name}",
             stage.learner,
@@ -57,9 +63,8 @@ def pipeline(config: Any) -> tuple[dict, Mesh | None, few.Few, dict[str, Stage]]
     return config, mesh, first, stages
 
 
-def _observed(stage: Stage, states: Mapping[str, Any], shapes: Any) -> Frozen:
-    """The shapes of what the int8 stage starts from: a scale for each product."""
-    before = states[stage.start or ""]
+def _observed(stage: Stage, before: Frozen, shapes: Any) -> Frozen:
+    """The shapes of what an int8 stage starts from: a scale for each product."""
 
     def scales(params, state, batch):
         def forward(params, state, batch):
@@ -69,8 +74,8 @@ def _observed(stage: Stage, states: Mapping[str, Any], shapes: Any) -> Frozen:
         return ops.activation_scales(observe(params, state, batch)[1])
 
     with plan.at(f"config.{stage.name}"):
-        found = jax.eval_shape(scales, before.params, before.model_state, shapes)
-        state = {"model": before.model_state, "activations": found}
+        found = jax.eval_shape(scales, before.params, before.state, shapes)
+        state = {"model": before.state, "activations": found}
         return Frozen(before.params, state)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from experiments.tools import plan
 from experiments.tools.stages import KEYS
+from jdistill.typing import Frozen
 
 Config = Mapping[str, Any]
 MADE = ("packed", "executed", "equal_bytes", "tfidf", "comparison")
@@ -39,7 +40,7 @@ def judge(config: Config) -> str:
         >>> judge({'stages': ('large', 'small'), 'small': {'model': {}}})
         'large'
     """
-    return config[last(config)].get("teacher", config["stages"][0])
+    return config[last(config)].get("teacher") or config["stages"][0]
 
 
 def needed(config: Config, name: str) -> list[str]:
@@ -56,8 +57,15 @@ def needed(config: Config, name: str) -> list[str]:
             other = config[one].get(key)
             if isinstance(other, str) and other not in found:
                 found.append(other)
-    taught = [x for x in found if "teacher" in config[x] and "terms" not in config[x]]
+    taught = [x for x in found if config[x].get("teacher") and "terms" not in config[x]]
     return [*found, *["objective"] * bool(taught)]
+
+
+def unrounded(config: Config, name: str, frozen: Frozen) -> Frozen:
+    """What a stage ended with, as its network takes it without int8 activations."""
+    if "activations" not in config.get(name, {}):
+        return frozen
+    return frozen._replace(state=frozen.state["model"])
 
 
 def check(config: Config) -> None:
@@ -90,9 +98,9 @@ def _section(config: Config, name: str, before: Sequence[str]) -> None:
     plan.known(config[name], KEYS, place)
     for key in ("model", "teacher", "begin"):
         other = config[name].get(key)
-        if isinstance(other, str):
+        if not (other is None or (key == "model" and isinstance(other, Mapping))):
             plan.names([other], before, f"{place}.{key}")
-    if "teacher" in config[name] and "terms" not in config[name]:
+    if config[name].get("teacher") and "terms" not in config[name]:
         plan.needs(config, ["objective"], "config")
 
 

@@ -90,21 +90,21 @@ def _together(job: Job, stage: Stage, done: Mapping[str, Frozen]) -> State | Non
     """The state of a stage that is a lane of one run with that of other runs.
 
     None where it is to be trained alone: no other run differs in numbers of the
-    objective only, the objective needs more of them than arrays are, or the lane has
-    stopped.
+    objective only; the runs have teachers of their own, or begin with what they trained
+    alone; the objective needs numbers that are no arrays; the lane has stopped.
     """
     group = job.lanes
-    if group is None or stage.learns is None:
+    if group is None or stage.learns is None or not _alike(job, stage.taught):
         return None
     ended = group.ended.get(stage.start or "")
+    if ended is None and not _alike(job, stage.start):
+        return None
     if ended is not None:
         each = [lanes.one(ended, index) for index in range(len(group.runs))]
         each = [_start(job, stage, before) for before in each]
         start = jax.tree.map(lambda *xs: jnp.stack(xs), *each)
-    elif _alike(job, stage):
-        start = _start(job, stage, done.get(stage.start or ""))
     else:
-        return None
+        start = _start(job, stage, done.get(stage.start or ""))
     spec, own = job.config["objective"], ended is not None
     learner = lanes.learner(group, stage, spec, own_starts=own)
     shapes = plan.batch(_learned_from(job, stage), job.config["batch_size"], "a batch")
@@ -131,10 +131,9 @@ def _together(job: Job, stage: Stage, done: Mapping[str, Frozen]) -> State | Non
     return lane
 
 
-def _alike(job: Job, stage: Stage) -> bool:
-    """Whether a stage begins in all runs of a sweep with the same variables."""
-    start = stage.start
-    return start is None or "objective" not in sections.needed(job.config, start)
+def _alike(job: Job, name: str | None) -> bool:
+    """Whether a stage ends with the same variables in all runs of a sweep."""
+    return name is None or "objective" not in sections.needed(job.config, name)
 
 
 def _folder(workdir: pathlib.Path, job: Job, stage: Stage) -> pathlib.Path:
@@ -185,6 +184,7 @@ def _start(job: Job, stage: Stage, before: Frozen | None) -> Frozen:
     """What a stage begins with: what the one before it ended with, or fresh ones."""
     if stage.start is None:
         return _fresh(job, stage)
+    before = sections.unrounded(job.config, stage.start, before)
     if stage.plain is None:
         return before
     batches = data.eval_batches(job.dataset.train, batch_size=job.config["batch_size"])

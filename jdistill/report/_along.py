@@ -1,7 +1,10 @@
 """Figures of rows along a number of theirs, such as the tokens that were seen."""
 
+import math
+import numbers
 import statistics
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
@@ -84,5 +87,9 @@ def with_column(rows: Sequence[Mapping], column: str) -> list[Row]:
         >>> with_column([{'stage': 'a'}, {'stage': 'b', 'tokens': 3}], 'tokens')
         [{'stage': 'b', 'tokens': 3}]
     """
-    found = [row for row in rows if isinstance(row.get(column), int | float)]
-    return [row for row in found if "stage" in row and row[column] > 0]
+    return [row for row in rows if "stage" in row and _above_zero(row.get(column))]
+
+
+def _above_zero(value: Any) -> bool:
+    known = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return known and 0 < float(value) < math.inf

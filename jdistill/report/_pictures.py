@@ -33,8 +33,7 @@ def size_picture(rows: Iterable[Row], *, figures: Sequence[Figure] = FIGURES) ->
         >>> size_picture([row])[:4]
         '<svg'
     """
-    kinds.rows(rows=rows)
-    rows = list(rows)
+    rows = _listed(rows)
     figure = checked(figures, rows)[0]
     stages = summarize(rows, figures=figures)
     if not _plots.sized(stages, figure):
@@ -66,10 +65,7 @@ def gain_picture(
         >>> gain_picture([row], against='alone')[:4]
         '<svg'
     """
-    kinds.rows(rows=rows)
-    rows = list(rows)
-    for row in rows:
-        kinds.mapping(row=row)
+    rows = _listed(rows)
     check_text(against=against)
     found = compared(rows, checked(figures, rows)[0])
     chosen = [one for one in found if one.against == against]
@@ -103,10 +99,7 @@ def curve_picture(
         >>> curve_picture(rows, along='tokens', figures=named('nll'))[:4]
         '<svg'
     """
-    kinds.rows(rows=rows)
-    rows = list(rows)
-    for row in rows:
-        kinds.mapping(row=row)
+    rows = _listed(rows)
     check_text(along=along)
     figures = checked(figures, rows)
     shown = _along.with_column(rows, along)
@@ -114,6 +107,14 @@ def curve_picture(
         if not any(row.get(figure.name) is not None for row in shown):
             raise ValueError(f"no row has both {figure.name!r} and {along!r} above 0")
     return _alone(_along.along(shown, along, figures, width=WIDTH))
+
+
+def _listed(rows: Iterable[Row]) -> list[Row]:
+    kinds.rows(rows=rows)
+    rows = list(rows)
+    for row in rows:
+        kinds.mapping(row=row)
+    return rows
 
 
 def _alone(svg: str) -> str:

@@ -119,19 +119,10 @@ def run(
     with calm():
         state = _first_state(learner, split, order, key, frozen, start, layout, rules)
     if checkpoints is not None:
-        checkpoints = checkpoints.of(
-            recipe(
-                learner,
-                split,
-                batch_of(split, order, 0),
-                state,
-                key=key,
-                frozen=frozen,
-                batch_size=batch_size,
-                seed=seed,
-                named=bool(checkpoints.recipe),
-            )
-        )
+        how = {"batch_size": batch_size, "seed": seed, "key": key, "frozen": frozen}
+        of, named = batch_of(split, order, 0), bool(checkpoints.recipe)
+        facts = recipe(learner, split, of, state, named=named, **how)
+        checkpoints = checkpoints.of(facts)
     if checkpoints is not None and (found := checkpoints.restore(state)):
         at, state = found
         if at > num_steps:

@@ -2,6 +2,7 @@
 
 import xml.etree.ElementTree as ElementTree
 
+import numpy as np
 import pytest
 
 from jdistill import report
@@ -129,6 +130,12 @@ def test_a_curve_has_a_panel_for_each_figure_and_a_line_for_each_stage():
     wanted = {"kl", "ce", "tokens (log scale)", "50 k", "100 k", "1 M"}
     assert wanted | {figure.heading for figure in figures} <= {*shown}
     assert "whole" not in shown
+
+
+@pytest.mark.parametrize("value", [True, "9", None, 0, -1, float("nan"), float("inf")])
+def test_a_row_without_a_number_above_zero_is_left_out(value):
+    rows = [seen("kl", np.int64(3)), seen("kl", value)]
+    assert _along.with_column(rows, "tokens") == rows[:1]
 
 
 def test_points_of_one_place_are_their_mean_in_order():

@@ -73,7 +73,14 @@ def test_values_that_come_later_are_together_and_leave_what_there_is(tmp_path):
     assert groups(tmp_path) == [*first, later]
 
 
-@pytest.mark.parametrize("text", ["{", "[1]", "null", '[{"runs": ["a"]}]', "\xff"])
+FORMS = (
+    *("{", "[1]", "null", "{}", "\xff", '[{"runs": ["a"]}]'),
+    *('[{"runs": 3, "values": {}}]', '[{"runs": "a", "values": {"x": [1]}}]'),
+    *('[{"runs": ["a"], "values": {"x": [1, 2]}}]', '[{"runs": ["a"], "values": {}}]'),
+)
+
+
+@pytest.mark.parametrize("text", FORMS)
 def test_a_file_of_another_form_makes_no_lanes(tmp_path, text):
     (tmp_path / lanes.FILE).write_bytes(text.encode("latin-1"))
     assert lanes.of(tmp_path / "a") is None
@@ -131,21 +138,6 @@ def sweep(tmp_path):
     return lambda value: job(tmp_path / f"objective.temperature-{value}", value)
 
 
-@pytest.fixture
-def runs(monkeypatch):
-    """The names of the learners that were run, and from which step on."""
-    made, run = [], train.run
-
-    def noted(learner, split, *, progress, **options):
-        shown = train.progress()
-        state = run(learner, split, progress=shown, **options)
-        made.append((learner.name, len(shown.curve) > 0))
-        return state
-
-    monkeypatch.setattr(training.train, "run", noted)
-    return made
-
-
 def ends(one, value):
     """What each stage of the chain ends with."""
     done = dict(DONE)
@@ -170,7 +162,7 @@ def test_each_lane_is_what_the_run_is_alone(sweep, runs, tmp_path):
     assert places[0] == places[1] and len(places[0]) == 2 * 21
     values = [[p["value"] for p in curve] for curve in curves]
     np.testing.assert_allclose(*values, rtol=1e-4, atol=1e-6)
-    together = [trains for name, trains in runs if name.startswith("sweep")]
+    together = [steps > 0 for name, steps in runs if name.startswith("sweep")]
     assert together == [True, True, False, False]  # the second run found both
 
 
@@ -185,6 +177,17 @@ def test_lanes_may_begin_with_one_student(sweep, runs, tmp_path):
     ]
     assert close(*both, rtol=1e-4)
     assert [name.startswith("sweep") for name, _ in runs] == [False, True, False]
+
+
+def test_runs_whose_teachers_differ_are_trained_alone(sweep, runs):
+    one, taught = sweep(4.0), at(4.0, stage("quantised"))
+    wide = one.config["teacher"] | {"model": {}}
+    chained = wide | {"model": "teacher", "teacher": "distilled"}
+    for teacher in (wide, chained):
+        config = {**one.config, "teacher": teacher}
+        training.train_stage(one._replace(config=config), taught, DONE)
+    # the assistant that the objective taught is another in each run
+    assert [name.startswith("sweep") for name, _ in runs] == [True, False]
 
 
 def test_a_killed_run_goes_on_with_its_lanes(sweep, runs, monkeypatch, tmp_path):

@@ -27,6 +27,9 @@ def smoke():
         ({"distilled.tx": None}, "config.distilled needs 'tx'"),
         ({"distilled.begin": "pruned"}, "distilled.begin has 'pruned'; valid: teacher"),
         ({"distilled.teacher": "t"}, "config.distilled.teacher has 't'; valid: teach"),
+        ({"distilled.teacher": 3}, "config.distilled.teacher has 3; valid: teacher"),
+        ({"pruned.begin": {}}, "config.pruned.begin has {}; valid: teacher, student"),
+        ({"teacher.model": 3}, "config.teacher.model has 3; valid: "),
         ({"distilled.tecaher": "t"}, "config.distilled has 'tecaher'; valid: model, t"),
         ({"pruned.begin": "teacher"}, "'teacher' is another network than 'student'"),
         (

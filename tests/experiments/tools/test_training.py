@@ -11,6 +11,7 @@ import pytest
 from experiments.tools import training
 from experiments.tools.rows import read_rows
 from experiments.tools.stages import Stage
+from jdistill import models
 from jdistill.typing import DataSet
 from tests.train.examples import HARD, SOFT, adam, net, same, split
 
@@ -91,6 +92,24 @@ def test_a_stage_starts_from_another_and_learns_from_the_teacher(tmp_path):
     later = Stage("later", {}, net(), still, 1, start="student", taught="teacher")
     found = training.train_stage(job(tmp_path), later, done)
     assert same(found.frozen, done["student"])
+
+
+def test_a_stage_begins_behind_one_with_rounded_activations(tmp_path):
+    rounded = models.simulate_int8(net())
+    still = functools.partial(adam, goal=HARD, tx=optax.sgd(0.0))
+    config = {"first": {}, "int8": {"activations": "int8"}}
+    one = job(tmp_path, **config)
+    stages = (
+        Stage("first", {}, net(), still(net()), 1),
+        Stage("int8", {}, rounded, still(rounded), 1, start="first", plain=net()),
+        Stage("plain", {}, net(), still(net()), 1, start="int8"),
+        Stage("again", {}, rounded, still(rounded), 1, start="int8", plain=net()),
+    )
+    done = {}
+    for found in stages:
+        done[found.name] = training.train_stage(one, found, done).frozen
+    assert same(done["plain"], done["first"])
+    assert same(done["again"], done["int8"])
 
 
 def test_what_is_written_to_the_board_follows_the_run(tmp_path, monkeypatch):
