@@ -45,7 +45,7 @@ def write(args: argparse.Namespace) -> None:
         ("Q8_0", eight, {"encoded": encoded}),
     ):
         path = folder / f"{name}.gguf"
-        models.to_gguf(path, network, metadata=said, **options)
+        models.to_gguf(network, path, metadata=said, **options)
         logits = logits_of(models.from_gguf(path), tokens)
         np.savez(folder / f"{name}.npz", tokens=tokens, logits=logits)
 

@@ -188,7 +188,7 @@ def _packed(now: Now, name: str, place: Place) -> Now:
 def _exported(now: Now, name: str, place: Place) -> Now:
     """Written as a GGUF file, and read back from it."""
     path = place.folder / name
-    models.to_gguf(path, now.pretrained, encoded=now.encoded, floats="F16")
+    models.to_gguf(now.pretrained, path, encoded=now.encoded, floats="F16")
     found = models.from_gguf(path)
     size = path.stat().st_size
     return now._replace(pretrained=found, realised="packed", bytes=size)

@@ -33,7 +33,7 @@ def small(tmp_path_factory):
     params, _ = model.init(jax.random.key(0), {})
     params = jax.tree.map(lambda p: 10 * p, params)
     path = tmp_path_factory.mktemp("made") / "small.gguf"
-    models.to_gguf(path, models.Pretrained(model, Frozen(params), made, tokenizer))
+    models.to_gguf(models.Pretrained(model, Frozen(params), made, tokenizer), path)
     return str(path)
 
 

@@ -18,9 +18,10 @@ from jdistill.models.transformers import DecoderConfig
 
 Shapes = Mapping[str, tuple[int, ...]]
 
-_LLAMA3 = (1.0, 4.0, 8192.0)
-"""Where Llama 3 begins to slow its rotations and where it slows them whole, and the
-positions before: a file holds what came of them."""
+_SLOW, _FAST = 1.0, 4.0
+_BEFORE = (8192.0, *(2.0**n for n in range(4, 22) if n != 13))
+"""Turns below which Llama 3 slows a rotation whole and above which not at all, and how
+many positions there were before: a file holds what came of the three."""
 
 
 def config_of(
@@ -59,16 +60,13 @@ def config_of(
             **_caps(facts, family),
             "score_scale": _score_scale(family, sizes, depth),
             "embed_scale": math.sqrt(sizes["dim"]) if _is_gemma(family) else 1.0,
-            "rope_scaling": _llama3(factors),
             "parallel": bool(facts.get("use_parallel_residual", False)),
             **family.fields,
         }
     )
     if family.interleaved and config.rotary_dim != config.head_dim:
         raise ValueError(f"heads that {arch!r} turns in part are not read here")
-    if factors is not None and not _near_to(rope_factors(config), factors):
-        raise ValueError("'rope_freqs.weight' is not the scaling of Llama 3")
-    return config
+    return config if factors is None else _scaled(config, factors)
 
 
 def metadata_of(config: DecoderConfig, shapes: Shapes) -> dict[str, Any]:
@@ -188,11 +186,15 @@ def _score_scale(family: Family, sizes: Mapping[str, int], depth: int) -> float 
     return (sizes["dim"] / sizes["heads"]) ** -0.5
 
 
-def _llama3(factors: np.ndarray | None) -> tuple[float, float, float, float] | None:
-    """The scaling that factors came of; only that of Llama 3 is known."""
-    if factors is None:
-        return None
-    return (float(f"{np.max(factors):.6g}"), *_LLAMA3)
+def _scaled(config: DecoderConfig, factors: np.ndarray) -> DecoderConfig:
+    """With the scaling that factors came of; only that of Llama 3 is known."""
+    most = float(f"{np.max(factors):.6g}")
+    for before in _BEFORE:
+        scaling = most, _SLOW, _FAST, before
+        found = dataclasses.replace(config, rope_scaling=scaling)
+        if _near_to(rope_factors(found), factors):
+            return found
+    raise ValueError("'rope_freqs.weight' is not the scaling of Llama 3")
 
 
 def _near_to(one: Any, two: np.ndarray) -> bool:
@@ -269,7 +271,8 @@ def _effective(config: DecoderConfig) -> dict[str, Any]:
     window: Any = config.window
     wide = [0 if w >= config.max_steps else w for w in window]
     scale = config.score_scale or config.head_dim**-0.5
-    return {**config.as_dict(), "window": tuple(wide), "score_scale": scale}
+    same = {"window": tuple(wide), "score_scale": scale}
+    return {**config.as_dict(), **same, "rope_scaling": rope_factors(config)}
 
 
 def _shown(x: Any) -> str:
@@ -278,6 +281,8 @@ def _shown(x: Any) -> str:
 
 def _same(one: Any, two: Any) -> bool:
     """Equal, numbers as float32 holds them."""
-    if isinstance(one, str | bool) or None in (one, two):
+    if one is None or two is None:
+        return one is two
+    if isinstance(one, str | bool):
         return one == two
     return np.array_equal(np.float32(one), np.float32(two))

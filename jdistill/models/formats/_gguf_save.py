@@ -47,8 +47,8 @@ _UNUSED = 5
 
 
 def to_gguf(
-    path: str | os.PathLike[str],
     pretrained: Pretrained,
+    path: str | os.PathLike[str],
     *,
     encoded: Mapping[str, Any] | None = None,
     floats: str = "F32",
@@ -62,8 +62,8 @@ def to_gguf(
     Q5_0, Q5_1, TQ2_0 or MXFP4. Nothing is rounded to become a block. Vectors are F32.
 
     Args:
-        path: of the file, which takes the place of an old one when it is whole.
         pretrained: the network, with the parameters that it computes with.
+        path: of the file, which takes the place of an old one when it is whole.
         encoded: encodings by the paths of parameters.
         floats: how matrices without codes are stored, 'F32', 'F16' or 'BF16', the last
             two by rounding.
@@ -92,7 +92,7 @@ def to_gguf(
         >>> model = models.decoder(config)
         >>> variables = Frozen(*model.init(jax.random.key(0), {}))
         >>> path = pathlib.Path(tempfile.mkdtemp()) / 'small.gguf'
-        >>> models.to_gguf(path, models.Pretrained(model, variables, config, None))
+        >>> models.to_gguf(models.Pretrained(model, variables, config, None), path)
         >>> models.from_gguf(path).config == config
         True
     """

@@ -75,7 +75,6 @@ def _gemma(facts: Facts, sizes: Sizes) -> dict[str, Any]:
     return {
         "embed_scale": sizes["dim"] ** 0.5,
         "score_scale": facts.number("query_pre_attn_scalar") ** -0.5,
-        "attention_cap": facts.optional("attn_logit_softcapping"),
         "logit_cap": facts.optional("final_logit_softcapping"),
     }
 
@@ -84,7 +83,6 @@ def _said_gemma(config: DecoderConfig) -> dict[str, Any]:
     scale = config.score_scale or config.head_dim**-0.5
     return {
         "query_pre_attn_scalar": round(scale**-2),
-        "attn_logit_softcapping": config.attention_cap,
         "final_logit_softcapping": config.logit_cap,
         **said_windows(config),
     }
@@ -93,11 +91,15 @@ def _said_gemma(config: DecoderConfig) -> dict[str, Any]:
 def gemma2(facts: Facts, sizes: Sizes) -> dict[str, Any]:
     """Every other layer has a window."""
     kinds = [_FULL if i % 2 else _NEAR for i in range(sizes["depth"])]
-    return rotation(facts) | windows(facts, kinds) | _gemma(facts, sizes)
+    cap = {"attention_cap": facts.optional("attn_logit_softcapping")}
+    return rotation(facts) | windows(facts, kinds) | _gemma(facts, sizes) | cap
 
 
 def gemma3(facts: Facts, sizes: Sizes) -> dict[str, Any]:
-    """Of six layers five have a window, and a rotation of their own."""
+    """Of six layers five have a window, and a rotation of their own.
+
+    A cap of the scores that a file says is not applied: transformers does not either.
+    """
     every = facts.whole("sliding_window_pattern")
     kinds = [_NEAR if (i + 1) % every else _FULL for i in range(sizes["depth"])]
     turned = two_rotations(facts, layer_kinds(facts, kinds))
@@ -106,7 +108,8 @@ def gemma3(facts: Facts, sizes: Sizes) -> dict[str, Any]:
 
 def said_gemma2(config: DecoderConfig) -> dict[str, Any]:
     """The inverse of `gemma2`."""
-    return said_rotation(config) | _said_gemma(config)
+    cap = {"attn_logit_softcapping": config.attention_cap}
+    return said_rotation(config) | _said_gemma(config) | cap
 
 
 def said_gemma3(config: DecoderConfig) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def test_logits_are_those_of_transformers(name):
 @pytest.mark.parametrize("name", PLAIN)
 def test_what_is_written_comes_back_bit_for_bit(name, tmp_path):
     read = from_gguf(ROOT / f"{name}.gguf")
-    to_gguf(tmp_path / "a", read)
+    to_gguf(read, tmp_path / "a")
     again = from_gguf(tmp_path / "a")
     assert again.config == read.config
     same(again, read)

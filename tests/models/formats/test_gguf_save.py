@@ -89,7 +89,7 @@ def same(one, two):
 def test_codes_become_blocks_that_are_the_same_numbers(options, kind, tmp_path):
     pytest.importorskip("gguf")
     pretrained, encoded = compressed(**options)
-    to_gguf(tmp_path / "a", pretrained, encoded=encoded)
+    to_gguf(pretrained, tmp_path / "a", encoded=encoded)
     same(pretrained, from_gguf(tmp_path / "a"))
     assert stored(tmp_path / "a")["blk.1.ffn_up.weight"] == kind
 
@@ -97,7 +97,7 @@ def test_codes_become_blocks_that_are_the_same_numbers(options, kind, tmp_path):
 def test_codes_of_the_embedding_and_of_ternary_weights(tmp_path):
     pytest.importorskip("gguf")
     pretrained, encoded = compressed("embed/embedding", bits=8)
-    to_gguf(tmp_path / "a", pretrained, encoded=encoded)
+    to_gguf(pretrained, tmp_path / "a", encoded=encoded)
     same(pretrained, from_gguf(tmp_path / "a"))
     assert stored(tmp_path / "a")["token_embd.weight"] == "Q8_0"
 
@@ -106,7 +106,7 @@ def test_pruned_codes_keep_their_zeros(tmp_path):
     pytest.importorskip("gguf")
     pretrained, encoded = compressed(pruned=True, bits=4)
     assert type(encoded["layers/mlp/up/kernel"]).__name__ == "Sparse"
-    to_gguf(tmp_path / "a", pretrained, encoded=encoded)
+    to_gguf(pretrained, tmp_path / "a", encoded=encoded)
     found = from_gguf(tmp_path / "a")
     same(pretrained, found)
     up = np.asarray(tree.flatten(found.frozen.params)["layers/mlp/up/kernel"])
@@ -116,7 +116,7 @@ def test_pruned_codes_keep_their_zeros(tmp_path):
 def test_floats_are_rounded_once_and_vectors_never(tmp_path):
     plain = network(tied=False)
     for floats, dtype in (("F16", np.float16), ("BF16", jnp.bfloat16)):
-        to_gguf(tmp_path / "a", plain, floats=floats)
+        to_gguf(plain, tmp_path / "a", floats=floats)
         found = tree.flatten(from_gguf(tmp_path / "a").frozen.params)
         for path, x in tree.flatten(plain.frozen.params).items():
             matrix = path.endswith(("kernel", "embedding"))
@@ -127,7 +127,7 @@ def test_floats_are_rounded_once_and_vectors_never(tmp_path):
 def test_kinds_by_path(tmp_path):
     pretrained, encoded = compressed(bits=4)
     kinds = {KERNELS: "Q8_0", ".*/down/kernel": "BF16", "embed/.*": "F16"}
-    to_gguf(tmp_path / "a", pretrained, encoded=encoded, kinds=kinds)
+    to_gguf(pretrained, tmp_path / "a", encoded=encoded, kinds=kinds)
     found = stored(tmp_path / "a")
     assert found["blk.0.ffn_up.weight"] == "Q8_0"
     assert found["blk.0.ffn_down.weight"] == "BF16"
@@ -154,7 +154,7 @@ def test_what_would_be_lost_is_refused_and_nothing_is_written(
     pretrained, encoded = compressed(**options)
     (tmp_path / "a").write_text("before")
     with pytest.raises(ValueError, match=message):
-        to_gguf(tmp_path / "a", pretrained, encoded=encoded, kinds=kinds)
+        to_gguf(pretrained, tmp_path / "a", encoded=encoded, kinds=kinds)
     assert [p.name for p in tmp_path.iterdir()] == ["a"]
     assert (tmp_path / "a").read_text() == "before"
 
@@ -164,17 +164,17 @@ def test_numbers_beyond_half_precision_are_refused(tmp_path):
     params = jax.tree.map(lambda x: 1e8 * x, plain.frozen.params)
     plain = plain._replace(frozen=Frozen(params, {}))
     with pytest.raises(ValueError, match=r"'token_embd.weight' holds numbers that F16"):
-        to_gguf(tmp_path / "a", plain, floats="F16")
+        to_gguf(plain, tmp_path / "a", floats="F16")
     assert not list(tmp_path.iterdir())
 
 
 def test_encodings_of_other_parameters_are_refused(tmp_path):
     pretrained, encoded = compressed(bits=4)
     with pytest.raises(ValueError, match="no parameter with 'other'"):
-        to_gguf(tmp_path / "a", pretrained, encoded={"other": None})
+        to_gguf(pretrained, tmp_path / "a", encoded={"other": None})
     up, key = "layers/mlp/up/kernel", "layers/attention/key/kernel"
     with pytest.raises(ValueError, match="the codes of 'layers/mlp/up/kernel' are"):
-        to_gguf(tmp_path / "a", pretrained, encoded={up: encoded[key]})
+        to_gguf(pretrained, tmp_path / "a", encoded={up: encoded[key]})
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_encodings_of_other_parameters_are_refused(tmp_path):
             {"activation": "relu", "embed_scale": 2.0},
             "activation='relu', embed_scale=2",
         ),
-        ({"rope_scaling": (8.0, 1.0, 4.0, 16.0)}, "is not the scaling of Llama 3"),
+        ({"rope_scaling": (8.0, 0.5, 3.0, 16.0)}, "is not the scaling of Llama 3"),
         ({"family": "opt"}, "no architecture of GGUF is known for the family 'opt'"),
         ({"theta": (1e4, 0.0)}, "cannot say theta"),
         ({"rotary_dim": 8}, "turns in part"),
@@ -194,12 +194,20 @@ def test_encodings_of_other_parameters_are_refused(tmp_path):
 )
 def test_what_a_file_cannot_say_is_refused(changes, message, tmp_path):
     with pytest.raises(ValueError, match=message):
-        to_gguf(tmp_path / "a", network(**changes))
+        to_gguf(network(**changes), tmp_path / "a")
+
+
+@pytest.mark.parametrize("before", [16.0, 8192.0, 131072.0])
+def test_the_scaling_of_llama_3_is_found_in_its_factors(before, tmp_path):
+    scaled = network(rope_scaling=(8.0, 1.0, 4.0, before))
+    to_gguf(scaled, tmp_path / "a")
+    read = from_gguf(tmp_path / "a").config
+    np.testing.assert_array_equal(read.frequencies(), scaled.config.frequencies())
 
 
 def test_what_computes_the_same_is_no_loss(tmp_path):
     plain = network(window=32, score_scale=0.25, family="mistral")
-    to_gguf(tmp_path / "a", plain)
+    to_gguf(plain, tmp_path / "a")
     same(plain, from_gguf(tmp_path / "a"))
 
 
@@ -218,11 +226,11 @@ def test_layers_of_gemma_may_be_taken_out(tmp_path):
     params = dict(whole.frozen.params)
     params["layers"] = jax.tree.map(lambda x: x[keep], params["layers"])
     cut = Pretrained(models.decoder(config), Frozen(params, {}), config, None)
-    to_gguf(tmp_path / "a", cut)
+    to_gguf(cut, tmp_path / "a")
     assert from_gguf(tmp_path / "a").config == config
     said = gguf_metadata(tmp_path / "a")["gemma3.attention.sliding_window_pattern"]
     assert said.tolist() == [True, False, True]
-    to_gguf(tmp_path / "b", whole)
+    to_gguf(whole, tmp_path / "b")
     assert "gemma3.attention.sliding_window_pattern" not in gguf_metadata(
         tmp_path / "b"
     )
@@ -232,7 +240,7 @@ def test_gguf_of_the_reference_reads_what_is_written(tmp_path):
     gguf = pytest.importorskip("gguf")
     pretrained, encoded = compressed(bits=4)
     more = {"general.name": "Ünique", "llama.block_count": 99}
-    to_gguf(tmp_path / "a", pretrained, encoded=encoded, metadata=more)
+    to_gguf(pretrained, tmp_path / "a", encoded=encoded, metadata=more)
     reader = gguf.GGUFReader(tmp_path / "a")
     assert reader.fields["general.name"].contents() == "Ünique"
     assert reader.fields["llama.block_count"].contents() == 2
@@ -262,7 +270,7 @@ def test_a_tokenizer_comes_along_with_a_token_for_each_row(tmp_path):
     known = words(30)
     read = network()._replace(tokenizer=tokenizers.from_gguf(known))
     for metadata in ({}, known):
-        to_gguf(tmp_path / "a", read, metadata=metadata)
+        to_gguf(read, tmp_path / "a", metadata=metadata)
         said = gguf_metadata(tmp_path / "a")
         assert said["tokenizer.ggml.tokens"][:30] == known["tokenizer.ggml.tokens"]
         assert len(said["tokenizer.ggml.tokens"]) == 40
@@ -276,10 +284,10 @@ def test_a_tokenizer_comes_along_with_a_token_for_each_row(tmp_path):
             30,
             40,
         )
-        to_gguf(tmp_path / "b", found)
+        to_gguf(found, tmp_path / "b")
         assert from_gguf(tmp_path / "b").config == found.config
         with pytest.raises(ValueError, match=r"config.words is 30 of 40.*is none"):
-            to_gguf(tmp_path / "c", found._replace(tokenizer=None))
+            to_gguf(found._replace(tokenizer=None), tmp_path / "c")
     assert said["tokenizer.chat_template"] == "{{ messages }}"
 
 
@@ -287,7 +295,7 @@ def test_tokens_without_a_kind_are_no_tokenizer_left_out(tmp_path):
     from jdistill import tokenizers
 
     read = network()._replace(tokenizer=tokenizers.from_gguf(words(30)))
-    to_gguf(tmp_path / "a", read)
+    to_gguf(read, tmp_path / "a")
     whole = (tmp_path / "a").read_bytes()
     (tmp_path / "b").write_bytes(whole.replace(b".ggml.model", b".ggml.moXel"))
     with pytest.raises(ValueError, match=r"metadata have no 'tokenizer.ggml.model'"):
@@ -299,16 +307,16 @@ def test_metadata_of_another_tokenizer_are_refused(tmp_path):
 
     read = network()._replace(tokenizer=tokenizers.from_gguf(words(30)))
     with pytest.raises(ValueError, match="the vocabularies differ"):
-        to_gguf(tmp_path / "a", read, metadata=words(31))
+        to_gguf(read, tmp_path / "a", metadata=words(31))
     several = read._replace(tokenizer=read.tokenizer._replace(ends=(1, 4)))
     with pytest.raises(ValueError, match=r"end with \[1\] in the metadata and with"):
-        to_gguf(tmp_path / "a", several, metadata=words(30))
-    to_gguf(tmp_path / "a", several)
+        to_gguf(several, tmp_path / "a", metadata=words(30))
+    to_gguf(several, tmp_path / "a")
     assert gguf_metadata(tmp_path / "a")["tokenizer.ggml.eot_token_id"] == 4
     assert from_gguf(tmp_path / "a").tokenizer.ends == (1, 4)
     read = network()._replace(tokenizer=tokenizers.from_gguf(words(41)))
     with pytest.raises(ValueError, match="41 ids, the embedding 40 rows"):
-        to_gguf(tmp_path / "a", read)
+        to_gguf(read, tmp_path / "a")
 
 
 def test_without_the_package_blocks_are_refused_in_one_line(monkeypatch):

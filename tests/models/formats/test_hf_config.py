@@ -1,5 +1,7 @@
 """config.json as the hub has it: old words, and what is left unsaid."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -155,3 +157,11 @@ def test_a_network_of_text_and_images_may_be_of_any_known_family():
     assert family_of(said)[0] == "llama"
     with pytest.raises(ValueError, match="'whisper_text' is not known"):
         family_of({"model_type": "whisper", "text_config": {}})
+
+
+def test_gemma_3_has_no_cap_of_scores_whatever_its_file_says():
+    capped = read(GEMMA | {"attn_logit_softcapping": 5.0})
+    assert capped.attention_cap is None and capped == read(GEMMA)
+    said = dataclasses.replace(capped, attention_cap=5.0)
+    with pytest.raises(ValueError, match=r"cannot say .*'attention_cap': 5"):
+        write_config(said)

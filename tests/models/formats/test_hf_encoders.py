@@ -252,7 +252,7 @@ def test_what_config_json_cannot_say_is_not_written(name, change, message, tmp_p
 
 def test_other_files_hold_decoders_only(tmp_path):
     with pytest.raises(TypeError, match="to_gguf writes decoders, got EncoderConfig"):
-        to_gguf(tmp_path / "a.gguf", golden("bert").pretrained)
+        to_gguf(golden("bert").pretrained, tmp_path / "a.gguf")
     with pytest.raises(TypeError, match=r"config must be one of .*'EncoderConfig'"):
         to_hf(golden("bert").pretrained._replace(config=None), tmp_path / "out")
 
