@@ -4,7 +4,9 @@
 `kl` from bfloat16 hidden states `[8, 1024, dim]`, of a student with 2,048 and a teacher
 with 4,096, over 128,256 words, with gradients at the student's hidden states and head.
 'ratio' of 'vocabulary_memory' is the whole logits' temporary bytes over ours, and of
-'vocabulary_time' the whole logits' seconds over ours.
+'vocabulary_time' the whole logits' seconds over ours. 'vocabulary_memory_split' is the
+memory of a chip where four times the tokens are split over four rows of chips and the
+words of both heads, padded to 131,072, over the four chips of each.
 """
 
 import functools
@@ -18,7 +20,8 @@ from benchmarks import _measure, scale
 from jdistill import losses
 
 TOPOLOGY = "v5e:2x2"
-BATCH, DIMS, WORDS = (8, 1024), (2048, 4096), 128_256
+SPLIT = {"topology": "v5e:4x4", "shape": (4, 4)}
+BATCH, DIMS, WORDS, PADDED = (8, 1024), (2048, 4096), 128_256, 131_072
 FORMS = {
     "forward": {"form": "forward", "chunk": 512},
     "recompute": {"form": "recompute", "chunk": 256},
@@ -44,37 +47,60 @@ def shapes(batch, dims, words) -> list[tuple[int, ...]]:
     return [x for dim in dims for x in ((*batch, dim), (dim, words))]
 
 
-def compiled(loss, place):
-    """Value and gradients for the student's hidden states and head."""
+def compiled(loss, *, place, batch=BATCH, words=WORDS):
+    """Value and gradients for the student's hidden states and head, placed as they are.
+
+    Args:
+        loss: of the arguments.
+        place: of hidden states, and of heads.
+        batch: all tokens.
+        words: all columns.
+    """
     given = [
         jax.ShapeDtypeStruct(shape, jnp.bfloat16, sharding=place)
-        for shape in shapes(BATCH, DIMS, WORDS)
+        for shape, place in zip(shapes(batch, DIMS, words), place * 2, strict=True)
     ]
-    return jax.jit(jax.value_and_grad(loss, (0, 1))).lower(*given).compile()
-
-
-def temporaries(program) -> int:
-    """Bytes beside arguments and results."""
-    return program.memory_analysis().temp_size_in_bytes
+    everywhere = NamedSharding(place[0].mesh, PartitionSpec())
+    step = jax.value_and_grad(loss, (0, 1))
+    return jax.jit(step, out_shardings=(everywhere, place)).lower(*given).compile()
 
 
 def memory() -> list[dict]:
-    """A row for each form."""
+    """A row for each form, on one chip."""
     chips = scale.mesh_of(TOPOLOGY, (2, 2)).devices.reshape(-1)
     place = NamedSharding(Mesh(chips[:1], "x"), PartitionSpec())
-    columns = {
-        "topology": TOPOLOGY,
-        "shape": [*BATCH, WORDS],
-        "dims": DIMS,
-        **_measure.where_and_with(_measure.cores()),
-    }
-    programs = [theirs, *(functools.partial(ours, **form) for form in FORMS.values())]
-    whole, *each = [temporaries(compiled(one, place)) for one in programs]
+    run = functools.partial(compiled, place=(place, place))
+    columns = {"topology": TOPOLOGY, "shape": [*BATCH, WORDS]}
+    return _rows("vocabulary_memory", run, ours, columns)
+
+
+def memory_split() -> list[dict]:
+    """A row for each form, on one chip of several that share tokens and words."""
+    mesh = scale.mesh_of(**SPLIT)
+    sizes = {"batch": (4 * BATCH[0], BATCH[1]), "words": PADDED}
+    specs = PartitionSpec("data"), PartitionSpec(None, "model")
+    place = tuple(NamedSharding(mesh, spec) for spec in specs)
+    run = functools.partial(compiled, place=place, **sizes)
+    mine = functools.partial(ours, mesh=mesh, tokens="data", vocabulary="model")
+    columns = {"topology": SPLIT["topology"], "mesh": dict(mesh.shape)}
+    columns["shape"] = [*sizes["batch"], PADDED]
+    return _rows("vocabulary_memory_split", run, mine, columns)
+
+
+def _rows(name, run, mine, columns) -> list[dict]:
+    """Bytes of a chip for each of our forms, beside those of whole logits."""
+    columns |= {"dims": DIMS, **_measure.where_and_with(_measure.cores())}
+    whole, *each = [
+        scale.figures(run(loss))
+        for loss in (theirs, *(functools.partial(mine, **f) for f in FORMS.values()))
+    ]
     rows = []
-    for (name, form), mine in zip(FORMS.items(), each, strict=True):
-        row = scale.row("vocabulary_memory", whole, mine, **form, **columns)
-        row |= {"which": name, "ours": mine, "theirs": whole}
-        rows.append(row)
+    for (which, form), found in zip(FORMS.items(), each, strict=True):
+        ours, theirs_ = found["temporaries"], whole["temporaries"]
+        row = scale.row(name, ours, theirs_, which=which, **form, **columns)
+        row["ratio"] = round(theirs_ / ours, 4)
+        kind = "collectives"
+        rows.append(row | {f"ours_{kind}": found[kind], f"theirs_{kind}": whole[kind]})
     return rows
 
 
@@ -107,6 +133,7 @@ def main() -> None:
         print(f"vocabulary_memory needs libtpu (pip install -e '.[tpu]'): {said}")
         return
     _measure.write(memory(), given.out)
+    _measure.write(memory_split(), given.out)
 
 
 if __name__ == "__main__":
