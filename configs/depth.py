@@ -52,6 +52,7 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     )
     depths = (2, 1) if smoke else (24, 20, 15)
     parts = (3, 5) if smoke else (25, 50, 100, 200, 350, 500)
+    seeds = (0,) if smoke else (0, 1, 2)  # all of them as far as few steps go
     c.stages = (
         dict(stage="whole", scored=False),
         dict(stage="all layers", keep_tokens=dict(most=300 if smoke else 16_384)),
@@ -64,9 +65,11 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
             dict(
                 stage=f"{arm} of {depths[-1]} by influence",
                 after=f"{depths[-1]} by influence",
-                train=how | dict(terms=terms, steps=steps),
+                train=how | dict(terms=terms, steps=steps, seed=seed),
             )
             for steps in parts
+            for seed in seeds
+            if not seed or steps <= 50
             for arm, terms in ARMS.items()
         ),
     )
