@@ -79,7 +79,7 @@ def kd_step(
     params, config = language.keep_layers(read.frozen.params, read.config, layers)
     batch, frozen = {"inputs": tokens, "token_mask": np.ones(tokens.shape)}, None
     if cached:
-        term = objective.on_sparse_vocabulary(losses.sparse_vocabulary_kl, chunk=CHUNK)
+        term = objective.on_vocabulary(losses.sparse_kl, chunk=CHUNK)
         batch |= _drawn(tokens, config.vocab)
     else:
         term = objective.on_vocabulary(losses.kl, chunk=CHUNK)

@@ -8,10 +8,7 @@ from experiments.tools.components import build
 from jdistill import losses, objective, projections, schedules
 from jdistill.typing import Aux, Objective, Term
 
-ON = (
-    *("labels", "logits", "vocabulary", "sparse", "sparse_vocabulary", "features"),
-    "params",
-)
+ON = (*("labels", "logits", "vocabulary", "sparse", "features", "params"),)
 SOURCES = (
     *("ensemble", "entry", "example_mask", "head", "hidden", "labels", "logits"),
     *("rerun", "routed", "sparse", "stopped", "taps", "token_mask", "weight"),

@@ -58,12 +58,6 @@ from jdistill.losses._sparse import sparse_kl as sparse_kl
 from jdistill.losses._sparse import (
     sparse_soft_cross_entropy as sparse_soft_cross_entropy,
 )
-from jdistill.losses._sparse_vocabulary import (
-    sparse_vocabulary_kl as sparse_vocabulary_kl,
-)
-from jdistill.losses._sparse_vocabulary import (
-    sparse_vocabulary_soft_cross_entropy as sparse_vocabulary_soft_cross_entropy,
-)
 from jdistill.losses._srd import srd as srd
 from jdistill.losses._standardised import dist as dist
 from jdistill.losses._standardised import logit_standardization as logit_standardization
@@ -128,8 +122,6 @@ __all__ = [
     "soft_cross_entropy",
     "sparse_kl",
     "sparse_soft_cross_entropy",
-    "sparse_vocabulary_kl",
-    "sparse_vocabulary_soft_cross_entropy",
     "srd",
     "total_variation",
     "vid",

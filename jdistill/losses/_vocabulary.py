@@ -40,11 +40,13 @@ def over_vocabulary(
     `kl`, `reverse_kl`, `jsd`, `total_variation`, `skewed_kl`, `skewed_reverse_kl` and
     `soft_cross_entropy` become `values(hidden, teacher_hidden, *, head, teacher_head,
     weights=None, **numbers)`; `cross_entropy` and `label_smoothing` become
-    `values(hidden, labels, *, head, weights=None, **numbers)`:
+    `values(hidden, labels, *, head, weights=None, **numbers)`, and `sparse_kl` and
+    `sparse_soft_cross_entropy` `values(hidden, target, *, head, ...)`:
 
     * `hidden`, `teacher_hidden`: h, `[*batch, dim]`, each side with its own dim. The
       products of a side are in the type of its hidden states, added up in float32.
     * `head`, `teacher_head`: W, `[dim, vocab]`; an embedding is given transposed.
+    * `target`: a `SparseTarget` of `[*batch]`, which has no gradient.
     * `weights`: `[*batch]`; tokens of weight 0 are left out, cost next to nothing and
       have the value 0. The other weights multiply nothing.
     * `numbers`: the loss's own, such as `temperature`; they have no gradient.

@@ -10,10 +10,15 @@ import jax.numpy as jnp
 from jax.sharding import Mesh
 
 from jdistill.losses._checks import one_label_each
+from jdistill.losses._sparse import fitting
 from jdistill.losses._vocabulary_blocks import Given, Plan
 from jdistill.losses._vocabulary_rows import Row
+from jdistill.typing import SparseTarget
 
-ARRAYS = ("hidden", "teacher_hidden", "labels", "head", "teacher_head", "weights")
+ARRAYS = (
+    *("hidden", "teacher_hidden", "labels", "target", "head", "teacher_head"),
+    "weights",
+)
 
 
 def signature_of(row: Row) -> inspect.Signature:
@@ -28,10 +33,11 @@ def signature_of(row: Row) -> inspect.Signature:
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY
     ]
     heads = ["head", "teacher_head"] if row.taught else ["head"]
+    other = "teacher_hidden" if row.taught else "target" if row.some else "labels"
     return inspect.Signature(
         [
             inspect.Parameter("hidden", by_place),
-            inspect.Parameter("teacher_hidden" if row.taught else "labels", by_place),
+            inspect.Parameter(other, by_place),
             *(inspect.Parameter(x, inspect.Parameter.KEYWORD_ONLY) for x in heads),
             by_name,
             *(x.replace(annotation=inspect.Parameter.empty) for x in numbers),
@@ -44,10 +50,10 @@ def given_of(plan: Plan, arguments: Mapping[str, Any]) -> Given:
 
     Raises:
         ValueError: shapes do not fit, or a number is out of range.
-        TypeError: labels are not integers.
+        TypeError: labels are not integers, or a target is no `SparseTarget`.
     """
     arrays = {k: x for k, x in arguments.items() if k in ARRAYS and x is not None}
-    arrays = {k: jnp.asarray(x) for k, x in arrays.items()}
+    arrays = {k: jax.tree.map(jnp.asarray, x) for k, x in arrays.items()}
     numbers = {k: x for k, x in arguments.items() if k not in ARRAYS}
     _check_numbers(plan.row, numbers)
     _check_tokens(arrays)
@@ -57,19 +63,18 @@ def given_of(plan: Plan, arguments: Mapping[str, Any]) -> Given:
     for side, name in sides.items():
         _check_head(hidden[side], head[side], name)
     head = _same_words(head, plan.valid)
-    if not plan.row.taught:
+    if "labels" in arrays:
         numbers["classes"] = plan.valid or head["student"].shape[1]
     batch = arrays["hidden"].ndim - 1
-    rows = {
-        k: x.reshape(-1, *x.shape[batch:])
-        for k, x in (hidden | {"labels": arrays.get("labels")}).items()
-        if x is not None
-    }
+    other = arrays.get("target", arrays.get("labels"))
+    rows = jax.tree.map(
+        lambda x: x.reshape(-1, *x.shape[batch:]), hidden | {"other": other}
+    )
     weights = arrays.get("weights")
     return Given(
         {side: rows[side] for side in sides},
         head,
-        rows.get("labels"),
+        rows["other"],
         None if weights is None else weights.reshape(-1).astype(jnp.float32),
         {k: jnp.asarray(x, jnp.float32) for k, x in numbers.items()},
     )
@@ -113,7 +118,10 @@ def check_split(given: Given, plan: Plan, mesh: Mesh | None) -> None:
 def _check_numbers(row: Row, numbers: Mapping[str, Any]) -> None:
     """The loss of whole logits checks them, on logits of two classes."""
     logits = jax.ShapeDtypeStruct((1, 2), jnp.float32)
-    other = logits if row.taught else jax.ShapeDtypeStruct((1,), jnp.int32)
+    label = jax.ShapeDtypeStruct((1,), jnp.int32)
+    ids, log_p = (jax.ShapeDtypeStruct((1, 1), x.dtype) for x in (label, logits))
+    some = SparseTarget(ids, log_p)
+    other = logits if row.taught else some if row.some else label
     jax.eval_shape(lambda z, other: row.loss(z, other, **numbers), logits, other)
 
 
@@ -121,6 +129,8 @@ def _check_tokens(arrays: Mapping[str, Any]) -> None:
     batch = arrays["hidden"].shape[:-1]
     if "labels" in arrays:
         one_label_each(arrays["hidden"], arrays["labels"])
+    if "target" in arrays:
+        fitting(arrays["target"], arrays["hidden"])
     for name in ("teacher_hidden", "weights"):
         if name not in arrays:
             continue
@@ -159,11 +169,14 @@ def _same_words(head: Mapping[str, Any], valid: int | None) -> dict[str, Any]:
 
 
 def known_label(plan: Plan, given: Given, values: Any) -> Any:
-    """NaN where a label that counts is no word."""
+    """NaN where a label or a class of a target, of a token that counts, is no word."""
     if given.labels is None:
         return values
     classes = plan.valid or given.head["student"].shape[1]
-    known = (given.labels >= 0) & (given.labels < classes)
+    if isinstance(given.labels, SparseTarget):
+        known = jnp.all(given.labels.ids < classes, axis=-1)
+    else:
+        known = (given.labels >= 0) & (given.labels < classes)
     if given.weights is not None:
         known |= given.weights == 0
     return jnp.where(known, values, math.nan)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jdistill.losses import _vocabulary_some as some
 from jdistill.losses._vocabulary_rows import Row
 
 LOW = -1e30
@@ -38,7 +39,7 @@ class Given(NamedTuple):
     """The arrays of a call, of one device.
 
     * `hidden`, `head`: by side.
-    * `labels`: [tokens], None with a teacher.
+    * `labels`: [tokens], or a `SparseTarget` of them, None with a teacher.
     * `weights`: [tokens], 0 where a token is left out; None for ones.
     * `numbers`: those of the loss, by name.
     """
@@ -71,11 +72,15 @@ class Block(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What a chunk sees of a block: logits, before and after the temperature."""
+    """What a chunk sees of a block: logits, before and after the temperature.
+
+    `target` is where the labels are, [chunk, block], or the classes that `some` found;
+    None with a teacher.
+    """
 
     capped: Mapping[str, Any]
     logits: Mapping[str, Any]
-    hit: Any
+    target: Any
     real: Any
 
 
@@ -117,10 +122,12 @@ def see(plan: Plan, block: Block, chunk: Given) -> Seen:
         cap = plan.caps.get(side)
         capped[side] = z if cap is None else cap * jnp.tanh(z / cap)
         logits[side] = _there(block.real, capped[side] / temperature, LOW)
-    hit = None
-    if chunk.labels is not None:
-        hit = chunk.labels[:, None] == block.words[None]
-    return Seen(capped, logits, hit, block.real)
+    target = chunk.labels
+    if plan.row.some:
+        target = some.named(target, block.words, block.real)
+    elif target is not None:
+        target = target[:, None] == block.words[None]
+    return Seen(capped, logits, target, block.real)
 
 
 def scale_of(plan: Plan, seen: Seen) -> dict[str, Scale]:
@@ -177,8 +184,14 @@ def whole_scale(plan: Plan, running: Mapping[str, Any]) -> dict[str, Scale]:
 def sums(
     plan: Plan, seen: Seen, scales: Mapping[str, Scale], given: Given, sides: Any
 ) -> dict[str, Any]:
-    """The sum of the summands over a block, and of their slopes in each side's logs."""
+    """The sum of the summands over a block, and of their slopes in each side's logs.
+
+    With a tail also 'rest', the probability of the words without a name.
+    """
     logs = _logs(seen, scales)
+    if plan.row.some:
+        found = some.sums(seen.target, plan.row, logs["student"])
+        return found | {"slopes": {s: found["slopes"][s] for s in sides}}
     values = jnp.sum(_terms(plan, seen, logs, given), axis=-1)
     slopes = {s: jnp.sum(_slope(plan, seen, logs, given, s), axis=-1) for s in sides}
     return {"values": values, "slopes": slopes}
@@ -193,7 +206,7 @@ def logit_gradient(
     plan: Plan,
     seen: Seen,
     scales: Mapping[str, Scale],
-    slopes: Mapping[str, Any],
+    added: Mapping[str, Any],
     given: Given,
     side: str,
 ) -> Any:
@@ -202,9 +215,13 @@ def logit_gradient(
     .. math:: \partial L / \partial z_c = T (u_c - q_c \sum_k u_k), \quad
         u_c = \partial f_c / \partial \log q_c
     """
-    logs = _logs(seen, scales)
-    slope = _slope(plan, seen, logs, given, side)
-    found = slope - jnp.exp(logs[side]) * slopes[side][:, None]
+    logs, slopes = _logs(seen, scales), added["slopes"][side]
+    if plan.row.some:
+        rest = added.get("rest")
+        found = some.logit_gradient(seen.target, logs[side], slopes, rest)
+    else:
+        slope = _slope(plan, seen, logs, given, side)
+        found = slope - jnp.exp(logs[side]) * slopes[:, None]
     found *= given.numbers.get("temperature", 1.0)
     cap = plan.caps.get(side)
     return found if cap is None else found * (1 - (seen.capped[side] / cap) ** 2)
@@ -220,7 +237,7 @@ def _logs(seen: Seen, scales: Mapping[str, Scale]) -> dict[str, Any]:
 
 def _terms(plan: Plan, seen: Seen, logs: Mapping[str, Any], given: Given) -> Any:
     numbers = {k: v for k, v in given.numbers.items() if k != "temperature"}
-    target = seen.hit if seen.hit is not None else logs["teacher"]
+    target = logs["teacher"] if seen.target is None else seen.target
     return _there(seen.real, plan.row.terms(target, logs["student"], **numbers), 0.0)
 
 

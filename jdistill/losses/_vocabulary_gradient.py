@@ -82,6 +82,8 @@ def _asked(primals: Given) -> tuple[tuple[str, str], ...]:
     for name, number in primals.numbers.items():
         if number.perturbed:
             raise TypeError(f"a loss over a vocabulary has no gradient in its {name}")
+    if any(x.perturbed for x in jax.tree.leaves(primals.labels)):
+        raise TypeError("a loss over a vocabulary has no gradient in its target")
     arrays = {"hidden": primals.hidden, "head": primals.head}
     return tuple(
         (kind, side)

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from jdistill.losses import _vocabulary_blocks as blocks
+from jdistill.losses import _vocabulary_some as some
 from jdistill.losses._vocabulary_blocks import Block, Given, Plan, Scale, Seen
 from jdistill.losses._vocabulary_packing import (
     Packing,
@@ -40,11 +41,12 @@ of the weighted sum of the values."""
 class Found(NamedTuple):
     """What the first pass leaves for the second, of each packed token.
 
-    * `scales`: log-sum-exps by side; `slopes`: sums by side that is asked for.
+    * `scales`: log-sum-exps by side.
+    * `added`: sums over the words, 'slopes' by side that is asked for among them.
     """
 
     scales: Mapping[str, Scale]
-    slopes: Mapping[str, Any]
+    added: Mapping[str, Any]
 
 
 def values(plan: Plan, given: Given, asked: Asked) -> tuple[Any, Found]:
@@ -54,7 +56,7 @@ def values(plan: Plan, given: Given, asked: Asked) -> tuple[Any, Found]:
     packed = packed_of(packs, given)
     passes = _by_chunks if blocks.count(plan, given) == 1 else _by_blocks
     scales, added = passes(plan, packed, packs.rounds, _sides(asked))
-    return _values(packs, given, added), Found(scales, added["slopes"])
+    return _values(plan, packs, packed, added), _found(scales, added)
 
 
 def gradients(
@@ -97,7 +99,7 @@ def together(
         kept, summed = carry
         part = chunk_of(plan, packed, i)
         seen, new = _whole(plan, part, block, sides)
-        known = Found(new[0], new[1]["slopes"])
+        known = _found(*new)
         summed = _added(plan, summed, block, part, seen, known, i)
         return written(plan, kept, new, i), summed
 
@@ -105,8 +107,8 @@ def together(
     last = jax.lax.fori_loop(0, packs.rounds, over_chunk, start)
     (scales, added), (rows, heads) = last
     heads = _placed(plan, heads, heads, block)
-    found = Found(scales, added["slopes"])
-    return _values(packs, given, added), (found, _named(plan, packs, rows, heads))
+    values = _values(plan, packs, packed, added)
+    return values, (_found(scales, added), _named(plan, packs, rows, heads))
 
 
 def _by_chunks(plan: Plan, packed: Given, rounds: Any, sides: list[str]) -> Any:
@@ -184,8 +186,8 @@ def _added(
     """The gradients that are asked for, with those of a chunk and a block."""
     rows, columns = carry
     rows, columns, old = dict(rows), dict(columns), cut(plan, rows, i)
-    for side in known.slopes:
-        z = blocks.logit_gradient(plan, seen, known.scales, known.slopes, part, side)
+    for side in known.added["slopes"]:
+        z = blocks.logit_gradient(plan, seen, *known, part, side)
         states = part.hidden[side]
         z = z.astype(states.dtype)
         if side in rows:
@@ -224,9 +226,17 @@ def _named(plan: Plan, packs: Packing, rows: Any, heads: Any) -> Gradients:
     return named | {("head", side): x for side, x in heads.items()}
 
 
-def _values(packs: Packing, given: Given, added: Mapping[str, Any]) -> Any:
-    squared = given.numbers.get("temperature", 1.0) ** 2
-    return rows_in(squared * added["values"], packs.place)
+def _values(plan: Plan, packs: Packing, packed: Given, added: Mapping[str, Any]) -> Any:
+    values = added["values"]
+    if "rest" in added:
+        tail = packed.labels.log_tail
+        values = values + some.of_tail(plan.row, tail, added["rest"])
+    squared = packed.numbers.get("temperature", 1.0) ** 2
+    return rows_in(squared * values, packs.place)
+
+
+def _found(scales: Any, added: Mapping[str, Any]) -> Found:
+    return Found(scales, {name: x for name, x in added.items() if name != "values"})
 
 
 def _sides(asked: Asked) -> list[str]:
@@ -238,7 +248,10 @@ def _room(packed: Given, sides: list[str]) -> Any:
     states = packed.hidden["student"]
     none = blocks.zeros(states.shape[:1], states)
     scales = {side: Scale(none, none) for side in packed.hidden}
-    return scales, {"values": none, "slopes": dict.fromkeys(sides, none)}
+    added = {"values": none, "slopes": dict.fromkeys(sides, none)}
+    if getattr(packed.labels, "log_tail", None) is not None:
+        added["rest"] = none
+    return scales, added
 
 
 def _room_of_gradients(packed: Given, asked: Asked) -> Any:

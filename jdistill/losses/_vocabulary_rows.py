@@ -1,8 +1,9 @@
 """The losses that go over a vocabulary in parts, each as what it sums over the words.
 
 `terms(target, log_q, **numbers)` are the summands: of a teacher the target is `log_p`,
-of labels it is 1 at the label and 0 elsewhere. What is a sum over words needs no more
-than a part of them at a time, and so does its gradient.
+of labels it is 1 at the label and 0 elsewhere, and of some of a teacher's classes they
+are summands of these alone. What is a sum over words needs no more than a part of them
+at a time, and so does its gradient.
 """
 
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from jdistill.losses._divergences import (
 )
 from jdistill.losses._labels import cross_entropy, label_smoothing
 from jdistill.losses._logits import divergence_terms, kl, soft_cross_entropy
+from jdistill.losses._sparse import sparse_kl, sparse_soft_cross_entropy
 
 
 class Row(NamedTuple):
@@ -29,12 +31,16 @@ class Row(NamedTuple):
 
     * `terms(target, log_q, **numbers)`: one number for each word, multiplied by the
       squared temperature once they are added up.
-    * `taught`: whether the target is a teacher's log-probabilities, not a label.
+    * `taught`: whether the target is a teacher's log-probabilities.
+    * `some`: whether it is some of them, a `SparseTarget`; else it is a label.
+    * `tailed`: the summands where the target has a tail, and so adds up to 1.
     """
 
     loss: Callable[..., Any]
     terms: Callable[..., Any]
     taught: bool = True
+    some: bool = False
+    tailed: Callable[..., Any] | None = None
 
 
 def _reverse_kl(log_p, log_q):
@@ -43,6 +49,10 @@ def _reverse_kl(log_p, log_q):
 
 def _soft_cross_entropy(log_p, log_q):
     return -jnp.exp(log_p) * log_q
+
+
+def _some_kl(log_p, log_q):
+    return jnp.exp(log_p) * (log_p - log_q)
 
 
 def _skewed_kl(log_p, log_q, *, alpha):
@@ -72,6 +82,8 @@ ROWS = (
     Row(total_variation, total_variation_terms),
     Row(skewed_kl, _skewed_kl),
     Row(skewed_reverse_kl, _skewed_reverse_kl),
+    Row(sparse_kl, _some_kl, taught=False, some=True, tailed=divergence_terms),
+    Row(sparse_soft_cross_entropy, _soft_cross_entropy, taught=False, some=True),
 )
 
 

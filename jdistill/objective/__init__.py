@@ -34,7 +34,6 @@ from jdistill.objective._teachers import ensemble as ensemble
 from jdistill.objective._teachers import routed as routed
 from jdistill.objective._term import term as term
 from jdistill.objective._vocabulary import on_sparse as on_sparse
-from jdistill.objective._vocabulary import on_sparse_vocabulary as on_sparse_vocabulary
 from jdistill.objective._vocabulary import on_vocabulary as on_vocabulary
 
 __all__ = [
@@ -58,7 +57,6 @@ __all__ = [
     "on_logits",
     "on_params",
     "on_sparse",
-    "on_sparse_vocabulary",
     "on_vocabulary",
     "rerun",
     "routed",

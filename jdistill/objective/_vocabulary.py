@@ -24,13 +24,15 @@ def on_vocabulary(
 
     `on_vocabulary(losses.kl)` is `on_logits(losses.kl)`, and
     `on_vocabulary(losses.cross_entropy)` is `on_labels(losses.cross_entropy)`, by
-    `losses.over_vocabulary`: of models that offer `hidden` and `head`. Tokens that do
-    not count cost nothing.
+    `losses.over_vocabulary`: of models that offer `hidden` and `head`. Of a teacher's
+    cached classes `on_vocabulary(losses.sparse_kl)` is `on_sparse(losses.sparse_kl)`.
+    Tokens that do not count cost nothing.
 
     Args:
         loss: one that `losses.over_vocabulary` takes.
         teacher: the network that teaches, where the loss has one.
-        per: 'token', 'example', or None: as the labels are.
+        per: 'token', 'example', or None: as the labels are, by token with cached
+            classes.
         network: who learns.
         more: the options of `losses.over_vocabulary`, such as `form` and `chunk` (caps
             are those of the models, and `valid` is what they say of a padded
@@ -53,9 +55,11 @@ def on_vocabulary(
     names = inspect.signature(over_vocabulary).parameters
     options = {name: more.pop(name) for name in [*more] if name in names}
     bounds = {"cap": network}
-    if "labels" in inspect.signature(over_vocabulary(loss, **options)).parameters:
-        other: Source = labels()
-    else:
+    asked = inspect.signature(over_vocabulary(loss, **options)).parameters
+    other: Source = labels()
+    if "target" in asked:
+        other, per = sparse(teacher), per or "token"
+    elif "labels" not in asked:
         other, more["teacher_head"] = hidden(teacher), head(teacher)
         bounds["teacher_cap"] = teacher
     more |= {"head": head(network), "weights": _COUNTED}
@@ -103,48 +107,6 @@ def on_sparse(
         [('student', 'logits'), ('teacher', 'sparse')]
     """
     return term(loss, logits(STUDENT), sparse(teacher), per=per, **more)
-
-
-def on_sparse_vocabulary(
-    loss: Callable[..., Any],
-    *,
-    per: str | None = "token",
-    teacher: str = TEACHER,
-    **more: Any,
-) -> Term:
-    """A term of the student's hidden states and head, and of the teacher's classes.
-
-    As `on_sparse`, for a model with `hidden` and `head`, without its logits.
-
-    Args:
-        loss: `loss(hidden, target, head=head, **more)`, one value for each token or
-            example, such as `losses.sparse_vocabulary_kl`.
-        per: 'token' or 'example'.
-        teacher: the network that teaches.
-        more: the loss's numbers, such as `chunk` (the cap and, unless it is given,
-            `valid` are the model's), where a function of the step is a schedule.
-
-    Returns:
-        A term of weight 1.
-
-    Raises:
-        ValueError: `per` is another word.
-        TypeError: the loss takes no such argument, or lacks one.
-
-    Example:
-        >>> from jdistill import losses
-        >>> kd = on_sparse_vocabulary(losses.sparse_vocabulary_kl, chunk=128)
-        >>> sorted(kd.needs)
-        [('student', 'head'), ('student', 'hidden'), ('teacher', 'sparse')]
-    """
-    both = hidden(STUDENT), sparse(teacher)
-
-    def made(words: int | None = None, **caps: float | None) -> Term:
-        known = {"valid": words, **caps}
-        known = {name: x for name, x in known.items() if x is not None}
-        return term(loss, *both, per=per, head=head(STUDENT), **{**more, **known})
-
-    return _known(made, more.get("valid"), {"cap": STUDENT})
 
 
 @runtime_checkable

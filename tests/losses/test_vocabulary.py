@@ -12,8 +12,10 @@ from jdistill.losses import over_vocabulary
 from jdistill.losses._vocabulary_arguments import given_of
 from jdistill.losses._vocabulary_blocks import Plan
 from jdistill.losses._vocabulary_gradient import differentiable
-from jdistill.losses._vocabulary_rows import ROWS
+from jdistill.losses._vocabulary_rows import ROWS, row_of
+from jdistill.typing import SparseTarget
 from tests.losses.members import MEMBERS
+from tests.losses.members._sparse import target_of
 
 BATCH, DIMS, COLUMNS, VALID = (3, 7), (4, 6), 23, 20
 CAPS = {"cap": 5.0, "teacher_cap": 8.0}
@@ -35,12 +37,12 @@ each_form = pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 
 
 def numbers_of(row):
-    warm = {"temperature": 2.0} if row.taught else {}
+    warm = {"temperature": 2.0} if row.taught or row.some else {}
     return warm | NUMBERS.get(row.loss.__name__, {})
 
 
 def arrays(seed=0, batch=BATCH, columns=COLUMNS):
-    """Hidden states and heads of both sides, labels, and weights of which half is 0."""
+    """Hidden states and heads of both sides, labels, and weights, some of them 0."""
     random = np.random.default_rng(seed)
 
     def normal(*shape):
@@ -56,6 +58,20 @@ def arrays(seed=0, batch=BATCH, columns=COLUMNS):
 def logits(hidden, head, cap):
     z = np.float64(hidden) @ np.float64(head)
     return (cap * np.tanh(z / cap))[..., :VALID]
+
+
+def target(seed=3, batch=BATCH, tail=True):
+    """Some classes of each token, and a tail, or none and shares that add up to 1."""
+    found = target_of(np.random.default_rng(seed), batch, VALID, 2.0)
+    if tail:
+        return found
+    total = np.log(np.exp(found.log_p).sum(-1, keepdims=True))
+    return SparseTarget(found.ids, found.log_p - total)
+
+
+def others(row):
+    """What a loss without a teacher's logits compares with, of each kind."""
+    return [target(), target(tail=False)] if row.some else [arrays()[1]]
 
 
 def dense(row, given, labels):
@@ -85,17 +101,23 @@ def with_gradients(function, given):
     return values, slopes
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.loss.__name__)
-def test_values_and_gradients_are_those_of_the_whole_logits(row):
-    given, labels, weights = arrays()
+@pytest.mark.parametrize(
+    ("row", "labels"),
+    [(row, other) for row in ROWS for other in others(row)],
+    ids=lambda x: x.loss.__name__ if hasattr(x, "loss") else type(x).__name__,
+)
+def test_values_and_gradients_are_those_of_the_whole_logits(row, labels):
+    given, _, weights = arrays()
     numbers, name = numbers_of(row), row.loss.__name__
     whole, steep = with_gradients(lambda g: (dense(row, g, labels), weights), given)
     caps = CAPS["cap"], CAPS["teacher_cap"]
     both = [logits(x, w, c) for x, w, c in zip(given[:2], given[2:], caps, strict=True)]
-    other = both[1] if row.taught else np.asarray(labels)
+    other = both[1] if row.taught else jax.tree.map(np.asarray, labels)
     exact = MEMBERS[name].reference(both[0], other, **numbers)
     for form in (
-        FORMS if name in ("kl", "cross_entropy") else TRIED.get(name, ["blocked"])
+        FORMS
+        if name in ("kl", "cross_entropy", "sparse_kl")
+        else TRIED.get(name, ["blocked"])
     ):
         values = over_vocabulary(row.loss, **WORDS, **FORMS[form])
 
@@ -205,8 +227,10 @@ def test_no_program_holds_all_logits_nor_a_gradient_for_the_teacher(form):
 
 
 @pytest.mark.parametrize("split", [(2, 2), (1, 4)])
-def test_devices_that_share_tokens_and_words_find_the_same(split):
+@pytest.mark.parametrize("loss", [losses.jsd, losses.sparse_kl])
+def test_devices_that_share_tokens_and_words_find_the_same(split, loss):
     given, _, weights = arrays(batch=(4, 6), columns=24)
+    row, some = row_of(loss), target(batch=(4, 6))
     mesh = Mesh(np.array(jax.devices()[:4]).reshape(split), ("data", "model"))
     places = [Spec("data")] * 2 + [Spec(None, "model")] * 2
     put = tuple(
@@ -215,11 +239,10 @@ def test_devices_that_share_tokens_and_words_find_the_same(split):
     )
 
     def program(**options):
-        values = over_vocabulary(losses.jsd, **WORDS, **options)
+        values = over_vocabulary(loss, **WORDS, **options)
 
         def total(g):
-            heads = {"head": g[2], "teacher_head": g[3]}
-            found = values(*g[:2], **heads, weights=weights, temperature=2.0)
+            found = called(values, row, g, some, weights, temperature=2.0)
             return jnp.sum(weights * found), found
 
         return jax.jit(jax.value_and_grad(total, has_aux=True))
@@ -278,6 +301,68 @@ def test_a_label_that_is_no_word_gives_nan_where_it_counts():
     found = values(given[0], labels, head=given[2], weights=np.float32([1, 1, 1, 0]))
     assert np.isnan(found).tolist() == [True, True, False, False]
     assert found[3] == 0
+
+
+@some_forms
+def test_a_class_that_is_no_word_and_a_share_that_is_none_give_nan(form):
+    given, _, _ = arrays(batch=(4,))
+    some = target(batch=(4,))
+    ids, log_p = np.copy(some.ids), np.copy(some.log_p)
+    ids[0, 1], ids[3, 0], log_p[2, 1] = VALID, VALID, np.nan
+    wrong = some._replace(ids=ids, log_p=log_p)
+    values = over_vocabulary(losses.sparse_kl, **WORDS, **form)
+    found = values(given[0], wrong, head=given[2], weights=np.float32([1, 1, 1, 0]))
+    assert np.isnan(found).tolist() == [True, False, True, False]
+    assert found[3] == 0
+
+
+@some_forms
+@pytest.mark.parametrize("sure", [10.0, 60.0, 1000.0])
+def test_a_student_sure_of_the_named_classes_has_a_finite_gradient(form, sure):
+    """Far apart, the others' probability is less than any float32."""
+    ids, log_p = np.array([[1, -1]]), np.log(np.array([[0.75, 1.0]]))
+    one = SparseTarget(ids, np.where(ids < 0, -np.inf, log_p), np.log([0.25]))
+    values = over_vocabulary(losses.sparse_kl, **form)
+    head = sure * jnp.eye(4)[1:2]
+    run = jax.value_and_grad(lambda w: values(jnp.ones((1, 1)), one, head=w)[0])
+    value, slope = run(head)
+    assert np.isfinite(value) and value > 0
+    wanted = [[-1 / 12, 0.25, -1 / 12, -1 / 12]] if sure < 80 else [[0, 0.25, 0, 0]]
+    np.testing.assert_allclose(slope, wanted, atol=1e-3)
+
+
+@each_form
+def test_no_program_holds_all_logits_of_some_classes(form):
+    tokens, dim, words, k = 96, 5, 1000, 3
+    shapes = [(tokens, dim), (dim, words), (tokens, k), (tokens, k), (tokens,)]
+    kinds = [jnp.float32] * 2 + [jnp.int32] + [jnp.float32] * 2
+    given = map(jax.ShapeDtypeStruct, shapes, kinds)
+    values = over_vocabulary(losses.sparse_kl, chunk=8, **form)
+
+    def total(hidden, head, *some):
+        return values(hidden, SparseTarget(*some), head=head).mean()
+
+    text = jax.jit(jax.grad(total, (0, 1))).lower(*given).compile().as_text()
+    sizes = re.findall(r"\w\[(\d[\d,]*)\]", text)
+    largest = max(np.prod([int(n) for n in one.split(",")]) for one in sizes)
+    assert largest <= 16 * 1024 < tokens * words
+
+
+def test_some_classes_have_no_gradient_and_fit_their_tokens():
+    given, _, _ = arrays()
+    values, some = over_vocabulary(losses.sparse_kl), target()
+
+    def shares(log_p):
+        return values(given[0], some._replace(log_p=log_p), head=given[2]).sum()
+
+    with pytest.raises(TypeError, match="has no gradient in its target"):
+        jax.grad(shares)(some.log_p)
+    with pytest.raises(
+        ValueError, match=r"the student has shape \(3, 7, 4\), the targ"
+    ):
+        values(given[0], target(batch=(3, 6)), head=given[2])
+    with pytest.raises(TypeError, match="SparseTarget"):
+        values(given[0], given[1], head=given[2])
 
 
 @some_forms

@@ -77,9 +77,7 @@ def test_some_classes_of_a_teacher_are_a_target_for_logits_and_for_hidden_states
     seen = {"student": View(student, head=head), "t": View(Outputs(sparse=target))}
     terms = {
         "dense": objective.on_sparse(losses.sparse_kl, teacher="t"),
-        "chunked": objective.on_sparse_vocabulary(
-            losses.sparse_vocabulary_kl, teacher="t", chunk=2
-        ),
+        "chunked": objective.on_vocabulary(losses.sparse_kl, teacher="t", chunk=2),
     }
     goal = combine(**terms)
     assert goal.count(batch) == {"dense": 5, "chunked": 5}

@@ -15,7 +15,6 @@ from jdistill.objective import (
     on_labels,
     on_logits,
     on_sparse,
-    on_sparse_vocabulary,
     on_vocabulary,
 )
 from jdistill.typing import Frozen, Outputs, SparseTarget, View
@@ -127,7 +126,7 @@ def test_some_classes_of_a_capped_head_are_those_of_its_logits():
     found, wanted = (
         combine(kd=term).compute(views, batch, aux={}, step=0, key=None)[0]
         for term in (
-            on_sparse_vocabulary(losses.sparse_vocabulary_kl),
+            on_vocabulary(losses.sparse_kl),
             on_sparse(losses.sparse_kl),
         )
     )
@@ -200,7 +199,7 @@ def test_some_classes_of_a_padded_head_are_those_of_its_words():
     wanted = loss_of(on_sparse(losses.sparse_kl), plain, batch)
     for term in (
         on_sparse(losses.sparse_kl),
-        on_sparse_vocabulary(losses.sparse_vocabulary_kl),
+        on_vocabulary(losses.sparse_kl),
     ):
         np.testing.assert_allclose(loss_of(term, views, batch), wanted, rtol=1e-5)
 

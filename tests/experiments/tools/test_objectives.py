@@ -40,7 +40,7 @@ def test_a_term_of_some_classes_is_named_with_or_without_its_sources():
     parts = [{"name": "logits", "network": "student"}]
     parts.append({"name": "sparse", "network": "aunt"})
     whole = {"arguments": parts, "loss": "sparse_soft_cross_entropy", "per": "token"}
-    vocabulary = {"on": "sparse_vocabulary", "loss": "sparse_vocabulary_kl", "chunk": 8}
+    vocabulary = {"on": "vocabulary", "loss": "sparse_kl", "chunk": 8}
     assert combined({"kd": named}).needs == {
         ("student", "logits"),
         ("teacher", "sparse"),

@@ -14,7 +14,7 @@ from tests.losses.members._member import (
     softmax,
 )
 
-DIM, VOCAB, KEPT = 4, 7, 3
+KEPT = 3
 
 
 def target_of(random, batch, classes, scale):
@@ -29,12 +29,6 @@ def target_of(random, batch, classes, scale):
 def logits(random, batch, scale=2.0):
     student = normal(random, *batch, CLASSES, scale=scale)
     return (student, target_of(random, batch, CLASSES, scale)), {}
-
-
-def hidden(random, batch, scale=1.0):
-    states = normal(random, *batch, DIM, scale=scale)
-    head = normal(random, DIM, VOCAB)
-    return (states, target_of(random, batch, VOCAB, scale)), {"head": head}
 
 
 def sparse_soft_cross_entropy(student, target, temperature=1.0):
@@ -70,30 +64,16 @@ def sparse_kl(student, target, temperature=1.0):
     return cross - temperature**2 * (entropy(target) + sum(parts) - 1)
 
 
-def capped(hidden, head, cap, valid):
-    z = np.asarray(hidden, np.float64) @ np.asarray(head, np.float64)[:, :valid]
-    return z if cap is None else cap * np.tanh(z / cap)
-
-
-def of_head(reference):
-    def values(hidden, target, head, temperature=1.0, cap=None, valid=None, chunk=0):
-        del chunk
-        return reference(capped(hidden, head, cap, valid), target, temperature)
-
-    return values
-
-
 # class 2 of 4 has three quarters; then two classes drawn three times and once
 TAIL = SparseTarget(
     np.array([[2]]), np.log(np.array([[0.75]])), np.log(np.array([0.25]))
 )
 DRAWN = SparseTarget(np.array([[2, 0, -1]]), np.log(np.array([[0.75, 0.25, 1.0]])))
-EVEN, ONES, HEAD = np.zeros((1, 4)), np.ones((1, 3)), np.ones((3, 4), np.float32)
+EVEN = np.zeros((1, 4))
 CROSS = -0.75 * math.log(0.25) - 0.25 * math.log(0.75)
 ENTROPY = -0.75 * math.log(0.75) - 0.25 * math.log(0.25)
 KINDS = {"any_batch": True}
 WARM = ({}, {"temperature": 4.0})
-CHUNKS = ({"chunk": 4}, {"temperature": 2.0, "cap": 3.0, "valid": 7, "chunk": 1})
 
 MEMBERS = {
     "sparse_kl": Member(
@@ -119,24 +99,6 @@ MEMBERS = {
         ),
         numbers=WARM,
         shift_invariant=True,
-        **KINDS,
-    ),
-    "sparse_vocabulary_kl": Member(
-        losses.sparse_vocabulary_kl,
-        hidden,
-        of_head(sparse_kl),
-        golden=(((ONES, TAIL), {"head": HEAD}, [CROSS - ENTROPY]),),
-        numbers=CHUNKS,
-        shared=("head",),
-        **KINDS,
-    ),
-    "sparse_vocabulary_soft_cross_entropy": Member(
-        losses.sparse_vocabulary_soft_cross_entropy,
-        hidden,
-        of_head(sparse_soft_cross_entropy),
-        golden=(((ONES, DRAWN), {"head": HEAD}, [math.log(4)]),),
-        numbers=CHUNKS,
-        shared=("head",),
         **KINDS,
     ),
 }
