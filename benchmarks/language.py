@@ -4,6 +4,8 @@
 sides read the same file, compute in float32 with as many threads as there are cores,
 and get the same tokens:
 
+* `product`: the hidden states of a batch times one matrix of a layer's network, which
+  is what the processor decides on;
 * `prefill_512`: reads 512 tokens, gives the logits of the last;
 * `decode`: 32 tokens are read, and 64 written, the likeliest each time;
 * `kd_step`: every other layer is the student, the whole network a live teacher, the
@@ -42,6 +44,21 @@ SIDES = ("ours", "theirs")
 def tokens_of(rows: int, length: int, vocab: int) -> np.ndarray:
     """Random tokens: what they say changes nothing of the work."""
     return np.random.default_rng(0).integers(0, vocab, (rows, length), np.int32)
+
+
+def factors(config: models.DecoderConfig, rows: int) -> tuple[np.ndarray, ...]:
+    """Random hidden states, and a matrix of the widths of a layer's network."""
+    random = np.random.default_rng(2)
+    shapes = (rows, config.dim), (config.dim, config.mlp_dim)
+    first, second = (random.normal(size=x).astype(np.float32) for x in shapes)
+    return first, second
+
+
+def product(read: models.Pretrained, rows: int) -> Callable[[], Any]:
+    """One product, ten times."""
+    left, right = map(jnp.asarray, factors(read.config, rows))
+    call = jax.jit(jnp.matmul)
+    return lambda: [call(left, right) for _ in range(10)]
 
 
 def prefill(read: models.Pretrained, tokens: np.ndarray) -> Callable[[], Any]:
@@ -124,6 +141,7 @@ def calls(model: str, sizes: argparse.Namespace, side: str) -> dict[str, Any]:
     )
     if side == "ours":
         return {
+            "product": lambda: product(read, batch.size),
             "prefill": lambda: prefill(read, long),
             "decode": lambda: decode(read, prompt, steps=sizes.written),
             "kd_step": lambda: kd_step(read, batch, cached=False),
@@ -138,7 +156,9 @@ def calls(model: str, sizes: argparse.Namespace, side: str) -> dict[str, Any]:
         theirs.read(pathlib.Path(model)),
         language.spread(depth, depth // 2),
     )
+    pair = factors(read.config, batch.size)
     return {
+        "product": lambda: theirs.product(*pair),
         "prefill": lambda: theirs.prefill(network, long),
         "decode": lambda: theirs.decode(network, prompt, steps=sizes.written),
         "kd_step": lambda: theirs.kd_step(network, theirs.half(network, layers), batch),
@@ -153,6 +173,7 @@ def measure(model: str, sizes: argparse.Namespace) -> list[dict[str, Any]]:
         **_measure.where_and_with(_measure.cores()),
     }
     names = {
+        "product": "product",
         "prefill": f"prefill_{sizes.read}",
         "decode": "decode",
         "kd_step": "kd_step",

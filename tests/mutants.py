@@ -1316,8 +1316,8 @@ MUTANTS = (
     Mutant(
         "a cached tail whose gradient forgets how much the student gives to the rest",
         "jdistill/losses/_vocabulary_some.py",
-        "tail / jnp.maximum(rest, LEAST)",
-        "tail",
+        "-tail * jnp.exp(log_share)",
+        "-tail * jnp.exp(log_q)",
         f"{LOSSES}/test_vocabulary.py -k whole_logits",
     ),
     Mutant(

@@ -177,7 +177,7 @@ def fitting(target: SparseTarget, scores) -> None:
 
     Raises:
         ValueError: with the shapes.
-        TypeError: it is no `SparseTarget`.
+        TypeError: it is no `SparseTarget`, or its ids are no integers.
 
     Example:
         >>> one = SparseTarget(jnp.array([[1]]), jnp.zeros((1, 1)))
@@ -188,6 +188,9 @@ def fitting(target: SparseTarget, scores) -> None:
             f"the target must be a SparseTarget, got {type(target).__name__}"
         )
     arrays(student=scores)
+    if not jnp.issubdtype(jnp.result_type(target.ids), jnp.integer):
+        kind = jnp.result_type(target.ids)
+        raise TypeError(f"the target's ids must be integers, got {kind}")
     ids, log_p = jnp.shape(target.ids), jnp.shape(target.log_p)
     log_tail = None if target.log_tail is None else jnp.shape(target.log_tail)
     batch = scores.shape[:-1]
@@ -211,7 +214,8 @@ def _joined(many, one):
 
 def _without(z, ids):
     """Z with -inf at ids; those that are no class of it are passed over."""
-    flat, places = z.reshape(-1, z.shape[-1]), ids.reshape(-1, ids.shape[-1])
+    flat = jnp.asarray(z).reshape(-1, z.shape[-1])
+    places = ids.reshape(-1, ids.shape[-1])
     rows = jnp.arange(len(flat))[:, None]
     return flat.at[rows, places].set(-jnp.inf, mode="drop").reshape(z.shape)
 

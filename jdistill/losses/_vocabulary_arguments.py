@@ -52,6 +52,11 @@ def given_of(plan: Plan, arguments: Mapping[str, Any]) -> Given:
         ValueError: shapes do not fit, or a number is out of range.
         TypeError: labels are not integers, or a target is no `SparseTarget`.
     """
+    for name in ARRAYS:
+        if name != "weights" and name in arguments and arguments[name] is None:
+            raise TypeError(f"{name} must be given, got None")
+    if "target" in arguments:
+        fitting(arguments["target"], arguments["hidden"])
     arrays = {k: x for k, x in arguments.items() if k in ARRAYS and x is not None}
     arrays = {k: jax.tree.map(jnp.asarray, x) for k, x in arrays.items()}
     numbers = {k: x for k, x in arguments.items() if k not in ARRAYS}
@@ -129,8 +134,6 @@ def _check_tokens(arrays: Mapping[str, Any]) -> None:
     batch = arrays["hidden"].shape[:-1]
     if "labels" in arrays:
         one_label_each(arrays["hidden"], arrays["labels"])
-    if "target" in arrays:
-        fitting(arrays["target"], arrays["hidden"])
     for name in ("teacher_hidden", "weights"):
         if name not in arrays:
             continue
@@ -179,4 +182,4 @@ def known_label(plan: Plan, given: Given, values: Any) -> Any:
         known = (given.labels >= 0) & (given.labels < classes)
     if given.weights is not None:
         known |= given.weights == 0
-    return jnp.where(known, values, math.nan)
+    return values * jnp.where(known, 1.0, math.nan)  # NaN in the gradient too

@@ -13,6 +13,9 @@ import jax.numpy as jnp
 from jdistill.losses import _vocabulary_some as some
 from jdistill.losses._vocabulary_rows import Row
 
+OTHERS = "others"
+"""The words without a name: their logits are the student's, `LOW` for the rest."""
+
 LOW = -1e30
 """The logit of a word that is not there: its probability is 0, at any temperature."""
 
@@ -125,6 +128,8 @@ def see(plan: Plan, block: Block, chunk: Given) -> Seen:
     target = chunk.labels
     if plan.row.some:
         target = some.named(target, block.words, block.real)
+        if target.others is not None:
+            logits[OTHERS] = jnp.where(target.others, logits["student"], LOW)
     elif target is not None:
         target = target[:, None] == block.words[None]
     return Seen(capped, logits, target, block.real)
@@ -184,10 +189,7 @@ def whole_scale(plan: Plan, running: Mapping[str, Any]) -> dict[str, Scale]:
 def sums(
     plan: Plan, seen: Seen, scales: Mapping[str, Scale], given: Given, sides: Any
 ) -> dict[str, Any]:
-    """The sum of the summands over a block, and of their slopes in each side's logs.
-
-    With a tail also 'rest', the probability of the words without a name.
-    """
+    """The sum of the summands over a block, and of their slopes in each side's logs."""
     logs = _logs(seen, scales)
     if plan.row.some:
         found = some.sums(seen.target, plan.row, logs["student"])
@@ -206,7 +208,7 @@ def logit_gradient(
     plan: Plan,
     seen: Seen,
     scales: Mapping[str, Scale],
-    added: Mapping[str, Any],
+    slopes: Mapping[str, Any],
     given: Given,
     side: str,
 ) -> Any:
@@ -215,13 +217,12 @@ def logit_gradient(
     .. math:: \partial L / \partial z_c = T (u_c - q_c \sum_k u_k), \quad
         u_c = \partial f_c / \partial \log q_c
     """
-    logs, slopes = _logs(seen, scales), added["slopes"][side]
+    logs, total = _logs(seen, scales), slopes[side]
     if plan.row.some:
-        rest = added.get("rest")
-        found = some.logit_gradient(seen.target, logs[side], slopes, rest)
+        found = some.logit_gradient(seen.target, logs[side], total, logs.get(OTHERS))
     else:
         slope = _slope(plan, seen, logs, given, side)
-        found = slope - jnp.exp(logs[side]) * slopes[:, None]
+        found = slope - jnp.exp(logs[side]) * total[:, None]
     found *= given.numbers.get("temperature", 1.0)
     cap = plan.caps.get(side)
     return found if cap is None else found * (1 - (seen.capped[side] / cap) ** 2)

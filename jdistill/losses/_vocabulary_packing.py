@@ -30,7 +30,7 @@ def fitted(plan: Plan, given: Given) -> Plan:
 def packing(plan: Plan, given: Given) -> Packing:
     """The order of the tokens, those of weight 0 left out."""
     tokens = given.hidden["student"].shape[0]
-    length = -(-tokens // plan.chunk) * plan.chunk
+    length = max(-(-tokens // plan.chunk), 1) * plan.chunk
     each = jnp.arange(tokens)
     if given.weights is None:
         return Packing(jnp.arange(length), each, length // plan.chunk)
@@ -53,6 +53,8 @@ def packed_of(packs: Packing, given: Given) -> Given:
 
 def rows_in(x: Any, order: Any) -> Any:
     """Rows in an order, 0 where it names none."""
+    if not len(x):
+        return jnp.zeros((*order.shape, *x.shape[1:]), x.dtype)
     return x.at[order].get(mode="fill", fill_value=0)
 
 

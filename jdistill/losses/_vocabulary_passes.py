@@ -41,12 +41,11 @@ of the weighted sum of the values."""
 class Found(NamedTuple):
     """What the first pass leaves for the second, of each packed token.
 
-    * `scales`: log-sum-exps by side.
-    * `added`: sums over the words, 'slopes' by side that is asked for among them.
+    * `scales`: log-sum-exps by side; `slopes`: sums by side that is asked for.
     """
 
     scales: Mapping[str, Scale]
-    added: Mapping[str, Any]
+    slopes: Mapping[str, Any]
 
 
 def values(plan: Plan, given: Given, asked: Asked) -> tuple[Any, Found]:
@@ -56,7 +55,8 @@ def values(plan: Plan, given: Given, asked: Asked) -> tuple[Any, Found]:
     packed = packed_of(packs, given)
     passes = _by_chunks if blocks.count(plan, given) == 1 else _by_blocks
     scales, added = passes(plan, packed, packs.rounds, _sides(asked))
-    return _values(plan, packs, packed, added), _found(scales, added)
+    found = Found(scales, added["slopes"])
+    return _values(plan, packs, packed, scales, added), found
 
 
 def gradients(
@@ -99,7 +99,7 @@ def together(
         kept, summed = carry
         part = chunk_of(plan, packed, i)
         seen, new = _whole(plan, part, block, sides)
-        known = _found(*new)
+        known = Found(new[0], new[1]["slopes"])
         summed = _added(plan, summed, block, part, seen, known, i)
         return written(plan, kept, new, i), summed
 
@@ -107,8 +107,9 @@ def together(
     last = jax.lax.fori_loop(0, packs.rounds, over_chunk, start)
     (scales, added), (rows, heads) = last
     heads = _placed(plan, heads, heads, block)
-    values = _values(plan, packs, packed, added)
-    return values, (_found(scales, added), _named(plan, packs, rows, heads))
+    found = Found(scales, added["slopes"])
+    values = _values(plan, packs, packed, scales, added)
+    return values, (found, _named(plan, packs, rows, heads))
 
 
 def _by_chunks(plan: Plan, packed: Given, rounds: Any, sides: list[str]) -> Any:
@@ -143,7 +144,7 @@ def _by_blocks(plan: Plan, packed: Given, rounds: Any, sides: list[str]) -> Any:
 
     running = passing(
         lambda kept, seen, part, i: blocks.grown(kept, seen),
-        blocks.nothing(packed.hidden),
+        blocks.nothing(_scaled(packed)),
     )
     scales = blocks.whole_scale(plan, running)
     added = passing(more, _room(packed, sides)[1])
@@ -160,7 +161,7 @@ def _wider(plan: Plan, given: Given) -> Plan:
     if plan.block is not None:
         return plan
     tokens, columns = given.hidden["student"].shape[0], given.head["student"].shape[1]
-    chunks = -(-tokens // plan.chunk)
+    chunks = max(-(-tokens // plan.chunk), 1)
     many = -(-chunks // -(-chunks // MANY))
     block = -(-columns // (PARTS * LANES)) * LANES
     return plan._replace(chunk=many * plan.chunk, block=block)
@@ -186,7 +187,7 @@ def _added(
     """The gradients that are asked for, with those of a chunk and a block."""
     rows, columns = carry
     rows, columns, old = dict(rows), dict(columns), cut(plan, rows, i)
-    for side in known.added["slopes"]:
+    for side in known.slopes:
         z = blocks.logit_gradient(plan, seen, *known, part, side)
         states = part.hidden[side]
         z = z.astype(states.dtype)
@@ -226,17 +227,22 @@ def _named(plan: Plan, packs: Packing, rows: Any, heads: Any) -> Gradients:
     return named | {("head", side): x for side, x in heads.items()}
 
 
-def _values(plan: Plan, packs: Packing, packed: Given, added: Mapping[str, Any]) -> Any:
+def _values(
+    plan: Plan, packs: Packing, packed: Given, scales: Any, added: Mapping[str, Any]
+) -> Any:
     values = added["values"]
-    if "rest" in added:
-        tail = packed.labels.log_tail
-        values = values + some.of_tail(plan.row, tail, added["rest"])
+    if blocks.OTHERS in scales:
+        of, all_ = scales[blocks.OTHERS], scales["student"]
+        log_rest = of.peak - all_.peak + of.log_total - all_.log_total
+        values = values + some.of_tail(plan.row, packed.labels.log_tail, log_rest)
     squared = packed.numbers.get("temperature", 1.0) ** 2
     return rows_in(squared * values, packs.place)
 
 
-def _found(scales: Any, added: Mapping[str, Any]) -> Found:
-    return Found(scales, {name: x for name, x in added.items() if name != "values"})
+def _scaled(packed: Given) -> dict[str, Any]:
+    """What has a log-sum-exp: each side, and words without a name beside a tail."""
+    tail = getattr(packed.labels, "log_tail", None) is not None
+    return packed.hidden | ({blocks.OTHERS: packed.hidden["student"]} if tail else {})
 
 
 def _sides(asked: Asked) -> list[str]:
@@ -247,11 +253,8 @@ def _room(packed: Given, sides: list[str]) -> Any:
     """Zeros for the scales and the sums of each token."""
     states = packed.hidden["student"]
     none = blocks.zeros(states.shape[:1], states)
-    scales = {side: Scale(none, none) for side in packed.hidden}
-    added = {"values": none, "slopes": dict.fromkeys(sides, none)}
-    if getattr(packed.labels, "log_tail", None) is not None:
-        added["rest"] = none
-    return scales, added
+    scales = {side: Scale(none, none) for side in _scaled(packed)}
+    return scales, {"values": none, "slopes": dict.fromkeys(sides, none)}
 
 
 def _room_of_gradients(packed: Given, asked: Asked) -> Any:

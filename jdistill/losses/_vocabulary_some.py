@@ -1,8 +1,8 @@
 """Some classes of a teacher, and its tail, in a block of the words.
 
 A value is a sum over the classes that are named, and one summand more for the tail: of
-the probability that the student gives to all words without a name, which is known only
-once all blocks are seen. Nothing of `[chunk, block]` is made but a mask.
+what the student gives to all words without a name, which has a log-sum-exp of its own
+and is known once all blocks are seen.
 """
 
 from typing import Any, NamedTuple
@@ -12,10 +12,6 @@ import jax.numpy as jnp
 from jdistill.losses._sparse import NOWHERE
 from jdistill.losses._vocabulary_rows import Row
 from jdistill.typing import SparseTarget
-
-LEAST = 1e-37
-"""The least that the words without a name have together, where the teacher gives them
-something: float32 has no smaller number that is exact."""
 
 
 class Named(NamedTuple):
@@ -59,7 +55,7 @@ def named(target: SparseTarget, words: Any, real: Any) -> Named:
 
 
 def sums(one: Named, row: Row, log_q: Any) -> dict[str, Any]:
-    """Over a block: of the summands, of their slopes, and what is left for the tail.
+    """Over a block: of the summands, and of their slopes.
 
     Args:
         one: the classes.
@@ -69,26 +65,26 @@ def sums(one: Named, row: Row, log_q: Any) -> dict[str, Any]:
     own = log_q.at[_rows(one.column), one.column].get(mode="fill", fill_value=0.0)
     terms = row.terms if one.others is None else row.tailed or row.terms
     values = jnp.where(one.inside, terms(one.log_p, own), 0.0)
-    found: dict[str, Any] = {"values": jnp.sum(values, axis=-1)}
-    found["slopes"] = {"student": -jnp.sum(_share(one), axis=-1)}
-    if one.others is not None:
-        found["rest"] = jnp.sum(jnp.where(one.others, jnp.exp(log_q), 0.0), axis=-1)
-    return found
+    slopes = {"student": -jnp.sum(_share(one), axis=-1)}
+    return {"values": jnp.sum(values, axis=-1), "slopes": slopes}
 
 
-def of_tail(row: Row, log_tail: Any, rest: Any) -> Any:
+def of_tail(row: Row, log_tail: Any, log_rest: Any) -> Any:
     """The tail's summand.
 
     Args:
         row: the loss's.
         log_tail: of each token.
-        rest: what the student gives to all words without a name.
+        log_rest: of what the student gives to all words without a name; below
+            `NOWHERE` where there are none.
     """
     log_tail = jnp.maximum(log_tail.astype(jnp.float32), NOWHERE)
-    return (row.tailed or row.terms)(log_tail, jnp.log(jnp.maximum(rest, LEAST)))
+    none = log_rest < NOWHERE
+    found = (row.tailed or row.terms)(log_tail, jnp.maximum(log_rest, NOWHERE))
+    return jnp.where(none & (log_tail > NOWHERE), jnp.inf, found)
 
 
-def logit_gradient(one: Named, log_q: Any, slopes: Any, rest: Any) -> Any:
+def logit_gradient(one: Named, log_q: Any, slopes: Any, log_share: Any) -> Any:
     r"""The gradient of each token's value at the student's logits, over temperature.
 
     .. math:: q_v \sum_k p_k - p_v, \quad with a tail q_v - p_v for words with a name
@@ -98,14 +94,14 @@ def logit_gradient(one: Named, log_q: Any, slopes: Any, rest: Any) -> Any:
         one: the classes.
         log_q: the student's log-probabilities `[chunk, block]`.
         slopes: minus the sum of p over the classes of all words.
-        rest: as of `of_tail`, None where there is no tail.
+        log_share: `log q_v / q_r` of the others, None where there is no tail.
     """
-    factor = -slopes[:, None]
-    if rest is not None:
-        tail = jnp.exp(one.log_tail)
-        share = jnp.where(rest > 0, tail / jnp.maximum(rest, LEAST), 0.0)
-        factor = factor + tail[:, None] - jnp.where(one.others, share[:, None], 0.0)
-    found = factor * jnp.exp(log_q)
+    total, found = -slopes[:, None], 0.0
+    if log_share is not None:
+        tail = jnp.exp(one.log_tail)[:, None]
+        total = total + tail
+        found = jnp.where(one.others, -tail * jnp.exp(log_share), 0.0)
+    found = found + total * jnp.exp(log_q)
     return found.at[_rows(one.column), one.column].add(-_share(one), mode="drop")
 
 

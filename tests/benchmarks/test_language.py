@@ -26,6 +26,13 @@ def read():
     return models.Pretrained(model, Frozen(params, state), config)
 
 
+def test_the_product_is_of_the_factors(read):
+    left, right = language.factors(read.config, 6)
+    found = language.product(read, 6)()
+    assert left.shape == (6, 8) and right.shape == (8, 12) and len(found) == 10
+    np.testing.assert_allclose(found[9], left @ right, rtol=1e-4, atol=1e-5)
+
+
 def test_the_prompt_is_read_as_the_whole_network_reads_it(read):
     tokens = language.tokens_of(1, 9, 11)
     logits, cache = language.prefill(read, tokens)()

@@ -71,7 +71,7 @@ def test_the_smoke_runs_meet_projections_memories_and_stages():
 def test_every_method_takes_a_step_of_the_published_networks(method):
     c = config("losses")
     job = Job({**c, "seed": 0}, recipes.dataset(c, 0), 0, pathlib.Path())
-    nets = losses._networks(c, job)
+    nets = losses._networks(c, job.dataset)
     first = eval_batches(job.dataset.train, batch_size=64)[0]
     batch = jax.tree.map(jnp.asarray, first)
     key, learned = jax.random.key(0), {}

@@ -298,9 +298,16 @@ def test_a_label_that_is_no_word_gives_nan_where_it_counts():
     given, _, _ = arrays(batch=(4,))
     labels = jnp.array([-1, VALID, 3, VALID])
     values = over_vocabulary(losses.cross_entropy, **WORDS)
-    found = values(given[0], labels, head=given[2], weights=np.float32([1, 1, 1, 0]))
+    weights = np.float32([1, 1, 1, 0])
+    found = values(given[0], labels, head=given[2], weights=weights)
     assert np.isnan(found).tolist() == [True, True, False, False]
     assert found[3] == 0
+
+    def total(hidden):
+        return (weights * values(hidden, labels, head=given[2], weights=weights)).sum()
+
+    rows = np.isnan(jax.grad(total)(given[0])).any(-1)
+    assert rows.tolist() == [True, True, False, False]
 
 
 @some_forms
@@ -317,18 +324,34 @@ def test_a_class_that_is_no_word_and_a_share_that_is_none_give_nan(form):
 
 
 @some_forms
-@pytest.mark.parametrize("sure", [10.0, 60.0, 1000.0])
-def test_a_student_sure_of_the_named_classes_has_a_finite_gradient(form, sure):
-    """Far apart, the others' probability is less than any float32."""
-    ids, log_p = np.array([[1, -1]]), np.log(np.array([[0.75, 1.0]]))
-    one = SparseTarget(ids, np.where(ids < 0, -np.inf, log_p), np.log([0.25]))
+@pytest.mark.parametrize("temperature", [1.0, 0.1, 0.01])
+def test_the_rest_of_a_sure_student_is_as_exact_as_with_whole_logits(form, temperature):
+    """At 0.1 the others have less than any float32, and still push each other."""
+    one = SparseTarget(np.array([[0]]), np.log([[0.75]]), np.log([0.25]))
+    hidden, head = jnp.ones((1, 1)), jnp.array([[12.0, 1.0, 0.5, -1.0]])
     values = over_vocabulary(losses.sparse_kl, **form)
-    head = sure * jnp.eye(4)[1:2]
-    run = jax.value_and_grad(lambda w: values(jnp.ones((1, 1)), one, head=w)[0])
-    value, slope = run(head)
-    assert np.isfinite(value) and value > 0
-    wanted = [[-1 / 12, 0.25, -1 / 12, -1 / 12]] if sure < 80 else [[0, 0.25, 0, 0]]
-    np.testing.assert_allclose(slope, wanted, atol=1e-3)
+
+    def ours(w):
+        return values(hidden, one, head=w, temperature=temperature)[0]
+
+    def whole(w):
+        return losses.sparse_kl(hidden @ w, one, temperature=temperature)[0]
+
+    found, wanted = (jax.value_and_grad(f)(head) for f in (ours, whole))
+    for mine, theirs in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-5, atol=1e-9)
+
+
+@some_forms
+def test_a_target_of_all_words_has_no_rest(form):
+    hidden, head = jnp.ones((1, 1)), jnp.array([[3.0, 1.0, 0.5, -1.0]])
+    some = SparseTarget(np.arange(4)[None], np.log(np.full((1, 4), 0.25)))
+    values = over_vocabulary(losses.sparse_kl, **form)
+    run = jax.value_and_grad(lambda w, t: values(hidden, t, head=w)[0])
+    plain = run(head, some)
+    empty = run(head, some._replace(log_tail=np.array([-np.inf])))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, 1e-5), empty, plain)
+    assert run(head, some._replace(log_tail=np.log([0.1])))[0] == np.inf
 
 
 @each_form
@@ -363,6 +386,26 @@ def test_some_classes_have_no_gradient_and_fit_their_tokens():
         values(given[0], target(batch=(3, 6)), head=given[2])
     with pytest.raises(TypeError, match="SparseTarget"):
         values(given[0], given[1], head=given[2])
+    with pytest.raises(TypeError, match="target must be given, got None"):
+        values(given[0], None, head=given[2])
+    wrong = some._replace(ids=some.log_p)
+    with pytest.raises(TypeError, match="ids must be integers, got float32"):
+        values(given[0], wrong, head=given[2])
+
+
+def test_no_tokens_have_no_values_and_gradients_of_0():
+    given, _, _ = arrays(batch=(0,))
+    labels = jnp.zeros(0, jnp.int32)
+    for loss, other in ((losses.cross_entropy, labels), (losses.kl, given[1])):
+        values = over_vocabulary(loss)
+        more = {"teacher_head": given[3]} if loss is losses.kl else {}
+
+        def total(head, values=values, other=other, more=more):
+            found = values(given[0], other, head=head, **more)
+            assert found.shape == (0,)
+            return found.sum()
+
+        assert not np.any(jax.grad(total)(given[2]))
 
 
 @some_forms

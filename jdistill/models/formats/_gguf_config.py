@@ -194,7 +194,10 @@ def _scaled(config: DecoderConfig, factors: np.ndarray) -> DecoderConfig:
         found = dataclasses.replace(config, rope_scaling=scaling)
         if _near_to(rope_factors(found), factors):
             return found
-    raise ValueError("'rope_freqs.weight' is not the scaling of Llama 3")
+    raise ValueError(
+        "'rope_freqs.weight' is not the scaling of Llama 3, of a power of two of "
+        "positions, that is read here"
+    )
 
 
 def _near_to(one: Any, two: np.ndarray) -> bool:
