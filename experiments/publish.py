@@ -22,7 +22,7 @@ import sys
 from collections.abc import Sequence
 
 from experiments.tools import headline, numbers
-from experiments.tools.columns import means
+from experiments.tools.columns import means, plain
 from experiments.tools.rows import read_rows
 from jdistill import report
 
@@ -215,7 +215,7 @@ def _mean(values: list[float], digits: int = 2) -> str:
 
 def _table(heads: list[str], cells: list[list]) -> str:
     lines = [heads, [":--", *["--:"] * (len(heads) - 1)], *cells]
-    texts = [[str(cell).replace("|", r"\|") for cell in line] for line in lines]
+    texts = [[plain(str(cell)) for cell in line] for line in lines]
     return "".join(f"| {' | '.join(line)} |\n" for line in texts)
 
 

@@ -1,5 +1,6 @@
 """Tables of chosen figures: a line a stage, means over the seeds."""
 
+import re
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -78,7 +79,7 @@ def means(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
     lines = []
     for place in dict.fromkeys(places):
         same = [row for row, own in zip(shown, places, strict=True) if own == place]
-        names = ["–" if part is None else str(part) for part in place[:-1]]
+        names = ["–" if part is None else plain(str(part)) for part in place[:-1]]
         cells = [_cell(same, name) for name in columns]
         lines.append([*names, str(len(same)), *cells])
     heads = [*apart, "seeds", *(COLUMNS[name][0] for name in columns)]
@@ -88,6 +89,16 @@ def means(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
         )
     rule = [":--"] * len(apart) + ["--:"] * (len(heads) - len(apart))
     return "".join(f"| {' | '.join(line)} |\n" for line in (heads, rule, *lines))
+
+
+def plain(text: str) -> str:
+    r"""Text that ends no cell of a table and begins no tag.
+
+    Example:
+        >>> plain('the <unk> edition')
+        'the \\<unk\\> edition'
+    """
+    return re.sub(r"[\\|<>]", lambda match: "\\" + match[0], text)
 
 
 def _cell(rows: Sequence[Mapping[str, Any]], name: str) -> str:
