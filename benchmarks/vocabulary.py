@@ -57,8 +57,8 @@ def compiled(loss, *, place, batch=BATCH, words=WORDS):
         words: all columns.
     """
     given = [
-        jax.ShapeDtypeStruct(shape, jnp.bfloat16, sharding=place)
-        for shape, place in zip(shapes(batch, DIMS, words), place * 2, strict=True)
+        jax.ShapeDtypeStruct(shape, jnp.bfloat16, sharding=one)
+        for shape, one in zip(shapes(batch, DIMS, words), place * 2, strict=True)
     ]
     everywhere = NamedSharding(place[0].mesh, PartitionSpec())
     step = jax.value_and_grad(loss, (0, 1))
@@ -94,14 +94,20 @@ def _rows(name, run, mine, columns) -> list[dict]:
         scale.figures(run(loss))
         for loss in (theirs, *(functools.partial(mine, **f) for f in FORMS.values()))
     ]
-    rows = []
-    for (which, form), found in zip(FORMS.items(), each, strict=True):
-        ours, theirs_ = found["temporaries"], whole["temporaries"]
-        row = scale.row(name, ours, theirs_, which=which, **form, **columns)
-        row["ratio"] = round(theirs_ / ours, 4)
-        kind = "collectives"
-        rows.append(row | {f"ours_{kind}": found[kind], f"theirs_{kind}": whole[kind]})
-    return rows
+    return [
+        {
+            "name": name,
+            "ratio": round(whole["temporaries"] / found["temporaries"], 4),
+            "ours": found["temporaries"],
+            "theirs": whole["temporaries"],
+            "ours_collectives": found["collectives"],
+            "theirs_collectives": whole["collectives"],
+            "which": which,
+            **form,
+            **columns,
+        }
+        for (which, form), found in zip(FORMS.items(), each, strict=True)
+    ]
 
 
 def time(*, rounds: int) -> dict:

@@ -6,9 +6,10 @@ at equal distances, or the first. What does each choice cost before any training
 one decoder of 15 layers learns on WikiText-2 for as many steps from the teacher's
 distributions, from the text alone, or from both: which gives the better model, after
 how many tokens?
-Cost: about three and a half hours of two CPU cores for a million tokens an arm (a step
-of 2,048 tokens takes 4 s on the text alone, 9 with the teacher), the package with the
-weights, and WikiText-2 in the folder that JDISTILL_DATA names.
+Cost: two to four hours of two CPU cores for a million tokens an arm and two seeds more
+of the first 102,400 (a step of 2,048 tokens takes 3 to 4 s on the text alone, 5 to 9
+with the teacher), the package with the weights, and WikiText-2 in the folder that
+JDISTILL_DATA names.
 Command: python -m experiments.main --config=configs/depth.py --workdir=runs/depth
 Expected: see docs/language.md.
 """

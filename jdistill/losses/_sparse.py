@@ -192,6 +192,8 @@ def fitting(target: SparseTarget, scores) -> None:
         kind = jnp.result_type(target.ids)
         raise TypeError(f"the target's ids must be integers, got {kind}")
     ids, log_p = jnp.shape(target.ids), jnp.shape(target.log_p)
+    if ids[-1:] == (0,):
+        raise ValueError(f"the target names no class: its ids have shape {ids}")
     log_tail = None if target.log_tail is None else jnp.shape(target.log_tail)
     batch = scores.shape[:-1]
     if ids != log_p or ids[:-1] != batch or log_tail not in (None, batch):

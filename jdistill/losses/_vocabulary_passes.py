@@ -232,8 +232,8 @@ def _values(
 ) -> Any:
     values = added["values"]
     if blocks.OTHERS in scales:
-        of, all_ = scales[blocks.OTHERS], scales["student"]
-        log_rest = of.peak - all_.peak + of.log_total - all_.log_total
+        rest, whole = scales[blocks.OTHERS], scales["student"]
+        log_rest = rest.peak - whole.peak + rest.log_total - whole.log_total
         values = values + some.of_tail(plan.row, packed.labels.log_tail, log_rest)
     squared = packed.numbers.get("temperature", 1.0) ** 2
     return rows_in(squared * values, packs.place)

@@ -388,6 +388,8 @@ def test_some_classes_have_no_gradient_and_fit_their_tokens():
         values(given[0], given[1], head=given[2])
     with pytest.raises(TypeError, match="target must be given, got None"):
         values(given[0], None, head=given[2])
+    with pytest.raises(ValueError, match=r"names no class: .* shape \(3, 7, 0\)"):
+        values(given[0], jax.tree.map(lambda x: x[..., :0], some), head=given[2])
     wrong = some._replace(ids=some.log_p)
     with pytest.raises(TypeError, match="ids must be integers, got float32"):
         values(given[0], wrong, head=given[2])
