@@ -19,7 +19,8 @@ class Named(NamedTuple):
 
     * `column` [chunk, k]: where they are; the number of columns where they are not.
     * `log_p` [chunk, k]: never -inf. `inside` [chunk, k]: whether they are there.
-    * `others` [chunk, block]: which words have no name; None where there is no tail.
+    * `others` [chunk, block]: which columns have no name, whether they count or not;
+      None where there is no tail.
     * `log_tail` [chunk]: None where there is none.
     """
 
@@ -49,7 +50,6 @@ def named(target: SparseTarget, words: Any, real: Any) -> Named:
     if tail is not None:
         others = jnp.ones((len(column), size), bool)
         others = others.at[_rows(column), column].set(False, mode="drop")
-        others = others if real is None else others & real[None]
         tail = tail.astype(jnp.float32)
     return Named(column, log_p, inside, others, tail)
 

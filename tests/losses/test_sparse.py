@@ -1,5 +1,6 @@
 """What some classes of a distribution say of the whole."""
 
+import inspect
 import itertools
 import math
 
@@ -157,3 +158,10 @@ def test_a_target_that_does_not_fit_is_named_with_its_shapes(both):
     ):
         with pytest.raises(ValueError, match=r"the student has shape \(40, 6\), the"):
             losses.sparse_kl(student, wrong)
+
+
+def test_arrays_of_numpy_are_as_good():
+    target = SparseTarget(np.array([[2]]), np.log([[0.75]]), np.log([0.25]))
+    logits = np.array([[0.5, 1.0, 2.0, 0.0]], np.float32)
+    found = inspect.unwrap(losses.sparse_kl)(logits, target)  # unchecked, as users run
+    np.testing.assert_array_equal(found, losses.sparse_kl(jnp.asarray(logits), target))
