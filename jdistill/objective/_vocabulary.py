@@ -31,8 +31,7 @@ def on_vocabulary(
     Args:
         loss: one that `losses.over_vocabulary` takes.
         teacher: the network that teaches, where the loss has one.
-        per: 'token', 'example', or None: as the labels are, by token with cached
-            classes.
+        per: 'token', 'example', or None: as the labels are.
         network: who learns.
         more: the options of `losses.over_vocabulary`, such as `form` and `chunk` (caps
             are those of the models, and `valid` is what they say of a padded
@@ -58,7 +57,7 @@ def on_vocabulary(
     asked = inspect.signature(over_vocabulary(loss, **options)).parameters
     other: Source = labels()
     if "target" in asked:
-        other, per = sparse(teacher), per or "token"
+        other = sparse(teacher)
     elif "labels" not in asked:
         other, more["teacher_head"] = hidden(teacher), head(teacher)
         bounds["teacher_cap"] = teacher

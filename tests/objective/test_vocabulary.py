@@ -133,16 +133,6 @@ def test_some_classes_of_a_capped_head_are_those_of_its_logits():
     np.testing.assert_allclose(found, wanted, rtol=1e-5)
 
 
-def test_cached_classes_count_by_token_whatever_the_labels_are_of():
-    batch = {"label": jnp.zeros(2, int), "token_mask": np.array([[1, 1, 1], [1, 0, 0]])}
-    goal = combine(
-        cached=on_vocabulary(losses.sparse_kl),
-        labels=on_vocabulary(losses.cross_entropy),
-        rows=on_vocabulary(losses.sparse_kl, per="example"),
-    )
-    assert goal.count(batch) == {"cached": 4, "labels": 2, "rows": 2}
-
-
 def loss_of(term, views, batch):
     return combine(term=term).compute(views, batch, aux={}, step=0, key=None)[0]
 
